@@ -1,0 +1,27 @@
+"""What registers itself: the built-in modules first, then entry points of group "querist"."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from importlib.metadata import entry_points
+from typing import Final
+
+BUILTINS: Final = (
+    "querist.acquire.uncertainty",
+    "querist.acquire.density",
+    "querist.acquire.diversity",
+    "querist.acquire.select",
+    "querist.acquire.combine",
+    "querist.acquire.policies",
+    "querist.stop.rules",
+)
+
+
+@functools.cache
+def load() -> None:
+    """Import every built-in module and every installed plugin once; importing is registering."""
+    for module in BUILTINS:
+        importlib.import_module(module)
+    for point in entry_points(group="querist"):
+        point.load()
