@@ -13,6 +13,6 @@ export default defineConfig({
     target: "es2023",
     cssTarget: ["chrome123", "firefox120", "safari17.5"],
   },
-  server: { port: 5173, proxy: { "/api": process.env.QUERIST_URL ?? "http://127.0.0.1:8799" } },
+  server: { port: 5173, proxy: { "/api": "http://127.0.0.1:8799" } },
   test: { include: ["tests/**/*.test.ts"], environment: "node" },
 });

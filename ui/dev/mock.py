@@ -768,7 +768,7 @@ def timing(project: str) -> s.Timing:
     return s.Timing(sentence=sentence, n=sum(counts), median_ms=4600, per_hour=780, bins=bins)
 
 
-@app.get(P + "/events", responses=ERRORS, response_class=StreamingResponse)
+@app.get(P + "/events", responses={**ERRORS, 200: {"model": s.LiveEvent}}, response_class=StreamingResponse)
 def events(project: str) -> StreamingResponse:
     p = find(project)
 

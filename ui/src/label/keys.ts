@@ -65,7 +65,7 @@ export function keysOf(classes: readonly string[]): string[] | null {
 }
 
 /** Letters for the classes used last; `⌥` + letter, by physical key, since `⌥` changes the character on some systems. */
-export const recentKeys = ["Q", "E", "R", "T", "Y"] as const;
+export const recentKeys = ["Q", "W", "E", "R", "T"] as const;
 
 export function recentOf(press: Press): number | null {
   if (!press.altKey || press.ctrlKey || press.metaKey) return null;

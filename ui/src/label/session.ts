@@ -155,10 +155,12 @@ export class Session implements Listener {
   /** Answer a refused entry with one of the choices that are left: a new answer under a new key. */
   answerAgain(entry: Entry, value: unknown): void {
     if (entry.kind !== "answer") return;
-    const { item, lease, confidence, active_ms, guideline } = entry.form;
+    const { item, lease, confidence, active_ms } = entry.form;
     this.putAside(entry);
     const form = this.form({ item, lease: lease ?? null, outcome: "answered", value });
-    this.outbox.addAnswer({ ...form, confidence, active_ms, guideline: this.guideline ?? guideline }, entry.task);
+    form.confidence = confidence ?? null;
+    form.active_ms = active_ms ?? null;
+    this.outbox.addAnswer(form, entry.task);
     this.trail.unshift(this.given(form, entry.task));
     this.tell();
   }
