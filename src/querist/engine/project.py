@@ -231,7 +231,7 @@ class Project:
         Raises:
             NotReady: the features have not been built, or the pool is arrays.
         """
-        from querist.models import load_features
+        from querist.models.features import load_features
 
         if self.arrays is not None:
             raise NotReady("this pool is arrays; there is no feature pipeline")

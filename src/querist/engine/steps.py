@@ -7,8 +7,8 @@ unique key. So a step that is repeated after a crash, or raced by a second worke
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,8 +39,8 @@ from querist.events import (
 )
 from querist.types import Answer, Content, ItemId, Json, Resolved, canonical_json, short_hash
 
-CHUNK: Final = 4096
-"""Items that are turned into features at a time."""
+if TYPE_CHECKING:
+    from querist.models.features import FittedFeatures
 
 
 def run(project: Project, step: Step) -> None:
@@ -77,7 +77,7 @@ def build_features(project: Project, state: State) -> None:
     built = project.last("features_built")
     event = built.event if built is not None and not state.refit else None
     if isinstance(event, FeaturesBuilt):
-        arrays = [*event.arrays, _transform(project, event.rows, state.pool_size)]
+        arrays = [*event.arrays, _transform(project, event.rows, state.pool_size, project.pipeline())]
         joined = FeaturesBuilt(
             features=event.features,
             pipeline=event.pipeline,
@@ -112,16 +112,19 @@ def _keep_arrays(project: Project) -> None:
 
 
 def _fit_features(project: Project, state: State) -> None:
-    from querist.models import fit_features
+    from querist.models.features import fit_features
 
     size = state.pool_size
     kind = next(content.kind for content in project.store.iter_contents(0, size) if content is not None)
     section = project.spec.features
 
-    def contents() -> Any:
+    def contents() -> Iterator[Content]:
         return (content for content in project.store.iter_contents(0, size) if content is not None)
 
-    pipeline = fit_features(contents, kind=kind, method=section.method, settings=section.settings, seed=project.seed)
+    media = project.media_root()
+    pipeline = fit_features(
+        contents, kind=kind, method=section.method, settings=section.settings, seed=project.seed, media=media
+    )
     files = project.store.artefacts.put_files(pipeline.save())
     features = short_hash({"pipeline": files, "pool": state.pool, "refit": state.refit and state.seq})
     project.cache["pipeline", files] = pipeline
@@ -138,19 +141,20 @@ def _fit_features(project: Project, state: State) -> None:
     project.record(f"features/{features}/{size}", event)
 
 
-def _transform(project: Project, start: int, stop: int, pipeline: Any = None) -> str:
-    from querist.models import stack_features
+def _transform(project: Project, start: int, stop: int, pipeline: FittedFeatures) -> str:
+    contents = (content or _blank(pipeline.kind) for content in project.store.iter_contents(start, stop))
+    return project.keep_features(pipeline.transform(contents, media=project.media_root()))
 
-    pipeline = pipeline or project.pipeline()
-    chunks, chunk = [], []
-    for content in project.store.iter_contents(start, stop):
-        chunk.append(content)
-        if len(chunk) == CHUNK:
-            chunks.append(pipeline.transform(chunk))
-            chunk = []
-    if chunk:
-        chunks.append(pipeline.transform(chunk))
-    return project.keep_features(stack_features(chunks))
+
+def _blank(kind: str) -> Content:
+    """What stands in for an erased item, so that rows keep their places; it is never asked."""
+    match kind:
+        case "image":
+            return Content("image", {"pixels": [[0]], "width": 1, "height": 1})
+        case "row":
+            return Content("row", {"fields": {}})
+        case _:
+            return Content("text", {"text": ""})
 
 
 # --- select
