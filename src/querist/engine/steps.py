@@ -253,6 +253,7 @@ def resolve(
         use: which answers count.
     """
     task = project.task
+    decided = project.store.decisions(through=through)
     by_item: dict[ItemId, list[Answer]] = {}
     for answer in project.store.answers(through=through):
         if answer.outcome == "answered" and answer.item not in state.withdrawn and use(answer):
@@ -261,7 +262,10 @@ def resolve(
     for item, answers in by_item.items():
         known = [answer for answer in answers if answer.value in task.classes] if task.classes else answers
         merged = task.merge(known, opinions=project.spec.labels.opinions) if known else None
-        if isinstance(merged, Resolved):
+        if item in decided:
+            decision = decided[item]
+            resolved[item] = Resolved(state.renamed.get(decision.value, decision.value), (decision.seq,))
+        elif isinstance(merged, Resolved):
             resolved[item] = merged
     return resolved
 
