@@ -6,7 +6,13 @@ from typing import Final
 
 from querist.engine.project import Project
 
-OURS: Final = {"engine": "Querist", "import": "Import", "oracle": "Known labels", "cli": "Command line", "file": "Settings"}
+OURS: Final = {
+    "engine": "Querist",
+    "import": "Import",
+    "oracle": "Known labels",
+    "cli": "Command line",
+    "file": "Settings",
+}
 
 
 def who(project: Project, actor: str) -> str:
