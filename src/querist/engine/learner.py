@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,7 @@ class ActiveLearner:
         names = self._names(labels)
         self._declare(names)
         state = self._project.state()
-        asked = {item: state.round for item in state.batch.items}
+        asked = dict.fromkeys(state.batch.items, state.round)
         events = []
         for item, name in zip(items, names, strict=True):
             earlier = state.live.get(item, ())
@@ -285,13 +285,17 @@ def _project(
         arrays = _sparse_features(rows) if _is_sparse(rows) else Features(rows, rows)
     project = Project(spec, store, learner=recipe, arrays=arrays)
     places = range(len(items)) if order is None else order.tolist()
-    contents: Callable[[int], Content | None] = lambda place: None  # noqa: E731 - one of two, chosen once
-    if not is_array:
-        known = _contents(pool)
-        contents = known.__getitem__
+    contents = None if is_array else _contents(pool)
     ordered = [items[place] for place in places]
     store.add_items(
-        ItemRow(items[place], row, 0.5, 0.5, contents(place), group=None if groups is None else str(groups[place]))
+        ItemRow(
+            items[place],
+            row,
+            0.5,
+            0.5,
+            contents and contents[place],
+            group=None if groups is None else str(groups[place]),
+        )
         for row, place in enumerate(places)
     )
     versions: dict[str, str] = {}
@@ -299,7 +303,7 @@ def _project(
         "created", ProjectCreated(spec=spec.to_json(), spec_hash=spec.hash, seed=spec.project.seed, versions=versions)
     )
     fingerprint = short_hash(ordered if len(ordered) < 100_000 else [ordered[0], ordered[-1], len(ordered)])
-    columns = {"item": ordered, "row": list(range(len(ordered)))}
+    columns: dict[str, Sequence[Any]] = {"item": ordered, "row": range(len(ordered))}
     imported = PoolImported(
         source="arrays" if is_array else "memory",
         fingerprint=fingerprint,
@@ -353,4 +357,3 @@ def _sparse_features(rows: Any) -> Features:
 
 def _sortable(label: Any) -> tuple[str, Any]:
     return (type(label).__name__, label)
-
