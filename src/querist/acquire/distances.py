@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from querist.acquire.blocks import MEMORY_LIMIT, dots, is_sparse, read, spans, square_norms, working_type
+from querist.acquire.blocks import CACHED, MEMORY_LIMIT, dots, is_sparse, read, spans, square_norms, working_type
 from querist.types import Array
 
 PRODUCT: Final = 2**22
@@ -14,11 +14,19 @@ PRODUCT: Final = 2**22
 
 
 class Geometry(Protocol):
-    """Rows between which there are distances; `norms` (n,) are squared lengths, in the working type."""
+    """Rows between which there are distances.
+
+    `norms` (n,) are squared lengths, in the working type; `width` is how many numbers a row takes.
+    """
 
     norms: Array
+    width: int
 
     def __len__(self) -> int: ...
+
+    def part(self, rows: Array) -> Geometry:
+        """Return some rows as a geometry of their own, held in memory."""
+        ...
 
     def between(self, rows: Any, others: Any) -> Array:
         """Return (r, o) squared distances between some rows and others, not negative."""
@@ -48,11 +56,19 @@ class Space:
         lengths = np.sqrt(square_norms(x, memory_limit=memory_limit)) if unit else None
         self.scale = None if lengths is None else np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
         self.memory_limit = memory_limit
+        self.width = int(x.shape[1])
         self.mean = self._mean()
         self.norms = self._norms()
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
+
+    def part(self, rows: Array) -> Space:
+        """Return some rows as a space of their own, held in memory and seen from the same mean."""
+        own: Space = object.__new__(Space)
+        own.x, own.dtype, own.memory_limit, own.width = self.rows(rows), self.dtype, self.memory_limit, self.width
+        own.scale, own.mean, own.norms = None, self.mean, self.norms[rows]
+        return own
 
     def block_rows(self, others: int) -> int:
         """Return how many rows to take at once against so many others."""
@@ -60,7 +76,7 @@ class Space:
         return max(1, int(min(self.memory_limit // 2, PRODUCT) // row_bytes))
 
     def _spans(self) -> Any:
-        return spans(len(self), self.x.shape[1] * self.dtype.itemsize, min(self.memory_limit // 4, PRODUCT))
+        return spans(len(self), self.x.shape[1] * self.dtype.itemsize, min(self.memory_limit // 4, 2 * CACHED))
 
     def _mean(self) -> Array:
         total = np.zeros(self.x.shape[1])

@@ -15,7 +15,13 @@ from querist.acquire.draws import highest
 from querist.types import Array, Rng
 
 FRONT: Final = 4096
-"""Rows that are kept up to date between two passes over the pool."""
+"""At least so many rows are kept up to date between two passes over the pool ..."""
+SHARE: Final = 16
+"""... or one in so many: then 16 picks from the front cost what one pass costs."""
+FRONT_BYTES: Final = 2**27
+"""At most so much memory is taken for the front."""
+NARROW: Final = 8
+"""Rows of fewer numbers are read so quickly that a front does not pay."""
 TOGETHER: Final = 32
 """Picks after which distances to all of them are brought up to date in one pass."""
 
@@ -59,13 +65,13 @@ def farthest_first(geometry: Geometry, distance: Array, n: int, *, start: int | 
         distance[:] = np.inf
         approach(geometry, distance, np.array(picks))
         distance[start] = -1
-    plain = 0
+    plain = n if geometry.width < NARROW else 0
     while len(picks) < n:
         if plain:
             plain -= 1
             new = [int(distance.argmax())]
         else:
-            new = _picks_of_front(geometry, Front(distance, FRONT), n - len(picks))
+            new = _picks_of_front(geometry, Front(distance, _front_size(geometry)), n - len(picks))
             # Where fronts wear out at once (two dimensions, one tight cluster) a pass for each pick is cheaper.
             plain = 16 if len(new) < 3 else 0
         picks += new
@@ -75,16 +81,21 @@ def farthest_first(geometry: Geometry, distance: Array, n: int, *, start: int | 
     return np.array(picks, np.int64)
 
 
+def _front_size(geometry: Geometry) -> int:
+    room = FRONT_BYTES // (geometry.width * geometry.norms.itemsize)
+    return max(1, min(max(FRONT, len(geometry) // SHARE), room))
+
+
 def _picks_of_front(geometry: Geometry, front: Front, n: int) -> list[int]:
     """Return as many picks as the front can vouch for, and at least one."""
+    near = geometry.part(front.rows)
     new: list[int] = []
     while len(new) < min(n, 8 * TOGETHER):
         at, sure = front.best()
         if new and not sure:
             break
-        row = int(front.rows[at])
-        new.append(row)
-        np.minimum(front.values, geometry.between(front.rows, [row])[:, 0], out=front.values)
+        new.append(int(front.rows[at]))
+        approach(near, front.values, np.array([at]))
         front.values[at] = -1
     return new
 
