@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +16,15 @@ import numpy as np
 from querist.engine.round import State, fold
 from querist.engine.spec import ProjectSpec, read_spec
 from querist.errors import NotFound, NotReady
-from querist.events import Event, FeaturesBuilt, ModelTrained, ProjectCreated, Recorded, SpecChanged
+from querist.events import AnswerSubmitted, Event, FeaturesBuilt, ModelTrained, Recorded, SpecChanged
 from querist.store.protocol import PoolTable, Store
 from querist.types import Array, Features, ItemId, Learner, Model, Rng, ShortHash, TaskType
 
 STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "baseline": 4}
 """Which stream of random numbers a step draws from; a number is never given to another step."""
+
+DAY: Final = 86_400 * 1_000_000
+"""Microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,9 @@ class Project:
         self._features: tuple[tuple[str, ...], Features] | None = None
         self._pool: tuple[int, PoolTable] | None = None
         self.cache: dict[object, Any] = {}
+        self.problem: str | None = None
+        self.active_ms = 0
+        self.tally: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     @classmethod
     def open(cls, folder: Path) -> Project:
@@ -108,22 +116,47 @@ class Project:
             behind = list(self.store.events(self._state.seq))
             if behind:
                 self._state = fold(self._state, behind)
-                self._follow_spec(behind)
+                self._follow(behind)
             return self._state
 
-    def _follow_spec(self, events: Sequence[Recorded]) -> None:
+    def _follow(self, events: Sequence[Recorded]) -> None:
         for recorded in events:
-            if isinstance(recorded.event, SpecChanged | ProjectCreated):
-                self.cache.clear()
+            match recorded.event:
+                case SpecChanged(spec=spec):
+                    self.spec = ProjectSpec.from_json(spec)
+                    self.__dict__.pop("learner", None)
+                case AnswerSubmitted(source="ui" | "api", active_ms=active_ms):
+                    self.tally[recorded.at // DAY][recorded.actor] += 1
+                    self.active_ms += active_ms or 0
+                case _:
+                    pass
+
+    def answers_today(self, person: str | None = None) -> int:
+        """Return how many answers a person, or all, have given since midnight UTC."""
+        self.state()
+        today = self.tally[time.time_ns() // 1000 // DAY]
+        return today[person] if person is not None else sum(today.values())
+
+    def media_root(self) -> Path:
+        """Return the folder below which the media of the items lie.
+
+        Raises:
+            NotFound: the project lives in memory only.
+        """
+        if self.folder is None:
+            raise NotFound("this project has no folder, and so no media")
+        data = Path(self.spec.pool.data)
+        root = data if data.is_absolute() else self.folder / data
+        return root if root.is_dir() else root.parent
 
     def record(self, key: str, event: Event, *, actor: str = "engine") -> tuple[Recorded, bool]:
         """Append an event under its key; a known key gives the event that is there, and False."""
         return self.store.append(key, event, actor=actor)
 
-    def last(self, kind: str) -> Recorded | None:
-        """Return the latest event of a kind."""
+    def last(self, kind: str, *, through: int | None = None) -> Recorded | None:
+        """Return the latest event of a kind, at most at a place in the ledger."""
         latest = None
-        for latest in self.store.events(kinds=[kind]):  # noqa: B007 - the last one is wanted
+        for latest in self.store.events(kinds=[kind], through=through):  # noqa: B007 - the last one is wanted
             pass
         return latest
 
@@ -200,7 +233,7 @@ class Project:
         Raises:
             NotReady: the features have not been built, or the pool is arrays.
         """
-        from querist.models import load_features
+        from querist.models.features import load_features
 
         if self.arrays is not None:
             raise NotReady("this pool is arrays; there is no feature pipeline")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from querist import registry
-from querist.acquire.policies import Decision, Situation
+from querist.acquire.policies import Decision, PastRound, Situation, Skill, auto
 from querist.acquire.presets import strategy as strategy_of
 from querist.acquire.select import Batch, required_signals
 from querist.acquire.select import choose as choose_rows
@@ -17,8 +18,9 @@ from querist.engine.lanes import lane_slots, next_in_order
 from querist.engine.project import Project
 from querist.engine.round import MEASURING, State, batch_size, budget, seed_size
 from querist.errors import MissingSignal
-from querist.events import BatchSelected, Fallback, ModelTrained
-from querist.types import Array, Features, ItemId, Json, Lane, Model, Pick, Strategy
+from querist.events import BatchSelected, DatasetFrozen, Fallback
+from querist.signals import ROLES
+from querist.types import Array, Features, ItemId, Json, Lane, Pick, Strategy
 
 TARGETS: Final = 2000
 """Rows that stand for "where predictions will be needed", drawn with the project's seed."""
@@ -73,7 +75,7 @@ def choose(
     decision, fallbacks = decide(project, state, number=number, batch=max(1, slots))
     taken = np.concatenate([rows for rows in rows_by_lane.values()]) if rows_by_lane else np.empty(0, np.intp)
     batch = _by_strategy(project, state, candidates, decision.strategy, slots, taken, number, part)
-    lane: Lane = "seed" if decision.evidence.get("phase") == "seed" else "query"
+    lane: Lane = "seed" if decision.evidence.get("in_force") == "coverage" else "query"
     picks = _in_order(project, lanes, rows_by_lane, batch, lane)
     return Chosen(picks, decision.strategy, decision.evidence, fallbacks)
 
@@ -135,13 +137,14 @@ def _random_lanes(project: Project, candidates: Candidates, lanes: Sequence[Lane
     pool = project.pool()
     size = candidates.open.size
     result: dict[Lane, Array] = {}
-    for lane, order, among in (
+    sources: list[tuple[Lane, Array, Array]] = [
         ("evaluation", pool.u_eval, candidates.reserve & candidates.open),
         ("control", pool.u_control, ~candidates.reserve & candidates.open),
-    ):
-        wanted = lanes.count(lane)  # type: ignore[arg-type]
+    ]
+    for lane, order, among in sources:
+        wanted = lanes.count(lane)
         if wanted:
-            result[lane] = next_in_order(np.asarray(order)[:size], wanted, among=among)  # type: ignore[index]
+            result[lane] = next_in_order(np.asarray(order)[:size], wanted, among=among)
     return result
 
 
@@ -190,10 +193,10 @@ def decide(project: Project, state: State, *, number: int, batch: int) -> tuple[
     needs, _ = required_signals(wanted)
     of_model = [name for name in needs if name not in ALWAYS]
     if state.model is None and of_model:
-        return _coverage(situation, state, "there is no model yet"), []
+        return _coverage(situation, "there is no model yet"), []
     if of_model and state.training < seed_size(state):
-        return _coverage(situation, state, f"{state.training} of {seed_size(state)} labels of the seed set"), []
-    return Decision(wanted, {"phase": "query", "reason": f"the project asks for {wanted.name}"}), []
+        return _coverage(situation, f"{state.training} of {seed_size(state)} labels of the seed set"), []
+    return Decision(wanted, {"in_force": "learning", "reason": f"the project asks for {wanted.name}"}), []
 
 
 ALWAYS: Final = frozenset({"embed", "target_embed", "labelled_embed", "pending_embed", "labelled_target", "target_mean"})
@@ -216,49 +219,51 @@ def _named(project: Project) -> Strategy:
     return Strategy.from_json({**base.to_json(), **changes}) if changes else base
 
 
-def _coverage(situation: Situation, state: State, reason: str) -> Decision:
-    from querist.acquire.policies import coverage
-
-    decision: Decision = coverage(situation)
-    return Decision(decision.strategy, {**decision.evidence, "phase": "seed", "reason": reason})
+def _coverage(situation: Situation, reason: str) -> Decision:
+    decision = auto(dataclasses.replace(situation, signals=situation.signals - {"proba"}))
+    return Decision(decision.strategy, {**decision.evidence, "policy": "seed set", "reason": reason})
 
 
 def situation_of(project: Project, state: State, *, batch: int) -> Situation:
     """Return what a policy may know: nothing of it comes from the evaluation lane."""
-    trained, history = _history(project, state)
     model = project.model() if state.model is not None else None
-    counts = _class_counts(project)
-    features = project.features()
+    counts = _class_counts(project, state)
+    trained = next((event for event in reversed(project.trained()) if event.model == state.model), None)
+    skill = trained.oof_skill if trained is not None else {}
+    offers = model.offers if model is not None else frozenset()
     return Situation(
         task=project.spec.project.task,
         pool_size=state.pool_size,
         labelled=state.training,
-        labelled_per_class=tuple(counts.get(name, 0) for name in state.classes),
+        labelled_per_class=counts,
         classes_declared=len(state.classes),
-        classes_seen=sum(count > 0 for count in counts.values()),
         batch=batch,
-        signals=frozenset({"embed"} | (model.offers if model is not None else frozenset())),
-        dim=int(features.embed.shape[1]),
-        head=model is not None and "head_weight" in model.offers,
-        oof_skill=trained.oof_skill if trained is not None else {},
-        has_model=model is not None,
-        history=history,
+        signals=frozenset({"embed"}) | offers,
+        dim=int(project.features().embed.shape[1]),
+        head="head_weight" in offers,
+        skill=Skill(skill["skill"], skill["low"], skill["high"]) if skill else None,
+        rounds=_past_rounds(project, state),
     )
 
 
-def _class_counts(project: Project) -> dict[str, int]:
-    frozen = project.last("dataset_frozen")
-    return dict(frozen.event.counts) if frozen is not None else {}  # type: ignore[attr-defined]
+def _class_counts(project: Project, state: State) -> dict[str, int]:
+    counts: dict[str, int] = dict.fromkeys(state.classes, 0)
+    frozen = project.last("dataset_frozen", through=state.seq)
+    if frozen is not None and isinstance(frozen.event, DatasetFrozen):
+        for name, count in frozen.event.counts.items():
+            now = state.renamed.get(name, name)
+            counts[now] = counts.get(now, 0) + count
+    return counts
 
 
-def _history(project: Project, state: State) -> tuple[ModelTrained | None, tuple[str, ...]]:
-    names = []
+def _past_rounds(project: Project, state: State) -> tuple[PastRound, ...]:
+    rounds = []
     for recorded in project.store.events(kinds=["batch_selected"], through=state.seq):
         assert isinstance(recorded.event, BatchSelected)
         if recorded.event.part == 0:
-            names.append(str(recorded.event.strategy["name"]))
-    trained = [event for event in project.trained() if event.model == state.model]
-    return (trained[-1] if trained else None), tuple(names)
+            wanted = recorded.event.evidence.get("wanted")
+            rounds.append(PastRound(str(recorded.event.strategy["name"]), wanted))
+    return tuple(rounds)
 
 
 def _by_strategy(
@@ -278,7 +283,15 @@ def _by_strategy(
     pending[taken[~candidates.reserve[taken]]] = True
     signals = signals_for(project, state, strategy, pending=np.flatnonzero(pending), labelled=candidates.labelled)
     rng = project.rng(number, "select", part)
-    return choose_rows(strategy, signals, n=slots, rng=rng, eligible=eligible)
+    if slots == 0 or not eligible.any():
+        nothing = np.empty(0)
+        return Batch(nothing.astype(np.intp), nothing, nothing, nothing.astype(bool), slots)
+    learner = project.learner.name
+    classes = state.classes
+    size = state.pool_size
+    return choose_rows(
+        strategy, signals, n=slots, rng=rng, eligible=eligible, size=size, classes=classes, model=learner
+    )
 
 
 def signals_for(project: Project, state: State, strategy: Strategy, *, pending: Array, labelled: Array) -> dict[str, Array]:
@@ -297,11 +310,19 @@ def signals_for(project: Project, state: State, strategy: Strategy, *, pending: 
         size = state.pool_size
         rows_of["target"] = np.sort(rng.choice(size, min(TARGETS, size), replace=False))
     found: dict[str, Array] = {}
-    for name in wanted:
-        value = _signal(project, state, name, features, model, rows_of)
-        if value is not None:
-            found[name] = value
-        elif name in needs:
+    for role, names in _by_role(wanted).items():
+        rows = rows_of.get(role)
+        part = features if rows is None else features.rows(rows)
+        asked = [name for name in names if model is not None and name in model.offers]
+        # The same draws for every role: each call begins the stream anew.
+        given = model.signals(asked, part, rng=np.random.default_rng(project.seed)) if model is not None and asked else {}
+        prefix = f"{role}_" if role else ""
+        for name in names:
+            value = given.get(name, _without_model(project, state, role, name, part, rows))
+            if value is not None:
+                found[prefix + name] = value
+    for name in needs:
+        if name not in found:
             from querist.models import offered_by
 
             learner = model.name if model is not None else "none"
@@ -309,26 +330,32 @@ def signals_for(project: Project, state: State, strategy: Strategy, *, pending: 
     return found
 
 
-def _signal(
-    project: Project, state: State, name: str, features: Features, model: Model | None, rows_of: Mapping[str, Array]
+def _by_role(wanted: Sequence[str]) -> dict[str, list[str]]:
+    """Signals by the rows they describe: "" the pool, or a role."""
+    result: dict[str, list[str]] = {}
+    for name in wanted:
+        role, _, base = name.partition("_")
+        role, base = (role, base) if role in ROLES else ("", name)
+        result.setdefault(role, []).append(base)
+    return result
+
+
+def _without_model(
+    project: Project, state: State, role: str, name: str, part: Features, rows: Array | None
 ) -> Array | None:
-    role, _, base = name.partition("_")
-    rows = None
-    if role in rows_of:
-        rows, name = rows_of[role], base
-    if role == "labelled" and base == "target":
-        return _labelled_target(project, state, rows_of["labelled"])
-    if role == "target" and base == "mean":
-        return _mean_direction(features.embed)
-    part = features if rows is None else features.rows(rows)
-    if name == "embed":
-        return part.embed
-    if name in ("cost", "group"):
-        return _column(project, name, rows)
-    if model is None or name not in model.offers:
-        return None
-    # The same draws for every role: each call begins the stream anew.
-    return model.signals([name], part, rng=np.random.default_rng(project.seed))[name]
+    """The signals that features, answers and columns give."""
+    match role, name:
+        case "labelled", "target":
+            assert rows is not None
+            return _labelled_target(project, state, rows)
+        case "target", "mean":
+            return _mean_direction(project.features().embed)
+        case _, "embed":
+            return part.embed
+        case _, ("cost" | "group"):
+            return _column(project, name, rows)
+        case _:
+            return None
 
 
 def _labelled_target(project: Project, state: State, rows: Array) -> Array:
@@ -336,7 +363,8 @@ def _labelled_target(project: Project, state: State, rows: Array) -> Array:
 
     resolved = training_rows(project, state, through=state.seq)
     values = {int(row): entry.value for row, entry in zip(project.store.rows(list(resolved)), resolved.values(), strict=True)}
-    return project.task.encode([values[int(row)] for row in rows])
+    target: Array = project.task.encode([values[int(row)] for row in rows])
+    return target
 
 
 def _mean_direction(embed: Array) -> Array:

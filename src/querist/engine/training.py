@@ -65,7 +65,7 @@ def fit(
     proba = _out_of_fold(learner, features, target, classes=classes, weight=weight, groups=groups, seed=seed)
     if proba is None:
         return Fitted(model, uncalibrated="the groups leave no way to split the labels into folds")
-    temperature = fit_temperature(proba, target)
+    temperature = fit_temperature(np.log(np.clip(proba, 1e-12, None)), target)
     calibration = {
         "method": "temperature",
         "parameters": {"temperature": temperature},
