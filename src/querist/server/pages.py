@@ -39,7 +39,8 @@ def install(app: FastAPI, folder: Path = BUILT) -> None:
         if path.startswith("api/") or path in {"health", "openapi.json"}:
             raise NotFound(f"no such address: /{path}", field="path", value=path)
         suffix = Path(path).suffix
-        if suffix in _TYPES:
+        # An item's id may end like a file's name; below /p/ everything is the app's.
+        if suffix in _TYPES and not path.startswith("p/"):
             kept = _IMMUTABLE if path.startswith("assets/") else "no-cache"
             return FileResponse(contained(folder, path), media_type=_TYPES[suffix], headers={"Cache-Control": kept})
         index = folder / "index.html"
