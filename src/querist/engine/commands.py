@@ -330,5 +330,3 @@ def guidelines(project: Project) -> Json:
     assert isinstance(recorded.event, GuidelineChanged)
     kept = project.store.artefacts.get_json(recorded.event.text)
     return {"version": recorded.event.guideline, **kept, "changed_at": recorded.at}
-
-
