@@ -20,7 +20,10 @@ def client(run_app, tmp_path_factory):
     return run_app(app)
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in?token=abc", "/p/123/label", "/p/123", "/p/x/items", "/p/x/items/cat.png", "/p/x/items/a%2Fb.js"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/sign-in?token=abc", "/p/123/label", "/p/123", "/p/x/items", "/p/x/items/cat.png", "/p/x/items/a%2Fb.js"],
+)
 def test_every_address_of_the_app_is_the_one_page(client, path):
     response = client.get(path)
     assert response.status_code == 200

@@ -28,7 +28,9 @@ def test_other_formats_are_refused_with_the_choices(uploads, filename):
         uploads.keep(filename, BytesIO(b""))
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x.csv", "/etc/passwd", "a" * 32 + ".csv", "%2e%2e/x.csv", "x\0.csv"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x.csv", "/etc/passwd", "a" * 32 + ".csv", "%2e%2e/x.csv", "x\0.csv"]
+)
 def test_a_name_that_was_not_given_finds_nothing(uploads, name):
     with pytest.raises(NotFound):
         uploads.path(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import os
@@ -15,14 +16,27 @@ import webbrowser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
 
 from querist.errors import BadValue, Busy
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from querist.server.site import Site
+    from querist.store.people import People
 
 log = logging.getLogger(__name__)
 
 PORT: Final = 8765
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+TLS_ADVICE: Final = (
+    "Passwords and answers travel unencrypted. Put TLS in front: serve on 127.0.0.1 with --proxy 127.0.0.1 "
+    "--allow-host label.example.org, and run `caddy reverse-proxy --from label.example.org --to 127.0.0.1:8765`."
+)
 GRACE: Final = 10.0
 """Seconds that a worker gets to end its step; killing it later loses nothing."""
 
@@ -175,6 +189,121 @@ def open_browser(address: str) -> None:
     """Open the address in the person's browser, where there is one."""
     if has_browser():
         webbrowser.open(address)
+
+
+def serve(
+    folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = PORT,
+    allow_hosts: Sequence[str] = (),
+    proxy: str = "",
+    browser: bool = True,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serve the project in a folder, or all projects in the folders inside it, until a signal ends it.
+
+    Args:
+        folder: the project's folder, or one that holds projects.
+        host: address to listen on; one that other machines can reach is refused while a first password is in force.
+        port: port to listen on; 0 takes a free one.
+        allow_hosts: host names that requests may name besides this machine's own (`label.example.org`).
+        proxy: address of the TLS proxy in front, whose `X-Forwarded-*` headers are believed.
+        browser: open a browser, where there is one.
+        say: told each line for the person at the terminal.
+
+    Raises:
+        Busy: the port is in use, or another server has the project.
+        BadValue: the address cannot be used, or may not be used yet.
+    """
+    from querist.server.app import create_app
+    from querist.server.site import Site
+
+    with contextlib.ExitStack() as stack:
+        site = Site.open(folder)
+        stack.callback(site.close)
+        for lock in site.locks():
+            stack.enter_context(lock)
+        password = site.people.first_admin()
+        _refuse_public(host, site.people)
+        listening = stack.enter_context(listen(host, port))
+        address = _address(host, listening.getsockname()[1])
+
+        def ready() -> None:
+            link = f"{address}/sign-in?token={site.people.create_token(site.people.admin().id, 'sign_in')}"
+            for line in _greeting(address, link, password, is_loopback(host)):
+                say(line)
+            if browser:
+                open_browser(link)
+
+        worker = Worker(worker_command(folder), say=say)
+        stack.callback(worker.stop)
+        worker.start()
+        app = create_app(site, hosts=_hosts(host, allow_hosts))
+        _Server(app, site, ready=ready, proxy=proxy).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which says when it is ready and ends the live streams before it waits for requests to end."""
+
+    def __init__(self, app: FastAPI, site: Site, *, ready: Callable[[], None], proxy: str) -> None:
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(proxy),
+            forwarded_allow_ips=proxy or None,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=5,
+        )
+        super().__init__(config)
+        self._site = site
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn calls it
+        # Not handed on to uvicorn, which would raise the signal again and end us before the worker is stopped.
+        self._site.stop()
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def _refuse_public(host: str, people: People) -> None:
+    if not is_loopback(host) and people.must_change_first_password():
+        raise BadValue(
+            "host",
+            host,
+            "other machines could reach the server while the first password is still in force; "
+            "serve on 127.0.0.1, sign in and change it first",
+        )
+
+
+def _hosts(host: str, allowed: Sequence[str]) -> set[str]:
+    """Return the names that requests may use; a public address without names takes all."""
+    if not is_loopback(host) and not allowed:
+        return set()
+    return {*LOOPBACK, host, *allowed}
+
+
+def _address(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{port}"
+
+
+def _greeting(address: str, link: str, password: str | None, local: bool) -> list[str]:
+    lines = [f"Querist serves at {address}"]
+    if password is not None:
+        lines.append(f"First account: admin, password {password} (shown this once; change it under Settings)")
+    lines.append(f"Sign in with one click, once, within the hour: {link}")
+    if not local:
+        lines.append(TLS_ADVICE)
+    lines.append("Ctrl-C ends it; every answer is kept.")
+    return lines
 
 
 def worker_command(folder: Path) -> list[str]:
