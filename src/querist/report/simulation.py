@@ -17,6 +17,7 @@ from querist.types import Json
 CLASSES_SHOWN: Final = 20
 MANY: Final = 60
 """No more seeds than this are listed in the page; all are in `results.parquet`."""
+_LIMITS: Final = (0.001, 0.002, 0.004, 0.006, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
 
 
 def page(summary: Json) -> str:
@@ -37,7 +38,6 @@ def page(summary: Json) -> str:
         data=summary["data"],
         seeds=len(summary["settings"]["seeds"]),
         cells=summary["cells"],
-        took=summary.get("seconds"),
         made_on=_day(summary["made_at"]),
         baseline=summary["baseline"] or "nothing",
         metric_title=_title(summary),
@@ -144,9 +144,7 @@ class _Scale:
     def __init__(self, records: Sequence[Json]) -> None:
         found = [abs(v) for r in records for v in (r["difference"], r["low"], r["high"]) if v is not None]
         widest = max(found, default=0.01)
-        self.limit = next(
-            (step for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.5) if step >= widest), 1.0
-        )
+        self.limit = next((step for step in _LIMITS if step >= widest), 1.0)
         self.low, self.high = points(-self.limit, self._digits()), points(self.limit, self._digits())
 
     def _digits(self) -> int:
@@ -301,7 +299,7 @@ def _seeds(summary: Json) -> Json:
 
 def _facts(summary: Json) -> list[tuple[str, str]]:
     data, settings = summary["data"], summary["settings"]
-    sizes = ", ".join(f"{name} {number(count)}" for name, count in list(data["classes"].items())[:CLASSES_SHOWN])
+    sizes = ", ".join(f"{name}: {number(count)}" for name, count in list(data["classes"].items())[:CLASSES_SHOWN])
     more = len(data["classes"]) - CLASSES_SHOWN
     first = f"{number(settings['seed_set'])} drawn at random, the same for every strategy of a seed"
     return [
