@@ -8,13 +8,11 @@ from importlib.metadata import entry_points
 from typing import Final
 
 BUILTINS: Final = (
-    "querist.acquire.uncertainty",
-    "querist.acquire.density",
     "querist.acquire.diversity",
-    "querist.acquire.select",
-    "querist.acquire.combine",
+    "querist.acquire.draws",
+    "querist.acquire.hybrid",
     "querist.acquire.policies",
-    "querist.stop.rules",
+    "querist.acquire.uncertainty",
 )
 
 
