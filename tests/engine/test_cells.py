@@ -43,7 +43,10 @@ def test_hold_out_rows_are_equally_likely() -> None:
 
 def test_first_labels_are_drawn_uniformly_not_by_class() -> None:
     target = np.array([0] * 950 + [1] * 50)
-    rare = [(target[s.pool[s.first]] == 1).sum() for s in (split(target, seed=i, hold_out=0.3, seed_set=20) for i in range(200))]
+    rare = [
+        (target[s.pool[s.first]] == 1).sum()
+        for s in (split(target, seed=i, hold_out=0.3, seed_set=20) for i in range(200))
+    ]
     assert min(rare) == 0
     assert abs(np.mean(rare) - 1.0) < 0.25
 

@@ -1,5 +1,6 @@
 """Marks on the screen: escaping, scales, ticks, places that keep apart."""
 
+import itertools
 import xml.etree.ElementTree as ET
 
 from hypothesis import given, settings
@@ -40,7 +41,7 @@ def test_spread_names_keep_apart_in_range_and_in_order(wanted) -> None:
     found = spread(wanted, gap=17, low=0, high=300)
     ordered = sorted(range(len(wanted)), key=lambda i: wanted[i])
     places = [found[i] for i in ordered]
-    assert all(b - a >= 17 - 1e-6 for a, b in zip(places, places[1:], strict=False))
+    assert all(b - a >= 17 - 1e-6 for a, b in itertools.pairwise(places))
     assert min(places) >= -1e-6
     assert max(places) <= 300 + 1e-6
 

@@ -108,7 +108,7 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
     points: list[Json] = []
     asked: Sequence[int] = [int(row) for row in parts.first]
     seconds_query = 0.0
-    while len(asked):
+    while asked:
         picks.extend(int(row) for row in asked)
         began = time.perf_counter()
         learner.tell(asked, [data.classes[pool_target[row]] for row in asked])

@@ -6,16 +6,17 @@ import contextlib
 import json
 import os
 import platform
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from querist import compute
+from querist import compute, registry
 from querist.engine.cells import Cell, run_cell, split
 from querist.engine.labelled import Labelled, load
 from querist.engine.summary import RISING, Question, summarise
@@ -43,7 +44,7 @@ class SimulationResult:
         """Return a pyarrow table: one row for each strategy, seed and number of labels; one for a failed cell."""
         import pyarrow as pa
 
-        rows = []
+        rows: list[Json] = []
         for cell in self.cells:
             about = {name: cell[name] for name in ("strategy", "seed", "status", "error")}
             rows.extend({**about, **point} for point in cell["points"] or [{}])
@@ -71,6 +72,7 @@ def simulate(
     columns: Sequence[str] = (),
     image: str | None = None,
     features: str = "auto",
+    name: str | None = None,
     strategies: Sequence[str | Strategy] = ("margin",),
     model: Any = "logistic_regression",
     batch: int = 20,
@@ -106,6 +108,7 @@ def simulate(
         columns: the columns of a table to learn from.
         image: the column of the image paths.
         features: how rows become arrays; `auto` chooses by the kind of data.
+        name: of the data, in the report.
         strategies: names or `Strategy` values; the baseline is added where it is missing.
         model: a name, or a scikit-learn classifier.
         batch: labels between two trainings.
@@ -136,7 +139,7 @@ def simulate(
     >>> [(c["strategy"], c["baseline"], c["metric"], c["seeds"]) for c in result.comparisons][:1]
     [('margin', 'random', 'accuracy_area_under_curve', 2)]
     """
-    labelled = load(data, y, target=target, text=text, columns=columns, image=image, features=features)
+    labelled = load(data, y, target=target, text=text, columns=columns, image=image, features=features, name=name)
     wanted = _with_baseline(strategies, baseline)
     question = Question(metric, baseline, target_accuracy, price, currency)
     first = _seed_set(seed_set, budget, len(labelled.classes))
@@ -151,6 +154,8 @@ def simulate(
     results = run_cells(labelled, cells, kept=kept, jobs=jobs, timeout=timeout, progress=progress)
     summary = _summary(labelled, cell, results, question, seeds=listed, strategies=wanted)
     summary["seconds"] = time.perf_counter() - began
+    columns_said = {"target": target, "text": text, "image": image, "columns": list(columns)}
+    summary["settings"]["command"] = command(summary, columns_said)
     result = SimulationResult(summary, tuple(results))
     if out is not None:
         result.write(out, page=page)
@@ -255,9 +260,21 @@ def _duration(seconds: float) -> str:
 
 def _with_baseline(strategies: Sequence[str | Strategy], baseline: str) -> list[str | Strategy]:
     """The strategies without repeats, and the baseline among them: nothing is shown without it."""
-    named = {s if isinstance(s, str) else s.name: s for s in strategies}
+    named = {_strategy_name(s): s for s in strategies}
     named.setdefault(baseline, baseline)
     return list(named.values())
+
+
+def _strategy_name(strategy: str | Strategy) -> str:
+    return strategy if isinstance(strategy, str) else strategy.name
+
+
+def meaning(strategy: str) -> str:
+    """Return the one line that says what a strategy asks for, from the docstring under its name; else nothing."""
+    for kind in ("scorer", "selector", "policy"):
+        if registry.has(kind, strategy):
+            return registry.find(kind, strategy).summary
+    return ""
 
 
 def _seed_set(seed_set: int | None, budget: int, classes: int) -> int:
@@ -317,6 +334,7 @@ def _summary(
             **data.about,
         },
         "settings": settings,
+        "meanings": {s: meaning(s) for s in map(_strategy_name, strategies)},
         "versions": versions(),
         "cells": {
             "planned": len(results),
@@ -326,6 +344,32 @@ def _summary(
         },
         "made_at": int(time.time()),
     }
+
+
+def command(summary: Json, columns: Json) -> str:
+    """Return what to type to repeat a simulation: a shell command for a file, a call for arrays."""
+    settings, source = summary["settings"], summary["data"].get("source")
+    named = [s if isinstance(s, str) else s["name"] for s in settings["strategies"]]
+    kept = ("model", "features", "batch", "budget", "seed_set", "hold_out", "metric", "target_accuracy", "price")
+    said = {name: settings[name] for name in kept if settings[name] not in (None, _DEFAULTS.get(name))}
+    seeds = settings["seeds"]
+    count = len(seeds) if seeds == [*range(len(seeds))] else seeds
+    if source is None:
+        said = {"strategies": named, "seeds": count, **said}
+        return f"querist.simulate(x, y, {', '.join(f'{name}={value!r}' for name, value in said.items())})"
+    words = ["querist", "simulate", shlex.quote(source)]
+    for name, value in columns.items():
+        for one in value if isinstance(value, list) else [value] * (value is not None):
+            words += ["--column" if name == "columns" else f"--{name}", shlex.quote(one)]
+    for strategy in named:
+        words += ["--strategy", shlex.quote(strategy)]
+    for name, value in {"seeds": count, **said}.items():
+        listed = value if isinstance(value, list) else [value]
+        words += [f"--{name.replace('_', '-')}", ",".join(shlex.quote(str(v)) for v in listed)]
+    return " ".join(words)
+
+
+_DEFAULTS: Final = {"model": "logistic_regression", "features": "auto", "hold_out": 0.3, "metric": "accuracy"}
 
 
 def versions() -> dict[str, str]:
@@ -343,3 +387,26 @@ def versions() -> dict[str, str]:
         **libraries,
         "platform": f"{platform.system()} {platform.machine()}, {compute.processors()} processors",
     }
+
+
+def demo(out: str | Path = "demo-report", *, page: Page | None = None, progress: bool = False) -> SimulationResult:
+    """Run the loop on the handwritten digits that ship with scikit-learn, the known labels answering.
+
+    Takes well under a minute on two processors and needs no download.
+    """
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    return simulate(
+        x / 16,
+        y,
+        name="handwritten digits",
+        strategies=["margin", "k_center"],
+        batch=20,
+        budget=300,
+        seeds=10,
+        seed_set=20,
+        out=out,
+        page=page,
+        progress=progress,
+    )

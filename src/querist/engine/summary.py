@@ -6,7 +6,7 @@ labels and model seed; a seed that one of the two did not finish is left out of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -112,7 +112,9 @@ def _strategy(table: _Table, classes: Sequence[str], held_out: Array, metric: st
         "strategy": table.name,
         "seeds": len(table.seeds),
         "area": {figure: mean_interval(_areas(table.labels, table.values[figure])) for figure in RISING},
-        "area_by_seed": dict(zip(map(str, table.seeds), _areas(table.labels, table.values[metric]).tolist(), strict=True)),
+        "area_by_seed": dict(
+            zip(map(str, table.seeds), _areas(table.labels, table.values[metric]).tolist(), strict=True)
+        ),
         "middle": {"labels": table.labels[middle], **_at(table, middle)},
         "final": {"labels": table.labels[-1], **_at(table, -1)},
         "recall": [
@@ -162,7 +164,7 @@ def _comparisons(tables: Mapping[str, _Table], baseline: _Table, metric: str) ->
             "strategy": table.name,
             "baseline": baseline.name,
             "metric": f"{figure}_area_under_curve",
-            **_paired(table, baseline, lambda t, f=figure: _areas(t.labels, t.values[f])),
+            **_paired(table, baseline, *(_areas(t.labels, t.values[figure]) for t in (table, baseline))),
             "level": LEVEL,
             "method": "paired t interval over seeds",
         }
@@ -173,36 +175,35 @@ def _comparisons(tables: Mapping[str, _Table], baseline: _Table, metric: str) ->
 
 
 def _against(table: _Table, baseline: _Table, classes: Sequence[str], metric: str) -> Json:
+    both = (table, baseline)
     cuts = np.linspace(table.labels[0], table.labels[-1], 4)
-
-    def thirds(of: _Table) -> Array:
-        return np.array([curves.area_thirds(of.labels, row) for row in of.values[metric]])
-
+    thirds = [np.array([curves.area_thirds(t.labels, row) for row in t.values[metric]]) for t in both]
     return {
         "baseline": baseline.name,
-        "area": _paired(table, baseline, lambda t: _areas(t.labels, t.values[metric])),
+        "area": _paired(*both, *(_areas(t.labels, t.values[metric]) for t in both)),
         "thirds": [
-            {"from": cuts[i], "to": cuts[i + 1], **_paired(table, baseline, lambda t, i=i: thirds(t)[:, i])}
-            for i in range(3)
+            {"from": cuts[i], "to": cuts[i + 1], **_paired(*both, *(third[:, i] for third in thirds))} for i in range(3)
         ],
-        "final": _paired(table, baseline, lambda t: t.values[metric][:, -1]),
+        "final": _paired(*both, *(t.values[metric][:, -1] for t in both)),
         "recall": [
-            {"class": name, **_paired(table, baseline, lambda t, k=k: t.recall[:, -1, k])}
-            for k, name in enumerate(classes)
+            {"class": name, **_paired(*both, *(t.recall[:, -1, k] for t in both))} for k, name in enumerate(classes)
         ],
     }
 
 
-def _paired(table: _Table, baseline: _Table, of: Callable[[_Table], Array], metric: str = "") -> Json:
-    """The mean difference over the seeds that both finished, with its t interval; no interval from one seed."""
+def _paired(table: _Table, baseline: _Table, ours: Array, theirs: Array) -> Json:
+    """The mean difference over the seeds that both finished, with its t interval; no interval from one seed.
+
+    `ours` and `theirs` hold one figure for each seed of their table; a figure that does not exist is NaN.
+    """
     shared = sorted(set(table.seeds) & set(baseline.seeds))
-    ours, theirs = of(table)[table.rows(shared)], of(baseline)[baseline.rows(shared)]
+    ours, theirs = ours[table.rows(shared)], theirs[baseline.rows(shared)]
     both = np.isfinite(ours) & np.isfinite(theirs)
     ours, theirs = ours[both], theirs[both]
     if len(ours) < 2:
         single = float((ours - theirs)[0]) if len(ours) else None
         return {"difference": single, "low": None, "high": None, "n": len(ours)}
-    found = comparison.paired(ours, theirs, strategy=table.name, baseline=baseline.name, metric=metric, level=LEVEL)
+    found = comparison.paired(ours, theirs, strategy=table.name, baseline=baseline.name, level=LEVEL)
     return {key: value for key, value in found.to_json().items() if key not in ("strategy", "baseline", "metric")}
 
 

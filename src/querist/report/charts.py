@@ -82,12 +82,12 @@ def learning_curves(
     last = max(s.labels[-1] for s in series)
     x_ticks = [t for t in x_ticks if t <= last]
     x = Scale(0, last, frame.left, frame.width - frame.right)
-    y = Scale(y_ticks[0], max(y_ticks[-1], max(values)), frame.height - frame.bottom, frame.top)
-    parts = [element("text", title, x=0, y=12), *_axes(x, y, x_ticks, y_ticks, frame, unit)]
+    y = Scale(y_ticks[0], max(y_ticks[-1], *values), frame.height - frame.bottom, frame.top)
+    parts = [element("text", title, x=0, y=12), *_axes(x, y, x_ticks, y_ticks, unit)]
     parts += [_band(s, x, y) for s in series]
     # Later lines lie on top; random's is the ground that the others stand out from.
     parts += [_line(s, x, y) for s in sorted(series, key=lambda s: (s.style != 0, -s.style))]
-    parts += _bracket(bracket, x, y, frame) if bracket else []
+    parts += _bracket(bracket, x, y) if bracket else []
     parts += _names_at_the_end(series, x, y, frame) if frame.right > 80 else _names_on_the_lines(series, x, y)
     return _chart(frame, finding, parts)
 
@@ -98,9 +98,7 @@ def _chart(frame: Frame, finding: str, parts: Sequence[Markup]) -> Markup:
     return element("svg", *inside, class_="chart", viewBox=box, role="img", aria_label=finding)
 
 
-def _axes(
-    x: Scale, y: Scale, x_ticks: Sequence[float], y_ticks: Sequence[float], frame: Frame, unit: str
-) -> list[Markup]:
+def _axes(x: Scale, y: Scale, x_ticks: Sequence[float], y_ticks: Sequence[float], unit: str) -> list[Markup]:
     parts = []
     for t in y_ticks:
         parts.append(element("line", class_="grid", x1=x.start, x2=x.end, y1=y(t), y2=y(t)))
@@ -140,7 +138,7 @@ def _line(series: Series, x: Scale, y: Scale) -> Markup:
     return element("path", class_=f"line s{series.style}", d=d)
 
 
-def _bracket(bracket: Bracket, x: Scale, y: Scale, frame: Frame) -> list[Markup]:
+def _bracket(bracket: Bracket, x: Scale, y: Scale) -> list[Markup]:
     left, right = sorted((x(bracket.start), x(bracket.end)))
     height = y(100 * bracket.at)
     line = f"M{left:.1f} {height - 5:.1f}v10M{right:.1f} {height - 5:.1f}v10M{left:.1f} {height:.1f}H{right:.1f}"
@@ -149,12 +147,11 @@ def _bracket(bracket: Bracket, x: Scale, y: Scale, frame: Frame) -> list[Markup]
     middle = min(max((left + right) / 2, x.start + half), max(x.end - half, x.start + half))
     below = min(height + 40, y.start - 22)
     stem = element("path", d=f"M{middle:.1f} {height + 8:.1f}V{below - 14:.1f}", stroke="var(--ink-3)", fill="none")
-    words = {"text_anchor": "middle", "x": middle}
     return [
         element("path", class_="bracket", d=line),
         stem if left <= middle <= right else Markup(""),
-        element("text", bracket.words, class_="fi halo strong", y=below, **words),
-        element("text", bracket.detail, class_="halo", y=below + 16, **words),
+        element("text", bracket.words, class_="fi halo strong", y=below, x=middle, text_anchor="middle"),
+        element("text", bracket.detail, class_="halo", y=below + 16, x=middle, text_anchor="middle"),
     ]
 
 

@@ -10,10 +10,10 @@ SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """Return a share as a percentage that does not part from its unit.
+    r"""Return a share as a percentage that does not part from its unit.
 
     >>> percent(0.7634)
-    '76.3\\xa0%'
+    '76.3\xa0%'
     >>> percent(None)
     '–'
     """
@@ -45,10 +45,10 @@ def number(value: float | None, digits: int = 0, *, signed: bool = False) -> str
 
 
 def money(value: float | None, currency: str) -> str:
-    """Return an amount, to the cent only where it is small.
+    r"""Return an amount, to the cent only where it is small.
 
     >>> money(124.8, "USD"), money(3.5, "EUR"), money(-1200, "CHF")
-    ('$125', '€3.50', '−CHF\\xa01,200')
+    ('$125', '€3.50', '−CHF\xa01,200')
     """
     if value is None:
         return "–"
@@ -67,10 +67,10 @@ def between(low: Any, high: Any) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Return a duration in the unit that fits.
+    r"""Return a duration in the unit that fits.
 
     >>> seconds(0.0123), seconds(4.21), seconds(252), seconds(7500)
-    ('12\\xa0ms', '4.2\\xa0s', '4\\xa0min 12\\xa0s', '2\\xa0h 5\\xa0min')
+    ('12\xa0ms', '4.2\xa0s', '4\xa0min 12\xa0s', '2\xa0h 5\xa0min')
     """
     if value is None:
         return "–"

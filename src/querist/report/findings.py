@@ -91,7 +91,7 @@ def _count(saving: Json) -> str:
 
 
 def _any_of(compared: Sequence[Json]) -> str:
-    names = [s["strategy"] for s in compared]
+    names: list[str] = [s["strategy"] for s in compared]
     return names[0] if len(names) == 1 else "every strategy"
 
 
@@ -152,7 +152,8 @@ def _lost_or_saved(low: float) -> str:
 
 
 def _unit(summary: Json) -> str:
-    return METRICS.get(summary["metric"], summary["metric"])
+    metric: str = summary["metric"]
+    return METRICS.get(metric, metric)
 
 
 def _between_points(record: Json) -> str:
@@ -234,10 +235,11 @@ def _others(best: Json, compared: Sequence[Json], baseline: str) -> list[Point]:
         elif verdict(first) == "worse":
             behind = f"It starts {points(-first['difference'], signed=False)} points behind {baseline}"
             found.append(Point("bad", f"Do not begin with {name}.", f"{behind} ({_behind(first)})."))
-    for s in sorted(compared, key=lambda s: -s["against"]["area"]["difference"]):
-        if s is not best and verdict(s["against"]["area"]) == "better":
-            found.append(Point("good", f"{_capital(s['strategy'])} helps too.", f"It is {_ahead(s['against']['area'])}."))
-    return found
+    also = [s for s in compared if s is not best and verdict(s["against"]["area"]) == "better"]
+    also.sort(key=lambda s: -s["against"]["area"]["difference"])
+    return found + [
+        Point("good", f"{_capital(s['strategy'])} helps too.", f"It is {_ahead(s['against']['area'])}.") for s in also
+    ]
 
 
 def _behind(record: Json) -> str:

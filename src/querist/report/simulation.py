@@ -27,9 +27,7 @@ def page(summary: Json) -> str:
     the settings and the command that repeats it.
     """
     drawn = _drawn(summary)
-    styles = {name: style for style, name in enumerate(drawn)}
-    if summary["baseline"] is None:
-        styles = {name: style + 1 for name, style in styles.items()}
+    styles = {name: style for style, name in enumerate(drawn, 0 if summary["baseline"] else 1)}
     final = summary["strategies"][0]["final"]["labels"] if summary["strategies"] else None
     middle = summary["strategies"][0]["middle"]["labels"] if summary["strategies"] else None
     return render(
@@ -71,7 +69,7 @@ def _drawn(summary: Json) -> list[str]:
 
 def _title(summary: Json) -> str:
     held_out = number(summary["data"]["hold_out"])
-    words = METRICS.get(summary["metric"], summary["metric"])
+    words: str = METRICS.get(summary["metric"], summary["metric"])
     return f"{words[:1].upper()}{words[1:]}, on {held_out} held-out items, %"
 
 
@@ -260,7 +258,9 @@ def _calibration(summary: Json, styles: dict[str, int]) -> Json:
 def _reliability(record: Json, styles: dict[str, int]) -> Json:
     error = points(record["final"]["ece"]["mean"], signed=False)
     bins = [
-        charts.Bin(b["n"], b["certain"], b["right"], *(b[k] if b[k] is not None else b["right"] for k in ("low", "high")))
+        charts.Bin(
+            b["n"], b["certain"], b["right"], *(b[k] if b[k] is not None else b["right"] for k in ("low", "high"))
+        )
         for b in record["reliability"]
     ]
     words = f"{error} points off on average"
@@ -308,7 +308,10 @@ def _facts(summary: Json) -> list[tuple[str, str]]:
         ("Pool and hold-out", f"{number(data['pool'])} to ask about, {number(data['hold_out'])} held out, stratified"),
         ("Model", f"{settings['model']}, trained from scratch after every batch"),
         ("Features", f"{settings['features']}, fitted on the pool alone"),
-        ("Probabilities", "scaled by a temperature fitted out of fold" if settings["calibrate"] else "as the model gives"),
+        (
+            "Probabilities",
+            "scaled by a temperature fitted out of fold" if settings["calibrate"] else "as the model gives",
+        ),
         ("First labels", first),
         ("Batch", f"{number(settings['batch'])} labels"),
         ("Budget", f"{number(settings['budget'])} labels; {settings['counted']}"),
