@@ -115,7 +115,7 @@ class ActiveLearner:
         names = self._names(labels)
         self._declare(names)
         state = self._project.state()
-        asked = {item: state.round for item in state.batch.items}
+        asked = dict.fromkeys(state.batch.items, state.round)
         events = []
         for item, name in zip(items, names, strict=True):
             earlier = state.live.get(item, ())
