@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from querist import compute, registry
+from querist.acquire import presets
 from querist.engine.cells import Cell, run_cell, split
 from querist.engine.labelled import Labelled, load
 from querist.engine.summary import RISING, Question, summarise
@@ -262,6 +263,9 @@ def _with_baseline(strategies: Sequence[str | Strategy], baseline: str) -> list[
     """The strategies without repeats, and the baseline among them: nothing is shown without it."""
     named = {_strategy_name(s): s for s in strategies}
     named.setdefault(baseline, baseline)
+    for strategy in named.values():
+        if not (isinstance(strategy, str) and registry.has("policy", strategy)):
+            presets.strategy(strategy)  # a name that does not exist is refused before anything runs
     return list(named.values())
 
 
@@ -271,7 +275,8 @@ def _strategy_name(strategy: str | Strategy) -> str:
 
 def meaning(strategy: str) -> str:
     """Return the one line that says what a strategy asks for, from the docstring under its name; else nothing."""
-    for kind in ("scorer", "selector", "policy"):
+    kinds: tuple[registry.Kind, ...] = ("scorer", "selector", "policy")
+    for kind in kinds:
         if registry.has(kind, strategy):
             return registry.find(kind, strategy).summary
     return ""
