@@ -13,6 +13,7 @@ BUILTINS: Final = (
     "querist.acquire.hybrid",
     "querist.acquire.policies",
     "querist.acquire.uncertainty",
+    "querist.stop.rules",
 )
 
 

@@ -6,6 +6,7 @@ earlier model as well. Items of the reserve never train a model that selects or 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -143,12 +144,14 @@ def _own_file(project: Project) -> Measuring:
 def archive(project: Project) -> list[Archived]:
     """Return what each model said about the items that measure, in order of training."""
     trained = {event.model: event for event in project.trained()}
+    renamed = project.state().renamed
     found = []
     for recorded in project.store.events(kinds=["model_evaluated"]):
         event = recorded.event
         assert isinstance(event, ModelEvaluated)
         if event.predictions is not None and event.model in trained:
-            found.append(_archived(project, event, trained[event.model]))
+            entry = _archived(project, event, trained[event.model])
+            found.append(dataclasses.replace(entry, classes=tuple(renamed.get(name, name) for name in entry.classes)))
     return found
 
 
@@ -179,15 +182,17 @@ def evaluate(project: Project, state: State, number: int) -> None:
 
     assert state.model is not None
     measured = measuring(project, state)
-    predictions, metrics, baseline = None, {}, None
+    predictions, metrics, baseline, latest = None, {}, None, None
     if measured is not None:
+        classes = project.task.classes
         proba = predict(project.model(), measured.features, seed=project.seed).astype(np.float32)
+        latest = Archived(state.model, number, project.trained()[-1].labelled, list(measured.items), proba, classes)
         artefacts = project.store.artefacts
-        kept = {"items": artefacts.put_json(list(measured.items)), "proba": artefacts.put_matrix(proba)}
+        kept = {"items": artefacts.put_json(latest.items), "proba": artefacts.put_matrix(proba)}
         predictions = artefacts.put_json(kept)
-        metrics = figures(measured.target, proba, names=project.task.classes, seed=project.seed)
+        metrics = figures(measured.target, proba, names=classes, seed=project.seed)
         baseline = _random_arm_if_due(project, state, measured, number)
-    rules, stop = verdicts(project, state, number, predictions)
+    rules, stop = verdicts(project, state, latest=latest)
     event = ModelEvaluated(
         round=number,
         model=state.model,
@@ -295,7 +300,6 @@ def random_arm(
     """
     known = np.flatnonzero(measured.known)
     evaluation = -1 - np.arange(known.size)  # numbers that no pool row has
-    place = {int(name): int(row) for name, row in zip(evaluation, known, strict=True)}
     plan = _plan(project, control, evaluation, seconds=seconds, seed=seed)
     features, target = _both(project, measured, control, control_target, known)
     position = {int(row): i for i, row in enumerate(control)} | {
@@ -309,7 +313,6 @@ def random_arm(
         right.append(_shadow_right(project, features, target, train, scored, seed=seed))
     if not fits:
         raise NotReady("no shadow model could be planned")
-    assert place is not None
     return combine(fits, right, evaluation)
 
 

@@ -299,7 +299,7 @@ def _project(
         "created", ProjectCreated(spec=spec.to_json(), spec_hash=spec.hash, seed=spec.project.seed, versions=versions)
     )
     fingerprint = short_hash(ordered if len(ordered) < 100_000 else [ordered[0], ordered[-1], len(ordered)])
-    columns = {"item": ordered, "row": list(range(len(ordered)))}
+    columns: dict[str, Sequence[Any]] = {"item": ordered, "row": range(len(ordered))}
     imported = PoolImported(
         source="arrays" if is_array else "memory",
         fingerprint=fingerprint,

@@ -71,6 +71,7 @@ class Project:
         self._pool: tuple[int, PoolTable] | None = None
         self.cache: dict[object, Any] = {}
         self.problem: str | None = None
+        self.active_ms = 0
         self.tally: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     @classmethod
@@ -124,8 +125,9 @@ class Project:
                 case SpecChanged(spec=spec):
                     self.spec = ProjectSpec.from_json(spec)
                     self.__dict__.pop("learner", None)
-                case AnswerSubmitted(source="ui" | "api"):
+                case AnswerSubmitted(source="ui" | "api", active_ms=active_ms):
                     self.tally[recorded.at // DAY][recorded.actor] += 1
+                    self.active_ms += active_ms or 0
                 case _:
                     pass
 

@@ -137,13 +137,14 @@ def _random_lanes(project: Project, candidates: Candidates, lanes: Sequence[Lane
     pool = project.pool()
     size = candidates.open.size
     result: dict[Lane, Array] = {}
-    for lane, order, among in (
+    sources: list[tuple[Lane, Array, Array]] = [
         ("evaluation", pool.u_eval, candidates.reserve & candidates.open),
         ("control", pool.u_control, ~candidates.reserve & candidates.open),
-    ):
-        wanted = lanes.count(lane)  # type: ignore[arg-type]
+    ]
+    for lane, order, among in sources:
+        wanted = lanes.count(lane)
         if wanted:
-            result[lane] = next_in_order(np.asarray(order)[:size], wanted, among=among)  # type: ignore[index]
+            result[lane] = next_in_order(np.asarray(order)[:size], wanted, among=among)
     return result
 
 
@@ -362,7 +363,8 @@ def _labelled_target(project: Project, state: State, rows: Array) -> Array:
 
     resolved = training_rows(project, state, through=state.seq)
     values = {int(row): entry.value for row, entry in zip(project.store.rows(list(resolved)), resolved.values(), strict=True)}
-    return project.task.encode([values[int(row)] for row in rows])
+    target: Array = project.task.encode([values[int(row)] for row in rows])
+    return target
 
 
 def _mean_direction(embed: Array) -> Array:

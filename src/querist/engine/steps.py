@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -142,19 +142,8 @@ def _fit_features(project: Project, state: State) -> None:
 
 
 def _transform(project: Project, start: int, stop: int, pipeline: FittedFeatures) -> str:
-    contents = (content or _blank(pipeline.kind) for content in project.store.iter_contents(start, stop))
+    contents = project.store.iter_contents(start, stop)
     return project.keep_features(pipeline.transform(contents, media=project.media_root()))
-
-
-def _blank(kind: str) -> Content:
-    """What stands in for an erased item, so that rows keep their places; it is never asked."""
-    match kind:
-        case "image":
-            return Content("image", {"pixels": [[0]], "width": 1, "height": 1})
-        case "row":
-            return Content("row", {"fields": {}})
-        case _:
-            return Content("text", {"text": ""})
 
 
 # --- select
@@ -170,8 +159,9 @@ def select(project: Project, state: State, number: int, part: int, *, n: int | N
     chosen = selection.choose(project, state, n=wanted, number=number, part=part, pending=pending)
     for fallback in chosen.fallbacks:
         project.record(f"r{number}/select/{fallback.wanted}", fallback)
-    columns = {
-        "item": [pick.item for pick in chosen.picks],
+    items = [pick.item for pick in chosen.picks]
+    columns: dict[str, list[Any]] = {
+        "item": items,
         "lane": [pick.lane for pick in chosen.picks],
         "rank": [pick.rank for pick in chosen.picks],
         "score": [pick.score for pick in chosen.picks],
@@ -191,7 +181,7 @@ def select(project: Project, state: State, number: int, part: int, *, n: int | N
         features=state.features,
         through_seq=through_seq,
         pending=project.store.artefacts.put_json(pending) if pending else None,
-        items=columns["item"],
+        items=items,
         picks=project.store.artefacts.put_table(columns),
         asked=wanted,
         chosen=len(chosen.picks),
