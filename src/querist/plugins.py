@@ -8,12 +8,14 @@ from importlib.metadata import entry_points
 from typing import Final
 
 BUILTINS: Final = (
-    "querist.acquire.uncertainty",
-    "querist.acquire.density",
+    "querist.acquire.bayesian",
+    "querist.acquire.disagreement",
     "querist.acquire.diversity",
-    "querist.acquire.select",
-    "querist.acquire.combine",
+    "querist.acquire.draws",
+    "querist.acquire.gradient",
+    "querist.acquire.hybrid",
     "querist.acquire.policies",
+    "querist.acquire.uncertainty",
     "querist.stop.rules",
 )
 

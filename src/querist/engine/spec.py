@@ -135,6 +135,10 @@ class LabelsSection(Section):
     prefill: Literal["off", "shown", "after"] = "off"
     blind_share: float = Field(0.2, ge=0, le=1)
     guidelines: str = ""
+    question: str = Field("", max_length=300)
+    skip_reasons: tuple[str, ...] = ("cannot decide", "not readable", "belongs to no class")
+    break_minutes: int = Field(45, ge=0)
+    show_reasons: bool = True
 
 
 class CostSection(Section):

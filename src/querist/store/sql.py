@@ -20,9 +20,9 @@ from querist.store.database import Database
 from querist.store.dialect import batches, insert_new
 from querist.store.ledger import Line, check_same, write_line
 from querist.store.memory import CLAIM_SECONDS, check_size, counts, taken_over, wall_clock
-from querist.store.protocol import Decision, ItemRow, Lease, NewEvent, Picked, PoolTable, QueueEntry
+from querist.store.protocol import Decision, ItemRow, Job, Lease, NewEvent, Picked, PoolTable, QueueEntry
 from querist.store.schema import ANSWER, DECISION, HEAD, JOB, LEASE, LEDGER, PICK, PROJECT, QUEUE
-from querist.types import Answer, Array, Content, ItemId, Json, Sha256
+from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
 
 PAGE: Final = 1_000
 DEFAULT_URL: Final = "sqlite:///querist.db"
@@ -329,6 +329,14 @@ class SqlStore:
             until = now + seconds * 1_000_000
             return queue.give(connection, self.number, person, n, held=held, now=now, until=until)
 
+    def lease_item(self, person: str, item: ItemId, *, lane: Lane, round_: int, seconds: int = 600) -> Lease | None:
+        """Give a person one item out of turn; None while somebody else has it."""
+        now = self._clock()
+        with self.database.writing() as connection:
+            self._lock(connection)
+            new = Lease(uuid.uuid4().hex, item, person, now + seconds * 1_000_000, lane=lane, round=round_)
+            return queue.give_one(connection, self.number, new, now=now)
+
     def renew(self, lease: str, person: str, *, seconds: int = 600) -> Lease:
         """Renew a lease, also an expired one while its item is still wanted."""
         now = self._clock()
@@ -369,6 +377,12 @@ class SqlStore:
         """Let go of a step, if the owner still has it."""
         with self.database.writing() as connection:
             connection.execute(delete(JOB).where(self._job(step), JOB.c.owner == owner))
+
+    def jobs(self) -> list[Job]:
+        """Return all claims."""
+        query = select(JOB.c.step, JOB.c.owner, JOB.c.heartbeat_at).where(JOB.c.project == self.number)
+        with self.database.reading() as connection:
+            return [Job(*row) for row in connection.execute(query)]
 
     def _job(self, step: str) -> Any:
         return (JOB.c.project == self.number) & (JOB.c.step == step)
