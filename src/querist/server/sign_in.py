@@ -1,0 +1,87 @@
+"""`/session` and `/me`: signing in and out, and the password."""
+
+from __future__ import annotations
+
+import threading
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+
+import querist
+from querist.errors import BadValue, NotSignedIn
+from querist.server.access import Allowed, Visitor, clear_session, csrf_token, set_session, site_of
+from querist.server.schemas import Me, PasswordChange, SignIn
+
+router = APIRouter(tags=["people"])
+
+AnyVisitor = Annotated[Visitor, Depends(Allowed("annotator"))]
+
+HASHERS: Final = threading.BoundedSemaphore(2)
+"""Checking a password takes 64 MiB and a core on purpose; more at once would be a way to stop the server."""
+
+
+@router.post("/session")
+def sign_in(form: SignIn, request: Request, response: Response) -> Me:
+    """Begin a session by name and password, or by a one-time token."""
+    people = site_of(request).people
+    if form.token:
+        person = people.consume(form.token, "sign_in", address=address_of(request))
+    elif form.name:
+        with HASHERS:
+            person = people.authenticate(form.name, form.password, address=address_of(request))
+    else:
+        raise BadValue("name", "", "give name and password, or a one-time token")
+    token = people.create_session(person.id, by_link=bool(form.token))
+    set_session(request, response, token)
+    return _me(Visitor(person, token, bool(form.token)))
+
+
+@router.delete("/session")
+def sign_out(visitor: AnyVisitor, request: Request, response: Response) -> Me:
+    """End this session; answers with who it was."""
+    if visitor.session:
+        site_of(request).people.end_session(visitor.session)
+    clear_session(request, response)
+    return _me(visitor)
+
+
+@router.get("/me")
+def me(visitor: AnyVisitor) -> Me:
+    """Say who is signed in, and the token that changing requests must carry."""
+    return _me(visitor)
+
+
+@router.put("/me/password")
+def change_password(form: PasswordChange, visitor: AnyVisitor, request: Request, response: Response) -> Me:
+    """Change the password; every other session of the person ends."""
+    people = site_of(request).people
+    if visitor.session is None:
+        raise NotSignedIn("a password is changed in a session, not with an API token")
+    with HASHERS:
+        if form.old or not visitor.by_link:
+            people.authenticate(visitor.person.name, form.old, address=address_of(request))
+        if form.new == form.old:
+            raise BadValue("new", None, "must differ from the old one")
+        people.change_password(visitor.id, form.new)
+    token = people.create_session(visitor.id)
+    set_session(request, response, token)
+    person = people.session(token)
+    assert person is not None
+    return _me(Visitor(person.person, token))
+
+
+def address_of(request: Request) -> str:
+    """Return the client's address, for counting failed attempts."""
+    return request.client.host if request.client else "unknown"
+
+
+def _me(visitor: Visitor) -> Me:
+    person = visitor.person
+    return Me(
+        id=person.id,
+        name=person.name,
+        role=person.role,
+        csrf=csrf_token(visitor.session) if visitor.session else "",
+        must_change_password=person.must_change_password,
+        version=querist.__version__,
+    )
