@@ -8,8 +8,11 @@ from importlib.metadata import entry_points
 from typing import Final
 
 BUILTINS: Final = (
+    "querist.acquire.bayesian",
+    "querist.acquire.disagreement",
     "querist.acquire.diversity",
     "querist.acquire.draws",
+    "querist.acquire.gradient",
     "querist.acquire.hybrid",
     "querist.acquire.policies",
     "querist.acquire.uncertainty",

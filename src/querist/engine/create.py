@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +24,9 @@ from querist.types import Item, ItemId, Json, Lane, Rejected, short_hash
 
 SHOWN: Final = 5
 """Rejected rows that are shown; all are kept."""
+
+STRETCH: Final = 200_000
+"""Items whose content is held in memory at a time while a pool is imported."""
 
 RECORDED: Final = ("querist", "numpy", "scipy", "scikit-learn", "skops", "pyarrow", "sqlalchemy")
 """Packages whose versions the ledger records."""
@@ -60,30 +62,23 @@ class Imported:
 
     def text(self, folder: Path) -> str:
         """Return what happened, in lines for a terminal."""
-        lines = [f"{folder}: {self.added:,} items"]
-        lines += [f"{self.labelled:,} labels came with the data"] if self.labelled else []
-        lines += [f"{self.validation:,} items of your own measure the model"] if self.validation else []
-        lines += [f"{self.known:,} items were there already"] if self.known else []
-        lines += (
-            [f"{self.duplicates:,} exact duplicates were folded into the items they repeat"] if self.duplicates else []
-        )
-        lines += (
-            [f"{self.in_validation:,} items also stand in the validation data and were left out"]
-            if self.in_validation
-            else []
-        )
-        lines += [
-            f"{count:,} items have the label {label!r}, which is no class: they count as unlabelled"
-            for label, count in self.no_class.items()
+        counts = [
+            (self.labelled, "labels came with the data"),
+            (self.validation, "items of your own measure the model"),
+            (self.known, "items were there already"),
+            (self.duplicates, "exact duplicates were folded into the items they repeat"),
+            (self.in_validation, "items also stand in the validation data and were left out"),
+            (len(self.conflicts), "items have copies with different labels, and count as unlabelled"),
         ]
-        lines += (
-            [f"{len(self.conflicts):,} duplicates have different labels: they count as unlabelled"]
-            if self.conflicts
-            else []
-        )
-        lines += [f"{len(self.rejected):,} rows were set aside:"] if self.rejected else []
-        lines += [f"  line {row.line}: {row.reason}" for row in self.rejected[:SHOWN]]
-        lines += [f"  … and {len(self.rejected) - SHOWN:,} more"] if len(self.rejected) > SHOWN else []
+        lines = [f"{folder}: {self.added:,} items", *(f"{count:,} {text}" for count, text in counts if count)]
+        lines += [
+            f"{count:,} items have the label {name!r}, which is no class" for name, count in self.no_class.items()
+        ]
+        if self.rejected:
+            lines.append(f"{len(self.rejected):,} rows were set aside:")
+            lines += [f"  line {row.line}: {row.reason}" for row in self.rejected[:SHOWN]]
+        if len(self.rejected) > SHOWN:
+            lines.append(f"  … and {len(self.rejected) - SHOWN:,} more")
         return "\n".join(lines)
 
 
@@ -221,11 +216,11 @@ def _classes(reader: PoolReader, classes: Sequence[str], label: str | None) -> l
 
 
 def _begin(folder: Path, spec: ProjectSpec) -> Project:
-    from querist.store import create_store, open_store
+    from querist.store import SqlStore
 
     if (folder / FILE_NAME).exists():
         there = read_spec(folder)
-        project = Project(there, open_store(there.store.url, folder), folder=folder)
+        project = Project(there, SqlStore.open(there.store.url, root=folder), folder=folder)
         if project.state().pool_size:
             raise Conflict(
                 f"{folder} holds a project already; `querist import` adds items to it",
@@ -240,7 +235,7 @@ def _begin(folder: Path, spec: ProjectSpec) -> Project:
             )
         return project
     folder.mkdir(parents=True, exist_ok=True)
-    store = create_store(spec.store.url, folder, project=str(uuid.uuid4()))
+    store = SqlStore.create(spec.store.url, name=spec.project.name, root=folder)
     created = ProjectCreated(spec=spec.to_json(), spec_hash=spec.hash, seed=spec.project.seed, versions=versions())
     store.append("created", created)
     write_spec(folder, spec)
@@ -334,11 +329,18 @@ def _add(
     u_eval, u_control = (keyed_numbers(seed, lane, in_order) for lane in ("evaluation", "control"))
 
     def rows() -> Iterator[ItemRow]:
-        for entry in reader.read():
-            if isinstance(entry, Item) and entry.id in row_of:
-                row = row_of[entry.id]
-                at = row - state.pool_size
+        # In order of rows, which is not that of the file: one pass over the file for each stretch of rows.
+        for start in range(0, len(ids), STRETCH):
+            stretch: dict[int, Item] = {}
+            for entry in reader.read():
+                if isinstance(entry, Item) and entry.id in row_of:
+                    at = row_of[entry.id] - state.pool_size
+                    if start <= at < start + STRETCH:
+                        stretch[at] = entry
+            for at in sorted(stretch):
+                entry = stretch.pop(at)
                 numbers = float(u_eval[at]), float(u_control[at])
+                row = state.pool_size + at
                 yield ItemRow(entry.id, row, *numbers, entry.content, entry.copies, entry.group, entry.cost)
 
     project.store.add_items(rows())

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from querist.store.memory import MemoryStore
+    from querist.store.sql import SqlStore
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryStore", "SqlStore"]
 
 _HOMES = {
     "MemoryStore": "querist.store.memory",
+    "SqlStore": "querist.store.sql",
 }
 
 
