@@ -67,14 +67,16 @@ class House:
         self.folder = folder = self.copy_to(tmp() / "digits")
         self._stack = stack
         self.site = Site.open(folder)
-        self.password = self.site.people.first_admin()
+        first = self.site.people.create_first_admin()
+        assert first is not None
+        self.password = first[1]
         self.app = create_app(self.site, pages_folder=folder / "no pages")
         self.address = stack.enter_context(running(self.app))
         self.project = self.open().id
 
     def open(self) -> Project:
         """The project as the server has it."""
-        return next(iter(self.site.projects_of(self.site.people.admin())))
+        return next(iter(self.site.projects_of(self.site.admin())))
 
     def fresh(self) -> House:
         """Another one, as new."""
@@ -99,12 +101,12 @@ class House:
 
     def person(self, name: str, role: str = "annotator") -> httpx.Client:
         """A browser of somebody else."""
-        self.site.people.create_person(name, password="a long enough password", role=role)
+        self.site.people.create_person(name, role=role, password="a long enough password")
         return self.signed_in(name, "a long enough password")
 
     def link(self) -> str:
         """A one-time token for the first account."""
-        return self.site.people.create_token(self.site.people.admin().id, "sign_in")
+        return self.site.people.create_link_token(self.site.admin().id)
 
     @contextlib.contextmanager
     def behind_tls(self) -> Iterator[httpx.Client]:
