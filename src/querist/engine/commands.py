@@ -227,7 +227,9 @@ def undo(project: Project, person: str, seq: int, key: str) -> Json:
 def _lease_again(project: Project, person: str, seq: int) -> Json | None:
     answered = next(iter(project.store.events(seq - 1, through=seq)))
     assert isinstance(answered.event, AnswerSubmitted)
-    lease = project.store.lease_item(person, answered.event.item, seconds=LEASE_SECONDS)
+    event = answered.event
+    lane, number = event.lane or "query", event.round or 0
+    lease = project.store.lease_item(person, event.item, lane=lane, round_=number, seconds=LEASE_SECONDS)
     return None if lease is None else next(iter(tasks(project, [lease])), None)
 
 

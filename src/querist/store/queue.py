@@ -114,6 +114,22 @@ def give(
     return [*renewed, *new]
 
 
+def give_one(connection: Connection, project: int, new: Lease, *, now: int) -> Lease | None:
+    """Return the person's lease of an item, renewed or new; None while somebody else has the item."""
+    query = select(LEASE).where(LEASE.c.project == project, LEASE.c.item == new.item, LEASE.c.expires_at > now)
+    live_ones = [_read(row) for row in connection.execute(query)]
+    own = next((lease for lease in live_ones if lease.person == new.person), None)
+    if own is not None:
+        connection.execute(update(LEASE).where(LEASE.c.id == own.id).values(expires_at=new.expires_at))
+        return replace(own, expires_at=new.expires_at)
+    if live_ones:
+        return None
+    mine = and_(LEASE.c.project == project, LEASE.c.item == new.item, LEASE.c.person == new.person)
+    connection.execute(delete(LEASE).where(mine))
+    connection.execute(insert(LEASE).values(project=project, **_write(new)))
+    return new
+
+
 def renew(connection: Connection, project: int, lease: str, person: str, *, now: int, until: int) -> Lease:
     """Return the lease with its new end."""
     row = connection.execute(select(LEASE).where(LEASE.c.project == project, LEASE.c.id == lease)).one_or_none()
