@@ -294,7 +294,7 @@ def _project(
             row,
             0.5,
             0.5,
-            contents and contents[place],
+            None if contents is None else contents[place],
             group=None if groups is None else str(groups[place]),
         )
         for row, place in enumerate(places)

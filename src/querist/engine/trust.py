@@ -27,7 +27,7 @@ def verify(folder: Path) -> Json:
         {"ok", "seq", "lines"}: `lines` tell what was looked at, and each thing that does not hold.
     """
     from querist.store import SqlStore
-    from querist.store.verify import verify as verify_store
+    from querist.store.audit import verify as verify_store
 
     spec = read_spec(folder)
     store = SqlStore.open(spec.store.url, root=folder)
