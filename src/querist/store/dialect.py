@@ -126,7 +126,7 @@ def empty_log(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             connection.rollback()
-            connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[attr-defined]
+            connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def insert_new(connection: Connection, table: Table) -> Any:

@@ -133,7 +133,11 @@ class MemoryStore:
 
     def append_many(self, events: Iterable[NewEvent]) -> int:
         """Append events in order; known keys are passed over. Return how many were new."""
-        return sum(self.append(new.key, new.event, actor=new.actor)[1] for new in events)
+        count = len(self._events)
+        for new in events:
+            if new.key not in self._keys:
+                self.append(new.key, new.event, actor=new.actor)
+        return len(self._events) - count
 
     def events(
         self, after: int = 0, *, through: int | None = None, kinds: Sequence[str] | None = None

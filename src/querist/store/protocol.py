@@ -150,8 +150,13 @@ class Artefacts(Protocol):
 class Store(Protocol):
     """One project's memory. Every write is one transaction; a known key changes nothing."""
 
-    project: str
-    artefacts: Artefacts
+    @property
+    def project(self) -> str:
+        """The project's id."""
+
+    @property
+    def artefacts(self) -> Artefacts:
+        """The project's files by content."""
 
     def append(self, key: str, event: Event, *, actor: str = "engine") -> tuple[Recorded, bool]:
         """Append the event and update the views; return it and True, or the one already under the key and False.
