@@ -192,7 +192,7 @@ def backup(folder: Path, out: Path) -> str:
     Raises:
         BadValue: the target is there already.
     """
-    from querist.store.lock import backup as copy
+    from querist.store.backup import backup as copy
 
     if out.exists():
         raise BadValue("out", str(out), "is there already")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from querist.events import Event, Recorded
-from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
+from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256, ShortHash
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,21 @@ class Job:
     step: str
     owner: str
     heartbeat_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What erasing an item's content leaves to do: all that was made of the content while it was there.
+
+    `media` is a file that the content pointed to; it is yours, and yours to remove. The features hold numbers that were
+    computed from the content, the models were fitted on them: refit the features and train anew to be rid of them.
+    """
+
+    item: ItemId
+    media: str | None
+    features: tuple[ShortHash, ...]
+    datasets: tuple[ShortHash, ...]
+    models: tuple[ShortHash, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +216,14 @@ class Store(Protocol):
 
     def picked(self, item: ItemId) -> list[Picked]:
         """Return every batch that asked for an item, and why, by seq."""
+        ...
+
+    def erase(self, item: ItemId) -> Erased:
+        """Remove an item's content for good, and say what was made of it; the chain still verifies.
+
+        The event that says so (`item_withdrawn` with `erased`) is the caller's, and comes first: after a crash between
+        the two, erasing again finishes it.
+        """
         ...
 
     def states(self, items: Sequence[ItemId]) -> list[str]:
