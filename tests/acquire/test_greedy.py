@@ -67,10 +67,8 @@ def chances(held, n):
     for order in itertools.permutations(range(len(X)), n):
         centres, chance = [*held], 1.0
         for row in order:
-            if centres:
-                weight = np.square(X[:, None] - np.array(centres)).sum(axis=2).min(axis=1)
-            else:
-                weight = np.ones(len(X))
+            far = [np.square(X - centre).sum(axis=1) for centre in centres] or [np.ones(len(X))]
+            weight = np.min(far, axis=0)
             chance *= weight[row] / weight.sum()
             centres.append(X[row])
         table[order] = chance

@@ -136,7 +136,7 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(tmp_path) -> None:
     script = f"""
         from sklearn.datasets import load_iris
         from querist.engine.simulate import simulate
-        simulate(*load_iris(return_X_y=True), **{SMALL!r}, seeds=20, jobs=2, out={str(tmp_path)!r})
+        simulate(*load_iris(return_X_y=True), **{SMALL!r}, seeds=12, jobs=2, out={str(tmp_path)!r})
     """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     running = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], env=env)
@@ -146,10 +146,10 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(tmp_path) -> None:
     running.send_signal(signal.SIGKILL)
     running.wait()
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("cells/*.json")}
-    assert 1 <= len(kept) < 40
-    resumed = simulate(*IRIS, **SMALL, seeds=20, jobs=1, out=tmp_path)
+    assert 1 <= len(kept) < 24
+    resumed = simulate(*IRIS, **SMALL, seeds=12, jobs=1, out=tmp_path)
     assert all(path.stat().st_mtime_ns == at for path, at in kept.items())
-    assert len(resumed.cells) == 40
+    assert len(resumed.cells) == 24
 
 
 def test_a_failing_cell_stays_in_the_tables(tmp_path) -> None:

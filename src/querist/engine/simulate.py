@@ -137,7 +137,7 @@ def simulate(
     >>> from sklearn.datasets import load_iris
     >>> x, y = load_iris(return_X_y=True)
     >>> result = simulate(x, y, strategies=["margin"], budget=30, batch=10, seed_set=10, seeds=2, jobs=1)
-    >>> [(c["strategy"], c["baseline"], c["metric"], c["seeds"]) for c in result.comparisons][:1]
+    >>> [(c["strategy"], c["baseline"], c["metric"], c["n"]) for c in result.comparisons][:1]
     [('margin', 'random', 'accuracy_area_under_curve', 2)]
     """
     labelled = load(data, y, target=target, text=text, columns=columns, image=image, features=features, name=name)

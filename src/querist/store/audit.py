@@ -14,8 +14,8 @@ from sqlalchemy import Row, Table, select
 from querist.errors import Damaged, NotFound, QueristError
 from querist.events import GENESIS
 from querist.store import tables
-from querist.store.rebuild import imported_items, replay
 from querist.store.references import children, named
+from querist.store.replay import imported_items, replay
 from querist.store.schema import HEAD, ITEM, LEDGER, METADATA
 from querist.store.sql import PAGE, SqlStore
 from querist.types import Sha256, canonical_json
