@@ -19,8 +19,8 @@ from querist.types import Array
 def passes_needed(known: int, *, recall: float = 0.8, level: float = 0.95) -> int | None:
     """Return how many of the known relevant items of a hidden sample a ranked review must pass, or None.
 
-    None means that so few cannot guarantee it. Valid however often it is looked at, as an order statistic. The number of known items is chosen
-    before looking, or is what a sample of a size fixed in advance happens to hold.
+    None means that so few can guarantee nothing. Valid however often it is looked at: the stopping point is an order
+    statistic. The number of known items is chosen before looking, or is what a sample of a fixed size happens to hold.
 
     Args:
         known: relevant items in the hidden random sample.
