@@ -158,7 +158,8 @@ def test_a_failing_cell_stays_in_the_tables(tmp_path) -> None:
     result = simulate_anything(x, y, **{**SMALL, "model": "logistic_regression"}, seeds=2, jobs=1, out=tmp_path)
     failed = [cell for cell in result.cells if cell["status"] == "failed"]
     assert failed
-    assert all("NaN" in cell["error"] and cell["points"] == [] for cell in failed)
+    assert all(cell["error"] and cell["points"] == [] for cell in failed)
+    assert any("NaN" in cell["error"] for cell in failed)
     rows = pq.read_table(tmp_path / "results.parquet").to_pylist()
     assert {(row["strategy"], row["seed"]) for row in rows} == {(c["strategy"], c["seed"]) for c in result.cells}
     assert len(result.summary["failures"]) == len(failed)
