@@ -60,9 +60,13 @@ def init(
     text: Annotated[str | None, typer.Option(help="Column with the text.")] = None,
     columns: Annotated[str | None, typer.Option(help="Columns of a table, comma-separated; default all.")] = None,
     image: Annotated[str | None, typer.Option(help="Column with paths of images, relative to the data.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column with labels that are known; empty cells are the pool.")] = None,
-    labels: Annotated[str | None, typer.Option(help="The classes, comma-separated, in the order of their keys.")] = None,
-    id: Annotated[str | None, typer.Option(help="Column with ids; default: from the content.")] = None,  # noqa: A002
+    label: Annotated[
+        str | None, typer.Option(help="Column with labels that are known; empty cells are the pool.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="The classes, comma-separated, in the order of their keys.")
+    ] = None,
+    id: Annotated[str | None, typer.Option(help="Column with ids; default: from the content.")] = None,
     group: Annotated[str | None, typer.Option(help="Column that says which rows belong together.")] = None,
     cost: Annotated[str | None, typer.Option(help="Column with what a row costs to label.")] = None,
     validation: Annotated[str | None, typer.Option(help="Your own held-out file, never trained on.")] = None,
@@ -76,7 +80,9 @@ def init(
     currency: Annotated[str, typer.Option(help="ISO code of the price's currency.")] = "USD",
     question: Annotated[str, typer.Option(help="What people are asked.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
-    keep_duplicates: Annotated[bool, typer.Option(help="Exact duplicates stay apart, each with an id of its own.")] = False,
+    keep_duplicates: Annotated[
+        bool, typer.Option(help="Exact duplicates stay apart, each with an id of its own.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a project from your data: nothing is copied but text and table rows."""
@@ -114,7 +120,11 @@ def init(
 
 
 @app.command("import")
-def import_(project: Folder, data: Annotated[str, typer.Option(help="A file or folder of the same form.")], as_json: AsJson = False) -> None:
+def import_(
+    project: Folder,
+    data: Annotated[str, typer.Option(help="A file or folder of the same form.")],
+    as_json: AsJson = False,
+) -> None:
     """Add items to a project; those it has already are passed over."""
     from querist.engine import create
     from querist.engine.project import Project
@@ -187,7 +197,9 @@ def ask(
 @app.command()
 def tell(
     project: Folder,
-    answers: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet with the columns item and label; - reads CSV from stdin.")],
+    answers: Annotated[
+        Path, typer.Argument(help="CSV, JSONL or Parquet with the columns item and label; - reads CSV from stdin.")
+    ],
     person: Annotated[str, typer.Option(help="Who answered.")] = "cli",
     as_json: AsJson = False,
 ) -> None:
@@ -229,7 +241,7 @@ def predict(
 def export(
     project: Folder = HERE,
     out: Annotated[Path | None, typer.Option(help="File to write; default: stdout.")] = None,
-    format: Annotated[str, typer.Option(help="csv, jsonl or parquet.")] = "csv",  # noqa: A002
+    format: Annotated[str, typer.Option(help="csv, jsonl or parquet.")] = "csv",
     model: Annotated[Path | None, typer.Option(help="Write the last good model to this folder instead.")] = None,
 ) -> None:
     """Write all labels (item, label, who, when, lane, round), or the model."""
@@ -275,7 +287,7 @@ def verify(project: Folder = HERE, as_json: AsJson = False) -> None:
 @app.command()
 def replay(
     project: Folder = HERE,
-    round: Annotated[int | None, typer.Option("--round", help="Which round; default: all.")] = None,  # noqa: A002
+    round: Annotated[int | None, typer.Option("--round", help="Which round; default: all.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute past batches from ledger and artefacts, and say where they differ."""
@@ -289,7 +301,9 @@ def replay(
 
 
 @app.command()
-def explain(project: Folder, item: Annotated[str, typer.Argument(help="The item's id.")], as_json: AsJson = False) -> None:
+def explain(
+    project: Folder, item: Annotated[str, typer.Argument(help="The item's id.")], as_json: AsJson = False
+) -> None:
     """Tell an item's whole story: why it was asked, who answered what, which data sets hold it."""
     from querist.engine import trust
     from querist.engine.project import Project
@@ -299,7 +313,9 @@ def explain(project: Folder, item: Annotated[str, typer.Argument(help="The item'
 
 
 @app.command()
-def erase(project: Folder, item: Annotated[str, typer.Argument(help="The item's id.")], reason: str = "erased on request") -> None:
+def erase(
+    project: Folder, item: Annotated[str, typer.Argument(help="The item's id.")], reason: str = "erased on request"
+) -> None:
     """Remove an item's content for good; the ledger still verifies."""
     from querist.engine import trust
     from querist.engine.project import Project
@@ -365,7 +381,9 @@ def rename_class(project: Folder, before: str, after: str) -> None:
 def simulate(
     data: Annotated[str, typer.Argument(help="Parquet, CSV, JSONL or .npz with known labels; or a sample: digits.")],
     target: Annotated[str, typer.Option(help="Column with the labels.")] = "target",
-    text: Annotated[str | None, typer.Option(help="Column with the text; default: a table of all other columns.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Column with the text; default: a table of all other columns.")
+    ] = None,
     strategy: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
     model: Annotated[str, typer.Option(help="What learns.")] = "logistic_regression",
     features: Annotated[str, typer.Option(help="How rows become arrays.")] = "auto",
@@ -420,7 +438,11 @@ def strategies(as_json: AsJson = False) -> None:
     from querist.acquire.presets import describe
 
     found = describe()
-    say(found, as_json, lambda: "\n".join(f"{entry['kind']:<11}{entry['name']:<28}{entry['summary']}" for entry in found))
+    say(
+        found,
+        as_json,
+        lambda: "\n".join(f"{entry['kind']:<11}{entry['name']:<28}{entry['summary']}" for entry in found),
+    )
 
 
 @app.command()

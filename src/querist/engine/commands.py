@@ -227,7 +227,9 @@ def undo(project: Project, person: str, seq: int, key: str) -> Json:
 def _lease_again(project: Project, person: str, seq: int) -> Json | None:
     answered = next(iter(project.store.events(seq - 1, through=seq)))
     assert isinstance(answered.event, AnswerSubmitted)
-    lease = project.store.lease_item(person, answered.event.item, seconds=LEASE_SECONDS)
+    event = answered.event
+    lane, number = event.lane or "query", event.round or 0
+    lease = project.store.lease_item(person, event.item, lane=lane, round_=number, seconds=LEASE_SECONDS)
     return None if lease is None else next(iter(tasks(project, [lease])), None)
 
 
@@ -330,5 +332,3 @@ def guidelines(project: Project) -> Json:
     assert isinstance(recorded.event, GuidelineChanged)
     kept = project.store.artefacts.get_json(recorded.event.text)
     return {"version": recorded.event.guideline, **kept, "changed_at": recorded.at}
-
-

@@ -7,8 +7,9 @@ earlier model as well. Items of the reserve never train a model that selects or 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from querist.engine.lanes import control_prefix
 from querist.engine.project import Project
 from querist.engine.round import State
 from querist.errors import ModelFailure, NotReady
-from querist.events import ModelEvaluated, ModelTrained, PoolImported
+from querist.events import ModelEvaluated, ModelTrained
 from querist.measure import calibration, intervals, scores
 from querist.measure.shadow import Arm, Fit, combine, cross_fit_plan, largest_size, shadow_sizes
 from querist.types import Array, Features, ItemId, Json, Model
@@ -38,8 +39,13 @@ class Measuring:
 
     items: Sequence[ItemId]
     rows: Array
-    features: Features
     target: Array
+    load: Callable[[], Features]
+
+    @property
+    def features(self) -> Features:
+        """The items as arrays."""
+        return self.load()
 
     @property
     def known(self) -> Array:
@@ -77,7 +83,7 @@ class Archived:
 def measuring(project: Project, state: State) -> Measuring | None:
     """Return the items that measure, with the answers to them so far; None where nothing measures."""
     if state.validation:
-        return _own_file(project)
+        return _own_file(project, state)
     rows = project.reserve_rows()
     rows = rows[rows < state.pool_size]
     if rows.size == 0:
@@ -92,7 +98,7 @@ def measuring(project: Project, state: State) -> Measuring | None:
     for item, number in answers.items():
         if item in place:
             target[place[item]] = number
-    return Measuring(items, rows, project.features().rows(rows), _prefix(target, state, items))
+    return Measuring(items, rows, _prefix(target, state, items), lambda: project.features().rows(rows))
 
 
 def evaluation_targets(project: Project, state: State) -> dict[ItemId, int]:
@@ -122,20 +128,29 @@ def _prefix(target: Array, state: State, items: Sequence[ItemId]) -> Array:
     return within
 
 
-def _own_file(project: Project) -> Measuring:
-    from querist.engine.steps import validation_features
+def _own_file(project: Project, state: State) -> Measuring:
+    from querist.engine.create import validation_table
 
-    recorded = next(
-        found
-        for found in project.store.events(kinds=["pool_imported"])
-        if isinstance(found.event, PoolImported) and found.event.role == "validation"
-    )
-    assert isinstance(recorded.event, PoolImported)
-    table = project.store.artefacts.get_table(recorded.event.items)
-    state = project.state()
+    table = validation_table(project)
+    assert table is not None
     names = [state.renamed.get(label, label) for label in table["label"]]
-    features = validation_features(project)
-    return Measuring(table["item"], np.full(len(names), -1), features, project.task.encode(names))
+    items: list[ItemId] = table["item"]
+    nowhere = np.full(len(names), -1)
+    return Measuring(items, nowhere, project.task.encode(names), lambda: _own_features(project, items))
+
+
+def _own_features(project: Project, items: Sequence[ItemId]) -> Features:
+    from querist.engine.create import validation_contents
+
+    key = ("validation", project.state().features)
+    if key not in project.cache:
+        contents = {entry.id: entry.content for entry in validation_contents(project)}
+        media = (
+            Path(project.spec.evaluation.file) if Path(project.spec.evaluation.file).is_dir() else project.media_root()
+        )
+        project.cache[key] = project.pipeline().transform((contents[item] for item in items), media=media)
+    found: Features = project.cache[key]
+    return found
 
 
 # --- what models said
@@ -376,7 +391,9 @@ def latest_baseline(project: Project) -> Json | None:
     return kept
 
 
-def active_arm(archived: Sequence[Archived], items: Sequence[ItemId], target: Array, classes: Sequence[str]) -> Arm | None:
+def active_arm(
+    archived: Sequence[Archived], items: Sequence[ItemId], target: Array, classes: Sequence[str]
+) -> Arm | None:
     """Return how right each archived model is on some items; of models with equally many labels, the last.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -286,13 +286,17 @@ def _project(
         arrays = arrays if order is None else arrays.rows(order)
     project = Project(spec, store, learner=recipe, arrays=arrays)
     places = range(len(items)) if order is None else order.tolist()
-    contents: Callable[[int], Content | None] = lambda place: None  # noqa: E731 - one of two, chosen once
-    if not is_array:
-        known = _contents(pool)
-        contents = known.__getitem__
+    contents = None if is_array else _contents(pool)
     ordered = [items[place] for place in places]
     store.add_items(
-        ItemRow(items[place], row, 0.5, 0.5, contents(place), group=None if groups is None else str(groups[place]))
+        ItemRow(
+            items[place],
+            row,
+            0.5,
+            0.5,
+            contents and contents[place],
+            group=None if groups is None else str(groups[place]),
+        )
         for row, place in enumerate(places)
     )
     versions: dict[str, str] = {}
@@ -352,4 +356,3 @@ def _as_features(rows: Any) -> Features:
 
 def _sortable(label: Any) -> tuple[str, Any]:
     return (type(label).__name__, label)
-

@@ -82,10 +82,10 @@ class Project:
             NotFound: the folder holds no project.
             NewerVersion: a newer Querist wrote it.
         """
-        from querist.store import open_store
+        from querist.store import SqlStore
 
         spec = read_spec(folder)
-        project = cls(spec, open_store(spec.store.url, folder), folder=folder)
+        project = cls(spec, SqlStore.open(spec.store.url, root=folder), folder=folder)
         state = project.state()
         if state.spec is None:
             raise NotFound(f"{folder}: the project was never finished; run `querist init` again", value=str(folder))

@@ -348,7 +348,8 @@ def train(project: Project, state: State, number: int) -> None:
 def frozen_rows(project: Project, number: int) -> Json:
     """Return the columns of the data set that a round froze: item, row, target (canonical value), weight, lane."""
     recorded = project.store.find(f"r{number}/freeze")
-    assert recorded is not None and isinstance(recorded.event, DatasetFrozen)
+    assert recorded is not None
+    assert isinstance(recorded.event, DatasetFrozen)
     return dataset_rows(project, recorded.event)
 
 

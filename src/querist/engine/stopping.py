@@ -32,9 +32,7 @@ def verdicts(project: Project, state: State, *, latest: Archived | None = None) 
     if not deciding and project.folder is None:
         return [], None
     history = history_of(project, state, latest=latest)
-    found: list[Json] = []
-    for rule in deciding:
-        found.append({**_ask(history, rule).to_json(), "decides": True})
+    found: list[Json] = [{**_ask(history, rule).to_json(), "decides": True} for rule in deciding]
     asked = {entry["rule"] for entry in found}
     found += [{**_ask(history, {"rule": name}).to_json(), "decides": False} for name in ADVICE if name not in asked]
     return found, _stop(project, found)

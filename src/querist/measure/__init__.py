@@ -1,0 +1,33 @@
+"""How good, how sure, how much was saved: figures from arrays, with intervals, and the words for them."""
+
+from querist.measure import (
+    alarm,
+    calibration,
+    calibrators,
+    comparison,
+    curves,
+    duel,
+    evidence,
+    intervals,
+    saving,
+    scores,
+    shadow,
+    unbiased,
+    words,
+)
+
+__all__ = [
+    "alarm",
+    "calibration",
+    "calibrators",
+    "comparison",
+    "curves",
+    "duel",
+    "evidence",
+    "intervals",
+    "saving",
+    "scores",
+    "shadow",
+    "unbiased",
+    "words",
+]

@@ -17,24 +17,12 @@ from querist.types import Json
 
 _LOOKED_AT: Final = 1_000
 _TEXT_NAMES: Final = frozenset(
-    [
-        "text",
-        "body",
-        "content",
-        "sentence",
-        "message",
-        "review",
-        "comment",
-        "question",
-        "utterance",
-        "document",
-        "tweet",
-    ]
+    ("text", "body", "content", "sentence", "message", "review", "comment", "question", "utterance", "document")
 )
 _LABEL_NAMES: Final = frozenset(
-    ["label", "target", "class", "category", "sentiment", "intent", "y", "gold", "tag", "labels", "topic", "answer"]
+    ("label", "labels", "target", "class", "category", "sentiment", "intent", "gold", "tag", "topic", "answer", "y")
 )
-_ID_NAMES: Final = frozenset(["id", "uuid", "key", "guid", "identifier", "index", "item_id", "doc_id"])
+_ID_NAMES: Final = frozenset(("id", "uuid", "key", "guid", "identifier", "index"))
 _FEW: Final = 200
 """The most values that a column of labels may have."""
 
@@ -53,7 +41,10 @@ class ColumnInfo:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Arguments for `read_pool`, each with its reason; `classes` are the labels that the first rows show."""
+    """Arguments for `read_pool`, each with its reason; `classes` are the labels that the first rows show.
+
+    A file that is sorted by its labels shows only some of them at its beginning: `PoolReader.summary.labels` has all.
+    """
 
     text: str | None = None
     image: str | None = None

@@ -116,10 +116,10 @@ class PoolReader:
                 yield draft
                 continue
             place = folded.places.get(self._key(draft))
-            if place is None:
-                raise Conflict(f"{self.source!r} changed while it was read (line {draft.line}); read it again")
             if refused := self._id_taken(draft, place, folded):
                 yield refused
+            elif place is None:
+                raise Conflict(f"{self.source!r} changed while it was read (line {draft.line}); read it again")
             elif not given[place]:
                 given[place] = 1
                 item = self._item(draft, place, folded)
@@ -155,7 +155,7 @@ class PoolReader:
         return draft.digest[:16] if not self._keep_duplicates else draft.digest[:16] + draft.line.to_bytes(6)
 
     @staticmethod
-    def _id_taken(draft: Draft, place: int, folded: _Folded) -> Rejected | None:
+    def _id_taken(draft: Draft, place: int | None, folded: _Folded) -> Rejected | None:
         if draft.id is None or folded.ids.get(draft.id, place) == place:
             return None
         shown = canonical_json(draft.content.value)

@@ -66,6 +66,15 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """A step that a process has taken; dead when its heartbeat (UTC microseconds) is older than 30 s."""
+
+    step: str
+    owner: str
+    heartbeat_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewEvent:
     """An event to append under its key."""
 
@@ -211,6 +220,10 @@ class Store(Protocol):
         """
         ...
 
+    def lease_item(self, person: str, item: ItemId, *, lane: Lane, round_: int, seconds: int = 600) -> Lease | None:
+        """Give a person one item out of turn (an answer was taken back); None while somebody else has it."""
+        ...
+
     def renew(self, lease: str, person: str, *, seconds: int = 600) -> Lease:
         """Renew a lease, also an expired one while its item is still wanted.
 
@@ -234,6 +247,10 @@ class Store(Protocol):
 
     def unclaim(self, step: str, owner: str) -> None:
         """Let go of a step, if the owner still has it."""
+        ...
+
+    def jobs(self) -> list[Job]:
+        """Return all claims, live and stale."""
         ...
 
     def status_counts(self) -> Json:

@@ -186,4 +186,10 @@ def _nothing_saved(stand: Standing) -> Json:
     sentence = words.saving(None, evaluated=stand.evaluation)
     if stand.evaluation >= words.ENOUGH_FOR_COMPARISON:
         sentence = "Labels saved: too early to say. The random labels are not enough for a comparison yet."
-    return {"state": "missing", "sentence": sentence, "detail": "", "net_sentence": "", "proof": stand.evaluation} | empty
+    return {
+        "state": "missing",
+        "sentence": sentence,
+        "detail": "",
+        "net_sentence": "",
+        "proof": stand.evaluation,
+    } | empty

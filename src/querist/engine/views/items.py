@@ -63,7 +63,9 @@ def items(
     if part == "answered":
         found, following = _answered(project, fold, query, state, label, person, place, limit)
     if following is None and len(found) < limit and label is None and person is None:
-        more, following = _rest(project, fold, query, state, int(place or -1) if part == "rest" else -1, limit - len(found))
+        more, following = _rest(
+            project, fold, query, state, int(place or -1) if part == "rest" else -1, limit - len(found)
+        )
         found += more
     return {"items": found, "next": following, "total": None}
 
@@ -87,9 +89,10 @@ def _answered(
     if place:
         order = [answer for answer in order if answer.seq < int(place)]
     found: list[Json] = []
+    last = 0
     for answer in order:
         if len(found) == limit:
-            return found, f"answered:{last.seq}"
+            return found, f"answered:{last}"
         answers = by_item[answer.item]
         if person is not None and all(known.person != person for known in answers):
             continue
@@ -98,7 +101,7 @@ def _answered(
         row = _row(project, fold, answer.item, answers)
         if (state is None or row["state"] == state) and _matches(row, query):
             found.append(row)
-            last = answer
+            last = answer.seq
     return found, None
 
 

@@ -180,7 +180,8 @@ def _stopped(project: Project, state: State, stand: Standing) -> Json | None:
     if state.stopped is None:
         return None
     recorded = project.last("stopped")
-    assert recorded is not None and isinstance(recorded.event, Stopped)
+    assert recorded is not None
+    assert isinstance(recorded.event, Stopped)
     by = RULE_NAMES.get(recorded.event.rule, recorded.event.rule)
     by = who(project, recorded.event.by) if recorded.event.rule == "person" else by
     quality = words.verdict(_estimate(stand.accuracy()), evaluated=stand.evaluation)
@@ -251,7 +252,7 @@ def now(project: Project) -> Json:
         "round": state.round,
         "doing": _doing(project, state),
         "model": _model(project, state),
-        "queue": _queue(project, state),
+        "queue": _queue(project),
         "worker": _worker(project),
         "counts": counts(project, state),
     }
@@ -295,7 +296,7 @@ def _do(step: str, sentence: str, detail: str) -> Json:
 def _model(project: Project, state: State) -> Json | None:
     if state.model is None:
         return None
-    trained = [recorded for recorded in project.store.events(kinds=["model_trained"])]
+    trained = list(project.store.events(kinds=["model_trained"]))
     recorded = trained[-1]
     assert isinstance(recorded.event, ModelTrained)
     return {
@@ -308,7 +309,7 @@ def _model(project: Project, state: State) -> Json | None:
     }
 
 
-def _queue(project: Project, state: State) -> Json:
+def _queue(project: Project) -> Json:
     leases = project.store.leases()
     out = {lease.item for lease in leases}
     ready = sum(entry.item not in out for entry in project.store.queue())

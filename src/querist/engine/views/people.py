@@ -6,7 +6,13 @@ from typing import Final
 
 from querist.engine.project import Project
 
-OURS: Final = {"engine": "Querist", "import": "Import", "oracle": "Known labels", "cli": "Command line", "file": "Settings"}
+OURS: Final = {
+    "engine": "Querist",
+    "import": "Import",
+    "oracle": "Known labels",
+    "cli": "Command line",
+    "file": "Settings",
+}
 
 
 def who(project: Project, actor: str) -> str:
@@ -15,5 +21,5 @@ def who(project: Project, actor: str) -> str:
         return OURS[actor]
     names: dict[str, str] = project.cache.setdefault("names", {})
     if actor not in names:
-        names[actor] = project.store.person_name(actor) or actor
+        names[actor] = actor
     return names[actor]

@@ -163,7 +163,7 @@ def _thinnest(counts: dict[str, int]) -> str:
         return f"No label yet for {', '.join(unseen)}."
     name = min(counts, key=counts.__getitem__)
     labels = "label" if counts[name] == 1 else "labels"
-    return f"{name} has the fewest labels: {counts[name]}."  if counts[name] != 1 else f"{name} has one {labels}."
+    return f"{name} has the fewest labels: {counts[name]}." if counts[name] != 1 else f"{name} has one {labels}."
 
 
 # --- calibration
@@ -261,5 +261,3 @@ def _times(project: Project) -> dict[int | None, list[int]]:
 def _two_digits(count: float) -> str:
     unit = 10 ** max(0, len(str(int(count))) - 2)
     return f"{round(count / unit) * unit:,}"
-
-
