@@ -17,7 +17,9 @@ from tests.crash import loop
 pytestmark = pytest.mark.crash
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.crash.loop", "sklearn.linear_model", "querist.models.sklearn", "querist.store.sql"])
+FORKS.set_forkserver_preload(
+    ["tests.crash.loop", "sklearn.linear_model", "querist.models.sklearn", "querist.store.sql"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +54,7 @@ def run_and_kill(folder: Path, data: Path, *, order: int, points: list[int]) -> 
     raise AssertionError("the last run was not to be killed")
 
 
-def test_killed_at_every_write_in_turn(
-    made: tuple[Path, Path], undisturbed: dict[str, Any], tmp_path: Path
-) -> None:
+def test_killed_at_every_write_in_turn(made: tuple[Path, Path], undisturbed: dict[str, Any], tmp_path: Path) -> None:
     folder = tmp_path / "project"
     shutil.copytree(made[0], folder)
     # The n-th life dies at its n-th write, so every kind of write is hit, and work goes on between.
