@@ -125,6 +125,7 @@ class BatchSelected(Event):
     features: ShortHash | None
     through_seq: int
     pending: Sha256 | None  # → artefact: JSON list of item ids that were out with people
+    items: list[ItemId]  # in order of rank
     picks: Sha256  # → artefact: Parquet of item, lane, rank, score, probability
     asked: int
     chosen: int
@@ -229,7 +230,9 @@ class ModelEvaluated(Event):
     predictions: Sha256 | None  # → artefact: .npz manifest of item ids and probabilities over the whole reserve
     metrics: Json  # {name: {value, low, high, n}}
     answers_seq: int
-    rules: list[Json]  # every stopping rule: {rule, fired, evidence}
+    rules: list[Json]  # every stopping rule: {rule, fired, evidence, sentence}
+    stop: str | None = None  # the rule by which Querist would stop here
+    baseline: Sha256 | None = None  # → artefact: cross-fitted random arm, if it was made at this look
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,18 @@ from importlib.metadata import entry_points
 from typing import Final
 
 BUILTINS: Final = (
-    "querist.acquire.uncertainty",
-    "querist.acquire.density",
+    "querist.acquire.bayesian",
+    "querist.acquire.coverage",
+    "querist.acquire.disagreement",
     "querist.acquire.diversity",
-    "querist.acquire.select",
-    "querist.acquire.combine",
+    "querist.acquire.draws",
+    "querist.acquire.fisher",
+    "querist.acquire.gradient",
+    "querist.acquire.gradient_embeddings",
+    "querist.acquire.hybrid",
     "querist.acquire.policies",
+    "querist.acquire.typical",
+    "querist.acquire.uncertainty",
     "querist.stop.rules",
 )
 

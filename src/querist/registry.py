@@ -12,11 +12,13 @@ from typing import Any, Final, Literal, TypeVar, cast, overload
 from querist import signals
 from querist.errors import QueristError, UnknownName
 
-Kind = Literal["scorer", "selector", "combinator", "policy", "reducer", "synthesiser", "budget_manager", "stop_rule"]
+Kind = Literal[
+    "scorer", "selector", "combinator", "filter", "policy", "reducer", "synthesiser", "budget_manager", "stop_rule"
+]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _FREE_ARGUMENTS: Final[frozenset[Kind]] = frozenset(
-    {"combinator", "policy", "reducer", "synthesiser", "budget_manager", "stop_rule"}
+    {"combinator", "filter", "policy", "reducer", "synthesiser", "budget_manager", "stop_rule"}
 )
 
 
@@ -103,7 +105,7 @@ def selector(
 
 
 def register(kind: Kind) -> Callable[[Function], Function]:
-    """Register a function of another kind (combinator, policy, reducer, synthesiser, budget manager, stop rule)."""
+    """Register a function of another kind (combinator, filter, policy, reducer, synthesiser, budget manager, rule)."""
 
     def decorate(function: Function) -> Function:
         registered: Function = _register(kind, function)

@@ -186,8 +186,13 @@ class Features:
 class Model(Protocol):
     """A fitted learner: rows in, signals out; `classes` is the number of classes of its probabilities."""
 
-    name: str
-    classes: int
+    @property
+    def name(self) -> str:
+        """The learner's name."""
+
+    @property
+    def classes(self) -> int:
+        """How many classes its probabilities have."""
 
     @property
     def offers(self) -> frozenset[str]:
@@ -204,8 +209,13 @@ class Model(Protocol):
 class Learner(Protocol):
     """A recipe for a model: name, settings, and what a model fitted by it would offer."""
 
-    name: str
-    settings: Mapping[str, Any]
+    @property
+    def name(self) -> str:
+        """The name it is found under, or the class of the estimator."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What can be written to JSON of its settings."""
 
     def fit(
         self, features: Features, target: Array, *, classes: int, weight: Array | None = None, seed: int = 0
@@ -243,8 +253,13 @@ class Disputed:
 class TaskType(Protocol):
     """A kind of label: a frozen dataclass with these fields and methods; `tasks/single_label.py` is the pattern."""
 
-    name: str
-    classes: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """The word on both sides of the wire."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The declared classes, in the order of their numbers."""
 
     def check(self, value: Any) -> Any:
         """Return the value in its canonical form; raise BadValue when it is not a label of this task."""
@@ -268,7 +283,9 @@ class TaskType(Protocol):
 class Pool(Protocol):
     """A place where items come from."""
 
-    source: str
+    @property
+    def source(self) -> str:
+        """Where it reads from, for messages and the ledger."""
 
     def read(self) -> Iterable[Item | Rejected]:
         """Yield items and rejected rows in the order of the source, once."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from querist.events import Event, Recorded
-from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
+from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256, ShortHash
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class QueueEntry:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An item that is out with a person until `expires_at` (UTC microseconds)."""
+    """An item that is out with a person until `expires_at` (UTC microseconds); `rank` is its place in the batch."""
 
     id: str
     item: ItemId
@@ -62,6 +62,31 @@ class Lease:
     expires_at: int
     lane: Lane
     round: int
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A step that a process has taken; dead when its heartbeat (UTC microseconds) is older than 30 s."""
+
+    step: str
+    owner: str
+    heartbeat_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What erasing an item's content leaves to do: all that was made of the content while it was there.
+
+    `media` is a file that the content pointed to; it is yours, and yours to remove. The features hold numbers that were
+    computed from the content, the models were fitted on them: refit the features and train anew to be rid of them.
+    """
+
+    item: ItemId
+    media: str | None
+    features: tuple[ShortHash, ...]
+    datasets: tuple[ShortHash, ...]
+    models: tuple[ShortHash, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +96,29 @@ class NewEvent:
     key: str
     event: Event
     actor: str = "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a reviewer decided about an item; outweighs the answers."""
+
+    seq: int
+    item: ItemId
+    person: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Why an item was asked: the batch (seq of its event, round), lane, rank, score, probability of selection."""
+
+    seq: int
+    round: int
+    item: ItemId
+    lane: Lane
+    rank: int
+    score: float | None
+    probability: float | None
 
 
 class Artefacts(Protocol):
@@ -102,14 +150,26 @@ class Artefacts(Protocol):
 class Store(Protocol):
     """One project's memory. Every write is one transaction; a known key changes nothing."""
 
-    project: str
-    artefacts: Artefacts
+    @property
+    def project(self) -> str:
+        """The project's id."""
+        ...
+
+    @property
+    def artefacts(self) -> Artefacts:
+        """Files named by the hash of their content."""
+        ...
 
     def append(self, key: str, event: Event, *, actor: str = "engine") -> tuple[Recorded, bool]:
         """Append the event and update the views; return it and True, or the one already under the key and False.
 
+        A `batch_selected` swaps the queue: rows of earlier rounds make room unless they stand in its `pending`; picks
+        that are answered or withdrawn already are passed over. An answer ends the person's lease.
+
         Raises:
-            Conflict: the key is known with another kind or, for people's events, another body.
+            Conflict: the key is known with another kind or, for people's events, from another person or with another
+                meaning (item, outcome, value, reason …; what the service adds, such as lane and model, may differ).
+            NotFound: an answer is withdrawn, replaced or adjudicated that does not exist.
         """
         ...
 
@@ -125,7 +185,11 @@ class Store(Protocol):
     def head(self) -> tuple[int, Sha256]: ...
 
     def add_items(self, rows: Iterable[ItemRow]) -> None:
-        """Keep items and their content; rows that are known already are passed over."""
+        """Keep items and their content, row numbers without a gap; those that are known already are passed over.
+
+        They join the pool when a `pool_imported` event says so: until then `pool` and the counts do not see them, and
+        an import that died half-way can be repeated, or replaced by another one.
+        """
         ...
 
     def pool(self) -> PoolTable: ...
@@ -142,23 +206,90 @@ class Store(Protocol):
         """Return the answers in force (not withdrawn, not replaced) when the ledger's head was `through`, by seq."""
         ...
 
-    def queue(self) -> list[QueueEntry]: ...
-    def leases(self) -> list[Lease]: ...
-    def lease(self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600) -> list[Lease]:
-        """Give a person up to n items in all: those still held, then the first of the queue that nobody else has,
-        that the person has not answered, and whose opinions are not all given or out.
+    def decisions(self, *, through: int | None = None) -> dict[ItemId, Decision]:
+        """Return what reviewers had decided (`answer_adjudicated`) when the ledger's head was `through`."""
+        ...
+
+    def history(self, item: ItemId) -> list[Recorded]:
+        """Return the events of people about an item, by seq: answers, corrections, decisions, withdrawals."""
+        ...
+
+    def picked(self, item: ItemId) -> list[Picked]:
+        """Return every batch that asked for an item, and why, by seq."""
+        ...
+
+    def erase(self, item: ItemId) -> Erased:
+        """Remove an item's content for good, and say what was made of it; the chain still verifies.
+
+        The event that says so (`item_withdrawn` with `erased`) is the caller's, and comes first: after a crash between
+        the two, erasing again finishes it.
         """
         ...
 
-    def renew(self, lease: str, person: str, *, seconds: int = 600) -> Lease: ...
-    def release(self, lease: str, person: str) -> None: ...
+    def states(self, items: Sequence[ItemId]) -> list[str]:
+        """Return each item's state: unlabelled, labelled, skipped, unanswerable or withdrawn."""
+        ...
+
+    def find_items(self, *, state: str | None = None, after: int = -1, limit: int = 50) -> list[tuple[int, ItemId]]:
+        """Return (row, item) of the pool in row order from behind row `after`, only those in a state if it is given."""
+        ...
+
+    def queue(self) -> list[QueueEntry]:
+        """Return the items that still want an opinion, in the order of serving."""
+        ...
+
+    def leases(self) -> list[Lease]:
+        """Return the leases that have not expired."""
+        ...
+
+    def lease(self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600) -> list[Lease]:
+        """Give a person up to n items in all: those still held, then the first of the queue that nobody else has,
+        that the person has not answered, and whose opinions are not all given or out.
+
+        Leases of the person that are not in `held` (a page was reloaded) count as held. All returned ones are renewed.
+        """
+        ...
+
+    def lease_item(self, person: str, item: ItemId, *, lane: Lane, round_: int, seconds: int = 600) -> Lease | None:
+        """Give a person one item out of turn (an answer was taken back); None while somebody else has it."""
+        ...
+
+    def renew(self, lease: str, person: str, *, seconds: int = 600) -> Lease:
+        """Renew a lease, also an expired one while its item is still wanted.
+
+        Raises:
+            NotFound: there is no such lease any more, or its item went to somebody else.
+            Denied: it is another person's.
+        """
+        ...
+
+    def release(self, lease: str, person: str) -> None:
+        """Give an item back; a lease that is gone already is no error, another person's is Denied."""
+        ...
 
     def claim(self, step: str, owner: str) -> bool:
         """Take a step if nobody else has a live claim (heartbeat within 30 s); only saves work."""
         ...
 
-    def heartbeat(self, step: str, owner: str) -> None: ...
-    def unclaim(self, step: str, owner: str) -> None: ...
+    def heartbeat(self, step: str, owner: str) -> None:
+        """Say that the owner is still at it; Busy when somebody else has taken the step over."""
+        ...
+
+    def unclaim(self, step: str, owner: str) -> None:
+        """Let go of a step, if the owner still has it."""
+        ...
+
+    def jobs(self) -> list[Job]:
+        """Return all claims, live and stale."""
+        ...
+
     def status_counts(self) -> Json:
-        """Return counts for pages: items, labelled, by state, by lane, by person, queue, leases."""
+        """Return counts for pages: `items labelled answers queue leases`, and by `states lanes people`.
+
+        Lanes and people count answers in force; an answer without a lane counts under "none".
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
         ...

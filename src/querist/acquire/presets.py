@@ -1,0 +1,150 @@
+"""Strategies by name: a table, no classes. Any registered scorer or selector is a strategy, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from querist import registry
+from querist.acquire.draws import TRANSFORMS
+from querist.errors import BadValue, UnknownName
+from querist.types import Json, Strategy
+
+PRESETS: Final = {
+    preset.name: preset
+    for preset in (
+        Strategy("random", selector="random"),
+        Strategy("margin", scorer="margin"),
+        Strategy("entropy", scorer="entropy"),
+        Strategy("least_confidence", scorer="least_confidence"),
+        Strategy("ratio", scorer="ratio"),
+        Strategy("k_center", selector="k_center"),
+        Strategy("kmeans", selector="kmeans"),
+        Strategy("weighted_kmeans", scorer="margin", selector="weighted_kmeans"),
+    )
+}
+
+_OWN: Final = ("shortlist", "random_share", "filters", "quotas", "group_limit")
+"""Settings of every strategy, whatever it is made of."""
+
+
+def strategy(value: str | Mapping[str, Any] | Strategy, settings: Mapping[str, Any] | None = None) -> Strategy:
+    """Return the strategy of that name, with settings given to the part that declares them.
+
+    Args:
+        value: a preset; a scorer (its best rows are taken); a selector (over `margin` where it wants scores); a scorer
+            with `power_`, `softmax_` or `softrank_` in front (rows are drawn by its scores); the JSON form of a
+            strategy; or a strategy.
+        settings: by name, of the scorer or the selector, or one of `shortlist`, `random_share`, `filters`, `quotas`,
+            `group_limit`.
+
+    Raises:
+        UnknownName: there is no such strategy, or it has no such setting.
+        BadValue: a setting has a value of the wrong type.
+
+    >>> strategy("power_margin", {"beta": 2.0, "random_share": 0.1}).selector_settings
+    {'how': 'power', 'beta': 2.0}
+    >>> strategy("margn")
+    Traceback (most recent call last):
+    querist.errors.UnknownName: unknown strategy 'margn'; did you mean 'margin'? have: ...
+    """
+    if isinstance(value, Strategy):
+        found = value
+    elif isinstance(value, str):
+        found = _by_name(value)
+    elif "selector" in value or "scorer" in value:
+        found = Strategy.from_json(value)
+    else:
+        return strategy(value["name"], {**value.get("settings", {}), **(settings or {})})
+    return _with_settings(found, settings or {})
+
+
+def names() -> list[str]:
+    """Return all names that `strategy` knows, save those with a transform in front."""
+    registered = [entry.name for kind in ("scorer", "selector") for entry in registry.entries(kind)]
+    return sorted({*PRESETS, *registered})
+
+
+def _by_name(name: str) -> Strategy:
+    if name in PRESETS:
+        return PRESETS[name]
+    if registry.has("scorer", name):
+        return Strategy(name, scorer=name)
+    if registry.has("selector", name):
+        entry = registry.find("selector", name)
+        return Strategy(name, scorer="margin" if "scores" in entry.reserved else None, selector=name)
+    how, _, scorer = name.partition("_")
+    if how in TRANSFORMS and registry.has("scorer", scorer):
+        return Strategy(name, scorer=scorer, selector="gumbel_top", selector_settings={"how": how})
+    drawn = [f"{how}_{known}" for known in names() if registry.has("scorer", known)] if how in TRANSFORMS else []
+    raise UnknownName("strategy", name, [*names(), *drawn])
+
+
+def _with_settings(found: Strategy, settings: Mapping[str, Any]) -> Strategy:
+    scorer = dict(registry.find("scorer", found.scorer).settings) if found.scorer else {}
+    selector = dict(registry.find("selector", found.selector).settings)
+    own: dict[str, Any] = {}
+    for_scorer, for_selector = dict(found.scorer_settings), dict(found.selector_settings)
+    for name, value in settings.items():
+        if name in _OWN:
+            own[name] = tuple(value) if name == "filters" else value
+        elif name in scorer:
+            for_scorer[name] = _checked(name, value, scorer[name])
+        elif name in selector:
+            for_selector[name] = _checked(name, value, selector[name])
+        else:
+            raise UnknownName(f"setting of strategy {found.name!r}:", name, [*scorer, *selector, *_OWN])
+    _check_own(own)
+    return replace(found, **own, scorer_settings=for_scorer, selector_settings=for_selector)
+
+
+def _checked(name: str, value: Any, default: Any) -> Any:
+    """Return the value, which must be of the default's type; an int will do for a float, None for no check."""
+    if default is None or value is None:
+        return value
+    wanted = (int, float) if isinstance(default, float) else type(default)
+    if not isinstance(value, wanted) or (isinstance(value, bool) and not isinstance(default, bool)):
+        raise BadValue(name, value, f"must be of type {type(default).__name__}, like its default {default!r}")
+    return value
+
+
+def _check_own(own: Mapping[str, Any]) -> None:
+    if not 0 <= own.get("random_share", 0) <= 1:
+        raise BadValue("random_share", own["random_share"], "must be between 0 and 1")
+    for name in ("shortlist", "group_limit"):
+        if own.get(name, 0) < 0:
+            raise BadValue(name, own[name], "must not be negative")
+
+
+def describe() -> list[Json]:
+    """Return the catalogue as a flat JSON list: scorers, selectors, combinators, filters, policies and presets.
+
+    >>> next(entry for entry in describe() if entry["name"] == "margin" and entry["kind"] == "preset")["signals"]
+    ['proba']
+    """
+    kinds: tuple[registry.Kind, ...] = ("scorer", "selector", "combinator", "filter", "policy")
+    registered = [entry.to_json() for kind in kinds for entry in registry.entries(kind)]
+    return registered + [_describe(preset) for preset in PRESETS.values()]
+
+
+def _describe(preset: Strategy) -> Json:
+    from querist.acquire.select import required_signals
+
+    required = required_signals(preset)
+    selector = registry.find("selector", preset.selector)
+    main = registry.find("scorer", preset.scorer) if preset.scorer and preset.selector == "top" else selector
+    scorer = dict(registry.find("scorer", preset.scorer).settings) if preset.scorer else {}
+    return {
+        "kind": "preset",
+        "name": preset.name,
+        "signals": list(required.needs),
+        "optional_signals": list(required.can_use),
+        "settings": {**selector.settings, **scorer, **preset.selector_settings, **preset.scorer_settings},
+        "uses_scores": "scores" in selector.reserved,
+        "signed": False,
+        "whole_pool": False,
+        "sampling": selector.sampling,
+        "summary": main.summary,
+        "strategy": preset.to_json(),
+    }

@@ -1,0 +1,158 @@
+"""Ask where the model is unsure: scores of single rows from their class probabilities.
+
+With two classes all four scores of class probabilities rank alike; with more, `margin` is the one to begin with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from querist.acquire.blocks import CACHED, read, spans, working_type
+from querist.errors import BadValue
+from querist.registry import scorer
+from querist.types import Array
+
+_FEW_CLASSES: Final = 32
+"""Up to here the two largest of each row are found column by column, beyond by two passes along the rows."""
+
+
+@scorer
+def margin(*, proba: Array) -> Array:
+    """Ask where the two likeliest classes are closest: the first strategy to try once a model has learned something.
+
+    Weak before that, and on pools full of near-duplicates, where it asks the same thing many times: there combine it
+    with diversity (`weighted_kmeans`), or draw from it (`power_margin`).
+
+    Args:
+        proba: (n, c) class probabilities, rows sum to 1.
+
+    Returns:
+        (n,) 1 − (p₁ − p₂), from 0 (certain) to 1 (a tie).
+
+    Scheffer, Decomain & Wrobel, IDA 2001; as "best versus second best": Joshi, Porikli & Papanikolopoulos, CVPR 2009.
+
+    >>> margin(proba=np.array([[0.5, 0.5, 0.0], [0.7, 0.2, 0.1]])).round(3)
+    array([1. , 0.5])
+    """
+    return _blockwise(proba, lambda block: _complement(np.subtract(*_two_largest(block))))
+
+
+@scorer
+def least_confidence(*, proba: Array) -> Array:
+    """Ask where the likeliest class is least likely; for one class against a diffuse rest.
+
+    Args:
+        proba: (n, c) class probabilities, rows sum to 1.
+
+    Returns:
+        (n,) 1 − p₁, from 0 (certain) to 1 − 1/c.
+
+    Lewis & Gale, SIGIR 1994; Culotta & McCallum, AAAI 2005.
+
+    >>> least_confidence(proba=np.array([[0.5, 0.5, 0.0], [0.7, 0.2, 0.1]])).round(3)
+    array([0.5, 0.3])
+    """
+    return _blockwise(proba, lambda block: _complement(_largest(block)))
+
+
+@scorer
+def entropy(*, proba: Array) -> Array:
+    """Ask where the predictive distribution is flattest.
+
+    Weak with many classes: a long tail of tiny probabilities outweighs a real two-way doubt; prefer `margin`.
+
+    Args:
+        proba: (n, c) class probabilities, rows sum to 1.
+
+    Returns:
+        (n,) Shannon entropy in nats, from 0 (certain) to log c.
+
+    Shannon (1948); as a query strategy: Settles & Craven, EMNLP 2008.
+
+    >>> entropy(proba=np.array([[0.5, 0.5], [1.0, 0.0]])).round(3)
+    array([0.693, 0.   ])
+    """
+    return _blockwise(proba, _entropy)
+
+
+@scorer
+def ratio(*, proba: Array) -> Array:
+    """Ask where the runner-up is nearly as likely as the favourite; the margin, measured in log odds.
+
+    It differs from `margin` where both leaders are weak: 0.2 against 0.1 is surer than 0.5 against 0.4.
+
+    Args:
+        proba: (n, c) class probabilities, rows sum to 1.
+
+    Returns:
+        (n,) p₂ / p₁, from 0 (certain) to 1 (a tie).
+
+    Settles, Active Learning, Morgan & Claypool 2012, section 2.3.
+
+    >>> ratio(proba=np.array([[0.5, 0.4, 0.1], [0.2, 0.1, 0.7]])).round(3)
+    array([0.8  , 0.286])
+    """
+    return _blockwise(proba, _ratio)
+
+
+def _blockwise(proba: Array, formula: Callable[[Array], Array]) -> Array:
+    """Apply the formula to blocks of rows that stay in cache; memory beyond the result does not grow with n."""
+    if proba.ndim != 2 or proba.shape[1] == 0:
+        raise BadValue("proba", proba.shape, "must have two dimensions (rows, classes) and at least one class")
+    rows, classes = proba.shape
+    dtype = working_type(proba)
+    result = np.empty(rows, dtype)
+    for span in spans(rows, classes * dtype.itemsize, CACHED):
+        result[span] = formula(read(proba, span, dtype))
+    return result
+
+
+def _complement(part: Array) -> Array:
+    """Return 1 − part, not below 0 where rounding makes a probability exceed 1."""
+    np.subtract(1, part, out=part)
+    np.maximum(part, 0, out=part)
+    return part
+
+
+def _largest(block: Array) -> Array:
+    few = block.shape[1] <= _FEW_CLASSES
+    largest: Array = np.ascontiguousarray(block.T).max(axis=0) if few else block.max(axis=1)
+    return largest
+
+
+def _two_largest(block: Array) -> tuple[Array, Array]:
+    """Return the largest and second largest of each row; with one class the second is 0."""
+    rows, classes = block.shape
+    if classes > _FEW_CLASSES:
+        rest = block.copy()
+        each = np.arange(rows)
+        at = rest.argmax(axis=1)
+        first = rest[each, at]
+        rest[each, at] = -np.inf
+        return first, rest.max(axis=1)
+    columns = np.ascontiguousarray(block.T)
+    first, second = columns[0].copy(), np.zeros(rows, block.dtype)
+    loser = np.empty_like(first)
+    for column in columns[1:]:
+        np.minimum(first, column, out=loser)
+        np.maximum(second, loser, out=second)
+        np.maximum(first, column, out=first)
+    return first, second
+
+
+def _ratio(block: Array) -> Array:
+    first, second = _two_largest(block)
+    result: Array = np.divide(second, first, out=np.zeros_like(first), where=first > 0)
+    return result
+
+
+def _entropy(block: Array) -> Array:
+    # The smallest positive number in place of 0 gives 0 · log(tiny) = 0, with no branch and no warning.
+    logarithm = np.log(np.maximum(block, np.finfo(block.dtype).tiny))
+    total: Array = np.einsum("ij,ij->i", block, logarithm)
+    np.negative(total, out=total)
+    np.maximum(total, 0, out=total)
+    return total

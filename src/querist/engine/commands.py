@@ -1,0 +1,344 @@
+"""What people do: take items, answer, undo, correct, stop and go on. The verbs behind the HTTP routes and the CLI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from querist.engine import reasons
+from querist.engine.project import Project
+from querist.engine.round import State, Wait, missing_labels, next_step
+from querist.engine.run import step_name
+from querist.errors import BadValue, Conflict, Denied, NotFound
+from querist.events import (
+    AnswerSubmitted,
+    AnswerWithdrawn,
+    ClassesChanged,
+    GuidelineChanged,
+    Recorded,
+    Requested,
+    Resumed,
+    SpecChanged,
+    Stopped,
+)
+from querist.store.protocol import Lease
+from querist.types import Json, Lane, Outcome, Source
+
+LEASE_SECONDS: Final = 600
+
+
+class Form(Protocol):
+    """An answer as a client sends it; the fields of `AnswerForm` on the wire."""
+
+    @property
+    def key(self) -> UUID: ...
+    @property
+    def item(self) -> str: ...
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def confidence(self) -> str | None: ...
+    @property
+    def reason(self) -> str | None: ...
+    @property
+    def active_ms(self) -> int | None: ...
+    @property
+    def lease(self) -> str | None: ...
+    @property
+    def guideline(self) -> int | None: ...
+    @property
+    def replaces(self) -> int | None: ...
+
+
+# --- labelling
+
+
+def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Json:
+    """Give a person up to n items in all, those still held included; return the new ones, or why there are none."""
+    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS)
+    new = [lease for lease in leases if lease.id not in set(held)]
+    state = project.state()
+    return {
+        "tasks": tasks(project, new),
+        "waiting": waiting(project, state) if not leases else None,
+        "answered_today": project.answers_today(person),
+        "labelled": state.training,
+        "to_first_model": None if state.model is not None else missing_labels(state),
+    }
+
+
+def tasks(project: Project, leases: Sequence[Lease]) -> list[Json]:
+    """Return leases with what a person sees of their items; items whose content was erased are left out."""
+    contents = project.store.contents([lease.item for lease in leases])
+    show_reasons = project.spec.labels.show_reasons
+    return [
+        {
+            "lease": lease.id,
+            "expires_at": lease.expires_at,
+            "item": lease.item,
+            "content": content.to_json(),
+            "why": reasons.short(project, lease.item, lease.lane) if show_reasons else None,
+            "prefill": None,
+        }
+        for lease, content in zip(leases, contents, strict=True)
+        if content is not None
+    ]
+
+
+def waiting(project: Project, state: State) -> Json:
+    """Return why there is nothing to label just now, in words."""
+    step = next_step(state)
+    if state.stopped is not None:
+        return _waiting("stopped", "Labelling has stopped", "A manager can go on from the overview.")
+    if not isinstance(step, Wait):
+        training = step_name(step).startswith(("train", "evaluate", "freeze"))
+        if training:
+            seconds = project.trained()[-1].seconds if state.model is not None else None
+            return _waiting("training", f"Training number {state.round + 1}", "The next items depend on it.", seconds)
+        return _waiting("selecting", "Choosing the next items", "This takes a moment.")
+    if project.store.queue():
+        return _waiting("others", "The rest is out with other people", "Items come back when they are not answered.")
+    return _waiting("finished", "Every item has been asked", "Add items, or export the labels.")
+
+
+def _waiting(reason: str, sentence: str, detail: str, seconds: float | None = None) -> Json:
+    return {"reason": reason, "sentence": sentence, "detail": detail, "seconds": seconds, "progress": None}
+
+
+def submit(
+    project: Project, person: str, form: Form, *, source: Source = "ui", may_correct_others: bool = False
+) -> tuple[Json, bool]:
+    """Keep an answer; return its receipt, and whether it is new. The same key twice is one answer.
+
+    Raises:
+        Conflict: the key is known with other content, or `replaces` is no live answer to the item.
+        NotFound: no such item.
+        BadValue: the value is no label of the task.
+        Denied: `replaces` is another person's answer.
+    """
+    key = str(form.key)
+    known = project.store.find(key)
+    if known is not None:
+        return _receipt(project, _same(known, person, form), person), False
+    event, late = _answer(project, person, form, source, may_correct_others)
+    recorded, is_new = project.record(key, event, actor=person)
+    return _receipt(project, recorded, person, late=late), is_new
+
+
+def _same(known: Recorded, person: str, form: Form) -> Recorded:
+    event = known.event
+    if (
+        not isinstance(event, AnswerSubmitted)
+        or known.actor != person
+        or (event.item, event.outcome, event.value) != (form.item, form.outcome, form.value)
+    ):
+        raise Conflict(f"key {form.key} was used for another answer", field="key", value=form.key)
+    return known
+
+
+def _receipt(project: Project, recorded: Recorded, person: str, *, late: bool = False) -> Json:
+    event = recorded.event
+    assert isinstance(event, AnswerSubmitted)
+    return {
+        "key": recorded.key,
+        "seq": recorded.seq,
+        "item": event.item,
+        "late": late,
+        "answered_today": project.answers_today(person),
+    }
+
+
+def _answer(
+    project: Project, person: str, form: Form, source: Source, may_correct_others: bool
+) -> tuple[AnswerSubmitted, bool]:
+    state = project.state()
+    project.store.rows([form.item])
+    if form.item in state.withdrawn:
+        raise Conflict(f"item {form.item!r} has been withdrawn", field="item", value=form.item)
+    value = project.task.check(form.value) if form.outcome == "answered" else None
+    if form.outcome != "answered" and form.value is not None:
+        raise BadValue("value", form.value, f"must be empty when the outcome is {form.outcome!r}")
+    lease = next((lease for lease in project.store.leases() if lease.id == form.lease), None)
+    picked = project.store.picked(form.item)
+    event = AnswerSubmitted(
+        item=form.item,
+        task=project.spec.project.task,
+        outcome=form.outcome,
+        value=value,
+        confidence=form.confidence,
+        reason=form.reason,
+        lane=lane_of(project, state, form.item),
+        round=picked[-1].round if picked else None,
+        model=state.model,
+        guideline=form.guideline,
+        active_ms=form.active_ms,
+        replaces=_replaced(state, person, form, may_correct_others),
+        source=source,
+    )
+    return event, form.lease is not None and lease is None
+
+
+def lane_of(project: Project, state: State, item: str) -> Lane:
+    """Return the lane of an answer to an item: the reserve measures, whoever asked; else the lane that asked for it."""
+    earlier = state.live.get(item, ())
+    if earlier and earlier[0].lane is not None and earlier[0].lane != "relabel":
+        return earlier[0].lane
+    if not state.validation:
+        row = int(project.store.rows([item])[0])
+        if project.pool().u_eval[row] < state.reserve:
+            return "evaluation"
+    picked = project.store.picked(item)
+    return picked[-1].lane if picked else "query"
+
+
+def _replaced(state: State, person: str, form: Form, may_correct_others: bool) -> int | None:
+    live = state.live.get(form.item, ())
+    if form.replaces is None:
+        # A second answer by the same person corrects the first.
+        return next((answer.seq for answer in live if answer.person == person), None)
+    corrected = next((answer for answer in live if answer.seq == form.replaces), None)
+    if corrected is None:
+        raise Conflict(
+            f"answer {form.replaces} is not in force for item {form.item!r}",
+            field="replaces",
+            value=form.replaces,
+            choices=[str(answer.seq) for answer in live],
+        )
+    if corrected.person != person and not may_correct_others:
+        raise Denied(f"answer {form.replaces} is another person's", field="replaces", value=form.replaces)
+    return form.replaces
+
+
+def undo(project: Project, person: str, seq: int, key: str) -> Json:
+    """Take back one's own answer; the item is the person's again, if nobody else has it.
+
+    Raises:
+        NotFound: there is no such answer in force.
+        Denied: it is another person's.
+    """
+    known = project.store.find(key)
+    if known is None:
+        state = project.state()
+        item = state.item_of.get(seq)
+        if item is None:
+            raise NotFound(f"answer {seq} is not in force", field="seq", value=seq)
+        if next(answer.person for answer in state.live[item] if answer.seq == seq) != person:
+            raise Denied(f"answer {seq} is another person's", field="seq", value=seq)
+        known, _ = project.record(key, AnswerWithdrawn(answer=seq, reason="undo"), actor=person)
+    elif not isinstance(known.event, AnswerWithdrawn) or known.event.answer != seq:
+        raise Conflict(f"key {key} was used for something else", field="key", value=key)
+    again = _lease_again(project, person, seq)
+    return {"seq": known.seq, "answer": seq, "task": again}
+
+
+def _lease_again(project: Project, person: str, seq: int) -> Json | None:
+    answered = next(iter(project.store.events(seq - 1, through=seq)))
+    assert isinstance(answered.event, AnswerSubmitted)
+    event = answered.event
+    lane, number = event.lane or "query", event.round or 0
+    lease = project.store.lease_item(person, event.item, lane=lane, round_=number, seconds=LEASE_SECONDS)
+    return None if lease is None else next(iter(tasks(project, [lease])), None)
+
+
+# --- steering
+
+
+def stop(project: Project, person: str, key: str, reason: str = "") -> Json:
+    """Stop asking; answers are still taken."""
+    state = project.state()
+    event = Stopped(round=state.round, rule="person", evidence={"reason": reason, "labels": state.paid}, by=person)
+    recorded, _ = project.record(key, event, actor=person)
+    return {"seq": recorded.seq, "sentence": "Labelling has stopped. The labels and the last good model stay."}
+
+
+def resume(project: Project, person: str, key: str, reason: str = "") -> Json:
+    """Go on after a stop; the rule that stopped keeps quiet until there are half as many labels again."""
+    recorded, _ = project.record(key, Resumed(reason=reason, by=person), actor=person)
+    return {"seq": recorded.seq, "sentence": "Labelling goes on."}
+
+
+def retrain(project: Project, person: str, key: str, reason: str = "") -> Json:  # noqa: ARG001 - one form for all
+    """Train as soon as the worker is free, however few labels are new."""
+    state = project.state()
+    recorded, _ = project.record(key, Requested(what="retrain", by=person), actor=person)
+    sentence = "A training begins now." if state.fresh else "Nothing is new since the last training."
+    return {"seq": recorded.seq, "sentence": sentence}
+
+
+def refit_features(project: Project, person: str, key: str) -> Json:
+    """Fit the features anew on the pool as it is now."""
+    recorded, _ = project.record(key, Requested(what="refit", by=person), actor=person)
+    return {"seq": recorded.seq, "sentence": "The features are fitted anew, then a model is trained on them."}
+
+
+def change_classes(
+    project: Project, person: str, key: str, operation: str, before: Sequence[str], after: Sequence[str]
+) -> None:
+    """Add a class, or rename one everywhere: old answers are untouched, and read under the new name.
+
+    Raises:
+        BadValue: an operation other than add and rename, a class that is there already, or is not there.
+    """
+    classes = project.state().classes
+    if operation not in ("add", "rename"):
+        raise BadValue("operation", operation, "not known here", choices=["add", "rename"])
+    if len(after) != 1 or not after[0].strip():
+        raise BadValue("after", list(after), "one class name is wanted")
+    if project.store.find(key) is not None:
+        return
+    if operation == "rename" and (len(before) != 1 or before[0] not in classes):
+        raise BadValue("before", list(before), f"no such class; have: {', '.join(classes)}", choices=classes)
+    if after[0] in classes:
+        raise BadValue("after", after[0], "there is a class of that name; merging comes with reviews", choices=classes)
+    event = ClassesChanged(operation=operation, before=list(before), after=list(after))
+    project.record(key, event, actor=person)
+
+
+def change_settings(project: Project, person: str, sections: Mapping[str, Mapping[str, Any]]) -> None:
+    """Change settings of the project, in the ledger and in `querist.toml`.
+
+    Raises:
+        UnknownName: no such setting.
+        BadValue: a value that cannot be.
+    """
+    from querist.engine.spec import write_spec
+
+    state = project.state()
+    spec = project.spec.changed(**sections)
+    if spec.to_json() == state.spec:
+        return
+    event = SpecChanged(spec=spec.to_json(), spec_hash=spec.hash)
+    project.record(f"spec/{spec.hash}/{state.spec_seq}", event, actor=person)
+    project.state()
+    if project.folder is not None:
+        write_spec(project.folder, spec)
+
+
+def change_guidelines(project: Project, person: str, key: str, text: str, classes: Mapping[str, Json]) -> None:
+    """Put new guidelines into force, as the next version.
+
+    Raises:
+        BadValue: a class that is not declared.
+    """
+    known = project.state().classes
+    unknown = next((name for name in classes if name not in known), None)
+    if unknown is not None:
+        raise BadValue("classes", unknown, f"no such class; have: {', '.join(known)}", choices=known)
+    if project.store.find(key) is not None:
+        return
+    name = project.store.artefacts.put_json({"text": text, "classes": dict(classes)})
+    event = GuidelineChanged(guideline=guidelines(project)["version"] + 1, text=name)
+    project.record(key, event, actor=person)
+
+
+def guidelines(project: Project) -> Json:
+    """Return the guidelines in force: version, text, by class, when they changed."""
+    recorded = project.last("guideline_changed")
+    if recorded is None:
+        return {"version": 0, "text": project.spec.labels.guidelines, "classes": {}, "changed_at": None}
+    assert isinstance(recorded.event, GuidelineChanged)
+    kept = project.store.artefacts.get_json(recorded.event.text)
+    return {"version": recorded.event.guideline, **kept, "changed_at": recorded.at}

@@ -1,0 +1,299 @@
+"""An opened project: its settings, its memory, and what has been loaded from it so far."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from querist.engine.round import State, fold
+from querist.engine.spec import ProjectSpec, read_spec
+from querist.errors import NotFound, NotReady
+from querist.events import AnswerSubmitted, Event, FeaturesBuilt, ModelTrained, Recorded, SpecChanged
+from querist.store.protocol import PoolTable, Store
+from querist.types import Array, Features, ItemId, Learner, Model, Rng, ShortHash, TaskType
+
+STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "baseline": 4}
+"""Which stream of random numbers a step draws from; a number is never given to another step."""
+
+DAY: Final = 86_400 * 1_000_000
+"""Microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """The items that measure: rows of the pool below the reserve's threshold in order of `u_eval`, or the user's file.
+
+    `features` are theirs; `target` (n,) is known for a user's file only, −1 elsewhere.
+    """
+
+    items: Sequence[ItemId]
+    features: Features
+    target: Array
+
+
+class Project:
+    """One project, opened. Safe to share between threads; every process opens its own.
+
+    Args:
+        spec: the settings.
+        store: the memory.
+        folder: where the project lies; None for one that lives in this process only.
+        learner: takes the place of the one that the settings name (`ActiveLearner` brings its own).
+        arrays: the pool as arrays, in row order; then there is no content and no pipeline.
+    """
+
+    def __init__(
+        self,
+        spec: ProjectSpec,
+        store: Store,
+        *,
+        folder: Path | None = None,
+        learner: Learner | None = None,
+        arrays: Features | None = None,
+    ) -> None:
+        self.spec = spec
+        self.store = store
+        self.folder = folder
+        self.arrays = arrays
+        self._learner = learner
+        self._lock = threading.RLock()
+        self._state = State()
+        self._models: dict[ShortHash, Model] = {}
+        self._features: tuple[tuple[str, ...], Features] | None = None
+        self._pool: tuple[int, PoolTable] | None = None
+        self.cache: dict[object, Any] = {}
+        self.problem: str | None = None
+        self.active_ms = 0
+        self.person_name: Callable[[str], str | None] = lambda _: None
+        self.tally: defaultdict[int, Counter[str]] = defaultdict(Counter)
+
+    @classmethod
+    def open(cls, folder: Path) -> Project:
+        """Open the project in a folder; settings that were edited there by hand are recorded.
+
+        Raises:
+            NotFound: the folder holds no project.
+            NewerVersion: a newer Querist wrote it.
+        """
+        from querist.store import SqlStore
+
+        spec = read_spec(folder)
+        project = cls(spec, SqlStore.open(spec.store.url, root=folder), folder=folder)
+        state = project.state()
+        if state.spec is None:
+            raise NotFound(f"{folder}: the project was never finished; run `querist init` again", value=str(folder))
+        if project.spec.to_json() != state.spec:
+            event = SpecChanged(spec=spec.to_json(), spec_hash=spec.hash)
+            project.record(f"spec/{spec.hash}/{state.spec_seq}", event, actor="file")
+        return project
+
+    @property
+    def id(self) -> str:
+        """The project's UUID."""
+        return self.store.project
+
+    @property
+    def seed(self) -> int:
+        """The seed of all chance in the project."""
+        return self.spec.project.seed
+
+    def rng(self, round_: int, step: str, part: int = 0) -> Rng:
+        """Return the random stream of a step: the same for the same seed, round and step."""
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(round_, STEP_NUMBERS[step], part)))
+
+    # --- the ledger
+
+    def state(self) -> State:
+        """Return the fold over the whole ledger."""
+        with self._lock:
+            behind = list(self.store.events(self._state.seq))
+            if behind:
+                self._state = fold(self._state, behind)
+                self._follow(behind)
+            return self._state
+
+    def _follow(self, events: Sequence[Recorded]) -> None:
+        for recorded in events:
+            match recorded.event:
+                case SpecChanged(spec=spec):
+                    self.spec = ProjectSpec.from_json(spec)
+                    self.__dict__.pop("learner", None)
+                case AnswerSubmitted(source="ui" | "api", active_ms=active_ms):
+                    self.tally[recorded.at // DAY][recorded.actor] += 1
+                    self.active_ms += active_ms or 0
+                case _:
+                    pass
+
+    def answers_today(self, person: str | None = None) -> int:
+        """Return how many answers a person, or all, have given since midnight UTC."""
+        self.state()
+        today = self.tally[time.time_ns() // 1000 // DAY]
+        return today[person] if person is not None else sum(today.values())
+
+    def media_root(self) -> Path:
+        """Return the folder below which the media of the items lie.
+
+        Raises:
+            NotFound: the project lives in memory only.
+        """
+        if self.folder is None:
+            raise NotFound("this project has no folder, and so no media")
+        data = Path(self.spec.pool.data)
+        root = data if data.is_absolute() else self.folder / data
+        return root if root.is_dir() else root.parent
+
+    def record(self, key: str, event: Event, *, actor: str = "engine") -> tuple[Recorded, bool]:
+        """Append an event under its key; a known key gives the event that is there, and False."""
+        return self.store.append(key, event, actor=actor)
+
+    def last(self, kind: str, *, through: int | None = None) -> Recorded | None:
+        """Return the latest event of a kind, at most at a place in the ledger."""
+        latest = None
+        for latest in self.store.events(kinds=[kind], through=through):  # noqa: B007 - the last one is wanted
+            pass
+        return latest
+
+    # --- what the engine made
+
+    @property
+    def task(self) -> TaskType:
+        """The task with the classes now in force."""
+        from querist.tasks import task_type
+
+        classes = self.state().classes
+        return task_type(self.spec.project.task, classes=classes)
+
+    @functools.cached_property
+    def learner(self) -> Learner:
+        """The recipe of the project's models."""
+        if self._learner is not None:
+            return self._learner
+        from querist.models import learner
+
+        section = self.spec.model
+        return learner(section.name, section.settings)
+
+    def pool(self) -> PoolTable:
+        """Return the pool's columns in row order, without rows of an import that was not finished."""
+        size = self.state().pool_size
+        with self._lock:
+            withdrawn = len(self._state.withdrawn)
+            if self._pool is None or self._pool[0] != (size, withdrawn).__hash__():
+                self._pool = ((size, withdrawn).__hash__(), self.store.pool())
+            return self._pool[1]
+
+    def features(self) -> Features:
+        """Return the whole pool as arrays in row order, memory-mapped where they lie in one piece.
+
+        Raises:
+            NotReady: the features have not been built.
+        """
+        if self.arrays is not None:
+            return self.arrays
+        built = self._built()
+        with self._lock:
+            if self._features is None or self._features[0] != tuple(built.arrays):
+                self._features = (tuple(built.arrays), self.load_features(built.arrays))
+            return self._features[1]
+
+    def _built(self) -> FeaturesBuilt:
+        recorded = self.last("features_built")
+        if recorded is None:
+            raise NotReady("the features have not been built yet; the worker does that first")
+        assert isinstance(recorded.event, FeaturesBuilt)
+        return recorded.event
+
+    def load_features(self, names: Sequence[str]) -> Features:
+        """Return the rows kept under some artefacts, one after the other."""
+        parts = [self.store.artefacts.get_json(name) for name in names]
+        embeds = [self.store.artefacts.get_matrix(part["embed"]) for part in parts]
+        embed = embeds[0] if len(embeds) == 1 else np.concatenate(embeds)
+        if parts[0]["input"] is None:
+            return Features(embed, embed)
+        inputs = [self.store.artefacts.get_matrix(part["input"]) for part in parts]
+        return Features(inputs[0] if len(inputs) == 1 else _stack(inputs), embed)
+
+    def keep_features(self, features: Features) -> str:
+        """Keep rows as artefacts and return the name under which `load_features` finds them."""
+        artefacts = self.store.artefacts
+        embed = artefacts.put_matrix(features.embed)
+        given = None if features.one_space else artefacts.put_matrix(features.input)
+        return artefacts.put_json({"embed": embed, "input": given, "rows": len(features)})
+
+    def pipeline(self) -> Any:
+        """Return the fitted feature pipeline.
+
+        Raises:
+            NotReady: the features have not been built, or the pool is arrays.
+        """
+        from querist.models.features import load_features
+
+        if self.arrays is not None:
+            raise NotReady("this pool is arrays; there is no feature pipeline")
+        name = self._built().pipeline
+        with self._lock:
+            if ("pipeline", name) not in self.cache:
+                self.cache["pipeline", name] = load_features(self.store.artefacts.get_files(name))
+            return self.cache["pipeline", name]
+
+    def model(self, model: ShortHash | None = None) -> Model:
+        """Return a model of the project; the last good one if none is named.
+
+        Raises:
+            NotReady: nothing has been trained.
+            NotFound: no model has that id; names those there are.
+        """
+        wanted = model or self.state().model
+        if wanted is None:
+            raise NotReady("no model has been trained yet: label more items first")
+        with self._lock:
+            if wanted not in self._models:
+                self._models[wanted] = self._load_model(wanted)
+            return self._models[wanted]
+
+    def keep_model(self, name: ShortHash, model: Model) -> None:
+        """Remember a model that this process has just fitted."""
+        with self._lock:
+            for old in [known for known in self._models if known != self._state.model]:
+                del self._models[old]
+            self._models[name] = model
+
+    def trained(self) -> list[ModelTrained]:
+        """Return every training that gave a model, in order."""
+        events = (recorded.event for recorded in self.store.events(kinds=["model_trained"]))
+        return [event for event in events if isinstance(event, ModelTrained)]
+
+    def _load_model(self, wanted: ShortHash) -> Model:
+        from querist.models import load_model
+
+        trained = self.trained()
+        for event in reversed(trained):
+            if event.model == wanted:
+                return load_model(self.store.artefacts.get_files(event.files))
+        have = [event.model for event in trained]
+        raise NotFound(f"no model {wanted!r}; have: {', '.join(have)}", field="model", value=wanted, choices=have)
+
+    def reserve_rows(self) -> Array:
+        """Return the rows of the reserve in order of `u_eval`; none when the user brought a validation file."""
+        state = self.state()
+        if state.validation:
+            return np.empty(0, dtype=np.intp)
+        order = self.pool().u_eval
+        rows = np.flatnonzero(order < state.reserve)
+        return rows[np.argsort(order[rows], kind="stable")]
+
+
+def _stack(parts: Sequence[Any]) -> Any:
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    from scipy.sparse import vstack
+
+    return vstack(parts, format="csr")

@@ -1,0 +1,473 @@
+"""What next? A pure function of the ledger: `fold` remembers, `next_step` decides. No clock, no I/O, no chance.
+
+Only events of the engine move the phase. What people do changes sets of items: a late correction must not send the
+engine backwards.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from querist.events import (
+    AnswerAdjudicated,
+    AnswerSubmitted,
+    AnswerWithdrawn,
+    BatchSelected,
+    ClassesChanged,
+    DatasetFrozen,
+    Event,
+    Fallback,
+    FeaturesBuilt,
+    ItemWithdrawn,
+    ModelEvaluated,
+    ModelFailed,
+    ModelTrained,
+    PoolImported,
+    ProjectCreated,
+    Recorded,
+    Requested,
+    Resumed,
+    SpecChanged,
+    Stopped,
+)
+from querist.types import ItemId, Json, Lane, Outcome, Phase, ShortHash, Source, short_hash
+
+MEASURING: Final[frozenset[str]] = frozenset({"evaluation", "gold"})
+"""Lanes whose answers measure and never train."""
+
+OVERRULED_UNTIL: Final = 1.5
+"""A rule that a person overruled may stop again when the labels have grown by this factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """An answer in force, without its value."""
+
+    seq: int
+    person: str
+    outcome: Outcome
+    lane: Lane | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The items that the current round asked for; `short` is how many more were wanted than the pool had."""
+
+    items: frozenset[ItemId] = frozenset()
+    parts: int = 0
+    short: int = 0
+    opinions: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that deciding the next step needs. Made by `fold` from nothing but events."""
+
+    seq: int = 0
+    spec: Mapping[str, Any] | None = None
+    spec_seq: int = 0
+    phase: Phase = "seed"
+    round: int = 0
+    batch: Batch = Batch()
+    # the pool
+    pool_size: int = 0
+    pool: ShortHash = ""
+    reserve: float = 0.0
+    withdrawn: frozenset[ItemId] = frozenset()
+    validation: int = 0
+    # what people said
+    live: Mapping[ItemId, tuple[Live, ...]] = field(default_factory=dict)
+    item_of: Mapping[int, ItemId] = field(default_factory=dict)
+    decided: Mapping[ItemId, int] = field(default_factory=dict)
+    training: int = 0
+    paid: int = 0
+    lanes: Mapping[str, int] = field(default_factory=dict)
+    fresh: tuple[int, ...] = ()
+    # classes
+    classes: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    # what the engine made
+    features: ShortHash | None = None
+    features_rows: int = 0
+    dataset: ShortHash | None = None
+    dataset_labelled: int = 0
+    model: ShortHash | None = None
+    model_round: int | None = None
+    tried: ShortHash | None = None
+    stop_rule: str | None = None
+    stop_evidence: Json = field(default_factory=dict)
+    stopped: str | None = None
+    overruled: Mapping[str, int] = field(default_factory=dict)
+    retrain: bool = False
+    refit: bool = False
+
+    def setting(self, section: str, key: str) -> Any:
+        """Return a setting of the spec in force."""
+        assert self.spec is not None
+        return self.spec[section][key]
+
+    @property
+    def outstanding(self) -> int:
+        """Items of the current batch that nobody has settled yet."""
+        return sum(not self.settled(item) for item in self.batch.items)
+
+    def settled(self, item: ItemId) -> bool:
+        """Whether enough people have had a say on the item, or it has left the pool."""
+        if item in self.withdrawn or item in self.decided:
+            return True
+        return len(self.live.get(item, ())) >= self.batch.opinions
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFeatures:
+    """Turn the pool's items into arrays: all of them, or those that joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Choose a batch and put it into the queue."""
+
+    round: int
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Make a data set of the answers so far."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Fit a model on the round's data set."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Measure the round's model and look at the stopping rules."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Record that a rule stops the project."""
+
+    round: int
+    rule: str
+    evidence: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do until people have done something; `missing` training labels start the next training."""
+
+    reason: str
+    missing: int = 0
+
+
+Step: TypeAlias = BuildFeatures | Select | Freeze | Train | Evaluate | Stop
+
+
+def next_step(state: State) -> Step | Wait:
+    """Return the one step that is due, or what is waited for.
+
+    >>> next_step(State())
+    Wait(reason='the project has not been created', missing=0)
+    """
+    if state.spec is None:
+        return Wait("the project has not been created")
+    if state.pool_size == 0:
+        return Wait("the pool is empty")
+    if state.phase in ("seed", "collect", "select", "stopped", "maintain") and (
+        state.features_rows < state.pool_size or state.refit
+    ):
+        return BuildFeatures()
+    match state.phase:
+        case "freeze" | "train":
+            return Train(state.round)
+        case "evaluate":
+            return Evaluate(state.round)
+        case _ if state.stopped is not None:
+            return Freeze(state.round + 1) if state.retrain and state.fresh else Wait(f"stopped: {state.stopped}")
+        case "decide" | "select":
+            return _stop_or_go_on(state)
+        case "seed":
+            return Freeze(0) if missing_labels(state) == 0 else Select(0, 0)
+        case _:
+            return _collect(state)
+
+
+def _stop_or_go_on(state: State) -> Step | Wait:
+    if state.stop_rule is not None and not _is_overruled(state, state.stop_rule):
+        return Stop(state.round, state.stop_rule, state.stop_evidence)
+    return Select(state.round + 1, 0)
+
+
+def _is_overruled(state: State, rule: str) -> bool:
+    return rule in state.overruled and state.paid < OVERRULED_UNTIL * state.overruled[rule]
+
+
+def _collect(state: State) -> Step | Wait:
+    missing = missing_labels(state)
+    outstanding = state.outstanding
+    exhausted = outstanding == 0 and state.batch.short > 0
+    if state.setting("loop", "mode") == "batch":
+        due = outstanding == 0 and bool(state.fresh)
+    else:
+        due = missing == 0 or (bool(state.fresh) and (exhausted or _budget_left(state) <= 0))
+    if due or (state.retrain and state.fresh):
+        return Freeze(state.round)
+    if _budget_left(state) <= 0:
+        return Stop(state.round, "budget", {"labels": state.paid})
+    if exhausted:
+        return Wait("every item of the pool has been asked")
+    if _queue_is_low(state, outstanding):
+        # In batch mode a batch without any answer to learn from is followed by another.
+        return Select(state.round, state.batch.parts)
+    return Wait("labels", missing)
+
+
+def _queue_is_low(state: State, outstanding: int) -> bool:
+    if state.batch.short > 0:
+        return False
+    if state.setting("loop", "mode") == "batch":
+        return outstanding == 0
+    return outstanding < max(1, batch_size(state) // 4)
+
+
+def missing_labels(state: State) -> int:
+    """Return how many more training labels start a training."""
+    every = state.setting("loop", "retrain_every")
+    wanted = max(int(every["least"]), int(every["share"] * state.dataset_labelled))
+    return max(0, wanted - len(state.fresh))
+
+
+def batch_size(state: State) -> int:
+    """Return the size of a batch: as set, else 50, or 2 % of the budget if that is more, at most 500."""
+    given = int(state.setting("loop", "batch"))
+    return given or max(50, min(500, (budget(state) or 0) // 50))
+
+
+def seed_size(state: State) -> int:
+    """Return how many training labels are chosen by coverage before the strategy takes over."""
+    seed_set = state.setting("loop", "seed_set")
+    return max(int(seed_set["least"]), int(seed_set["per_class"]) * len(state.classes))
+
+
+def budget(state: State) -> int | None:
+    """Return the number of labels that a budget rule allows, if there is one."""
+    rules = [rule for rule in state.setting("stop", "any") if rule["rule"] == "budget" and "labels" in rule]
+    return min((int(rule["labels"]) for rule in rules), default=None)
+
+
+def _budget_left(state: State) -> float:
+    labels = budget(state)
+    if labels is None or _is_overruled(state, "budget"):
+        return float("inf")
+    return labels - state.paid
+
+
+def fold(state: State, events: Iterable[Recorded]) -> State:
+    """Return the state after some more events; the state given is not changed.
+
+    Raises:
+        ValueError: the events do not follow the state without a gap.
+    """
+    changing = _Changing(state)
+    for recorded in events:
+        changing.apply(recorded)
+    return changing.frozen()
+
+
+class _Changing:
+    """A state under change: copies the big maps once for a whole run of events, not once an event."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.live = dict(state.live)
+        self.item_of = dict(state.item_of)
+        self.decided = dict(state.decided)
+        self.lanes = dict(state.lanes)
+        self.fresh = list(state.fresh)
+        self.withdrawn = set(state.withdrawn)
+        self.training = state.training
+        self.paid = state.paid
+
+    def frozen(self) -> State:
+        return self.set(
+            live=self.live,
+            item_of=self.item_of,
+            decided=self.decided,
+            lanes=self.lanes,
+            fresh=tuple(self.fresh),
+            withdrawn=frozenset(self.withdrawn),
+            training=self.training,
+            paid=self.paid,
+        ).state
+
+    def set(self, **changes: Any) -> _Changing:
+        self.state = dataclasses.replace(self.state, **changes)
+        return self
+
+    def apply(self, recorded: Recorded) -> None:
+        if recorded.seq != self.state.seq + 1:
+            raise ValueError(f"event {recorded.seq} cannot follow event {self.state.seq}")
+        match recorded.event:
+            case AnswerSubmitted() | AnswerWithdrawn() | AnswerAdjudicated() | ItemWithdrawn():
+                self._people(recorded)
+            case event:
+                self._engine(recorded, event)
+        self.set(seq=recorded.seq)
+
+    # People change sets of items.
+
+    def _people(self, recorded: Recorded) -> None:
+        match recorded.event:
+            case AnswerSubmitted(item=item) as answer:
+                with _Count(self, item):
+                    if answer.replaces is not None:
+                        self._drop(answer.replaces)
+                    live = Live(recorded.seq, recorded.actor, answer.outcome, answer.lane, answer.source)
+                    self.live[item] = (*self.live.get(item, ()), live)
+                    self.item_of[recorded.seq] = item
+                if answer.outcome == "answered" or answer.replaces is not None:
+                    self._note_fresh(recorded.seq, answer.lane)
+            case AnswerWithdrawn(answer=seq) if seq in self.item_of:
+                item = self.item_of[seq]
+                with _Count(self, item):
+                    lane = self._drop(seq)
+                if seq in self.fresh:
+                    self.fresh.remove(seq)
+                elif self.state.dataset is not None:
+                    self._note_fresh(recorded.seq, lane)
+            case AnswerAdjudicated(item=item):
+                self.decided[item] = recorded.seq
+                self._note_fresh(recorded.seq, None)
+            case ItemWithdrawn(item=item):
+                self.withdrawn.add(item)
+
+    def _note_fresh(self, seq: int, lane: Lane | None) -> None:
+        if lane not in MEASURING:
+            self.fresh.append(seq)
+
+    def _drop(self, seq: int) -> Lane | None:
+        item = self.item_of.pop(seq, None)
+        if item is None:
+            return None
+        lane = next(live.lane for live in self.live[item] if live.seq == seq)
+        self.live[item] = tuple(live for live in self.live[item] if live.seq != seq)
+        if not self.live[item]:
+            del self.live[item]
+        return lane
+
+    # The engine moves the phase.
+
+    def _engine(self, recorded: Recorded, event: Event) -> None:
+        match event:
+            case ProjectCreated(spec=spec) | SpecChanged(spec=spec):
+                declared = tuple(spec["project"]["classes"])
+                known = self.state.classes
+                classes = (*known, *(name for name in declared if name not in (*known, *self.state.renamed)))
+                self.set(spec=spec, spec_seq=recorded.seq, classes=classes)
+            case ClassesChanged():
+                self._change_classes(event)
+            case PoolImported():
+                self._import(event)
+            case FeaturesBuilt():
+                self.set(features=event.features, features_rows=event.rows, refit=False)
+            case BatchSelected():
+                self._select(event)
+            case DatasetFrozen():
+                self.fresh = [seq for seq in self.fresh if seq > event.through_seq]
+                changed = {"dataset": event.dataset, "dataset_labelled": event.labelled}
+                self.set(phase="train", round=event.round, retrain=False, **changed)
+            case ModelTrained():
+                self.set(phase="evaluate", model=event.model, model_round=event.round, tried=event.dataset)
+            case ModelFailed(dataset=dataset):
+                self.set(phase="select", tried=dataset, stop_rule=None)
+            case Fallback(what="train"):
+                self.set(phase="select", tried=self.state.dataset, stop_rule=None)
+            case ModelEvaluated():
+                fired = next((rule for rule in event.rules if rule["rule"] == event.stop), None)
+                evidence = dict(fired["evidence"]) if fired else {}
+                self.set(phase="decide", stop_rule=event.stop, stop_evidence=evidence)
+            case _:
+                self._command(event)
+
+    def _command(self, event: Event) -> None:
+        match event:
+            case Stopped():
+                self.set(phase=self._unless_busy("stopped"), stopped=event.rule, stop_evidence=event.evidence)
+            case Resumed() if self.state.stopped is not None:
+                overruled = {**self.state.overruled, self.state.stopped: max(1, self.paid)}
+                self.set(phase=self._unless_busy("select"), stopped=None, stop_rule=None, overruled=overruled)
+            case Requested(what="retrain"):
+                self.set(retrain=True)
+            case Requested(what="refit"):
+                self.set(refit=True)
+            case _:
+                pass
+
+    def _unless_busy(self, phase: Phase) -> Phase:
+        """A round that has begun is finished first."""
+        return self.state.phase if self.state.phase in ("train", "evaluate") else phase
+
+    def _change_classes(self, event: ClassesChanged) -> None:
+        renamed = dict(self.state.renamed)
+        classes = [name for name in self.state.classes if name not in event.before]
+        classes += [name for name in event.after if name not in classes]
+        if event.operation in ("rename", "merge"):
+            # Keep the place of the class, so that its key on the screen stays.
+            place = self.state.classes.index(event.before[0]) if event.before[0] in self.state.classes else len(classes)
+            classes = [name for name in classes if name != event.after[0]]
+            classes.insert(min(place, len(classes)), event.after[0])
+            renamed.update(dict.fromkeys(event.before, event.after[0]))
+            renamed = {old: event.after[0] if new in event.before else new for old, new in renamed.items()}
+        self.set(classes=tuple(classes), renamed=renamed)
+
+    def _import(self, event: PoolImported) -> None:
+        if event.role == "validation":
+            self.set(validation=self.state.validation + event.added)
+            return
+        fingerprint = short_hash([self.state.pool, event.fingerprint])
+        reserve = event.reserve if self.state.pool_size == 0 else self.state.reserve
+        batch = dataclasses.replace(self.state.batch, short=0)
+        self.set(pool_size=event.size, pool=fingerprint, reserve=reserve, batch=batch)
+
+    def _select(self, event: BatchSelected) -> None:
+        earlier = self.state.batch.items if event.part > 0 else frozenset()
+        batch = Batch(earlier | frozenset(event.items), event.part + 1, event.short, event.opinions)
+        self.set(phase="collect", round=event.round, batch=batch, stop_rule=None, stop_evidence={})
+
+
+class _Count:
+    """Keeps the running counts true around a change of one item's answers."""
+
+    def __init__(self, changing: _Changing, item: ItemId) -> None:
+        self.changing = changing
+        self.item = item
+
+    def __enter__(self) -> None:
+        self._add(-1)
+
+    def __exit__(self, *error: object) -> None:
+        self._add(+1)
+
+    def _add(self, sign: int) -> None:
+        changing = self.changing
+        answers = changing.live.get(self.item, ())
+        for live in answers:
+            lane = live.lane or "query"
+            if live.source != "import":
+                changing.lanes[lane] = changing.lanes.get(lane, 0) + sign
+                changing.paid += sign
+        trains = any(live.outcome == "answered" and live.lane not in MEASURING for live in answers)
+        changing.training += sign * trains

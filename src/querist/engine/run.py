@@ -1,0 +1,131 @@
+"""Drive a project: one step after the other, until people have to do something."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+from querist.engine.project import Project
+from querist.engine.round import Step, Wait, next_step
+from querist.engine.steps import run
+from querist.errors import Busy, QueristError
+
+log = logging.getLogger("querist.worker")
+
+POLL: Final = 0.25
+"""Seconds between looks at the ledger while there is nothing to do."""
+
+BEAT: Final = 5.0
+"""Seconds between heartbeats; after 30 without one others take over."""
+
+RETRY: Final = 5.0
+"""Seconds before a step that failed is tried again."""
+
+
+def run_until_waiting(project: Project, *, watch: Callable[[Step], None] = lambda _: None) -> Wait:
+    """Run every step that is due and return what is waited for.
+
+    Args:
+        project: the project.
+        watch: called with each step before it runs.
+
+    Raises:
+        QueristError: what stands in a step's way.
+        RuntimeError: a step that changed nothing; a defect of ours.
+    """
+    while True:
+        step = next_step(project.state())
+        if isinstance(step, Wait):
+            return step
+        before = project.state().seq
+        watch(step)
+        run(project, step)
+        if project.state().seq == before:
+            raise RuntimeError(f"step {step} appended no event; the project would stand still")
+
+
+def work_forever(project: Project, stop: threading.Event, *, owner: str | None = None) -> None:
+    """Run steps as they fall due, until `stop` is set: the whole of a worker process.
+
+    Another worker on the same project only wastes work: a step that was done meanwhile appends nothing. A step that
+    fails for a reason outside of us (disk full, a file gone) is logged and tried again.
+    """
+    owner = owner or f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    with _Heartbeat(project, owner) as heartbeat:
+        while not stop.is_set():
+            stop.wait(_work_once(project, owner, heartbeat))
+
+
+def _work_once(project: Project, owner: str, heartbeat: _Heartbeat) -> float:
+    step = next_step(project.state())
+    if isinstance(step, Wait):
+        return POLL
+    name = step_name(step)
+    try:
+        if not project.store.claim(name, owner):
+            return POLL
+        heartbeat.step = name
+        log.info("%s: %s", project.spec.project.name, name)
+        before = project.state().seq
+        run(project, step)
+        if project.state().seq == before:
+            raise RuntimeError(f"step {step} appended no event; the project would stand still")
+    except Busy as error:
+        log.info("%s: %s", name, error)
+        return POLL
+    except QueristError as error:
+        log.error("%s: %s", name, error)
+        project.problem = str(error)
+        return RETRY
+    finally:
+        heartbeat.step = None
+        project.store.unclaim(name, owner)
+    project.problem = None
+    return 0.0
+
+
+def step_name(step: Step) -> str:
+    """Return the name that a claim on the step bears.
+
+    >>> from querist.engine.round import Train
+    >>> step_name(Train(round=3))
+    'train/3'
+    """
+    kind = type(step).__name__.lower()
+    return f"{kind}/{step.round}" if hasattr(step, "round") else kind
+
+
+class _Heartbeat:
+    """Tells others, from a thread of its own, that this worker lives, also while a model trains."""
+
+    def __init__(self, project: Project, owner: str) -> None:
+        self.project = project
+        self.name = f"worker/{owner}"
+        self.owner = owner
+        self.step: str | None = None
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> _Heartbeat:
+        self.project.store.claim(self.name, self.owner)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.done.set()
+        self.thread.join()
+        self.project.store.unclaim(self.name, self.owner)
+
+    def _beat(self) -> None:
+        while not self.done.wait(timeout=BEAT):
+            for name in (self.name, self.step):
+                if name is None:
+                    continue
+                try:
+                    self.project.store.claim(name, self.owner)
+                except QueristError as error:
+                    log.warning("heartbeat: %s", error)

@@ -1,0 +1,393 @@
+"""Which items come next: lanes first, then the strategy for the slots that are its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from querist import registry
+from querist.acquire.policies import Decision, PastRound, Situation, Skill, auto
+from querist.acquire.presets import strategy as strategy_of
+from querist.acquire.select import Batch, required_signals
+from querist.acquire.select import choose as choose_rows
+from querist.engine.lanes import lane_slots, next_in_order
+from querist.engine.project import Project
+from querist.engine.round import MEASURING, State, batch_size, budget, seed_size
+from querist.errors import MissingSignal
+from querist.events import BatchSelected, DatasetFrozen, Fallback
+from querist.signals import ROLES
+from querist.types import Array, Features, ItemId, Json, Lane, Pick, Strategy
+
+TARGETS: Final = 2000
+"""Rows that stand for "where predictions will be needed", drawn with the project's seed."""
+
+QUEUE_DEPTH: Final = 2
+"""Batches that a continuous queue holds, so that nobody waits while a model trains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A batch with its reasons."""
+
+    picks: list[Pick]
+    strategy: Strategy
+    evidence: Json
+    fallbacks: list[Fallback] = field(default_factory=list)
+
+
+def batch_wanted(state: State, part: int) -> int:
+    """Return how many items to put into the queue now."""
+    size = batch_size(state)
+    if state.setting("loop", "mode") == "batch":
+        wanted = seed_size(state) if state.model is None and state.training < seed_size(state) else size
+    else:
+        wanted = QUEUE_DEPTH * size if part == 0 else size
+    labels = budget(state)
+    if labels is not None and labels > state.paid:
+        wanted = min(wanted, labels - state.paid)
+    return max(1, wanted)
+
+
+def choose(project: Project, state: State, *, n: int, number: int, part: int, pending: Sequence[ItemId]) -> Chosen:
+    """Choose up to n items of the pool, in order.
+
+    Args:
+        project: the project.
+        state: the fold at the moment of choosing; replay gives an earlier one.
+        n: items wanted.
+        number: the round.
+        part: how often this round has chosen before.
+        pending: items that are out with people.
+    """
+    candidates = Candidates.of(project, state, pending)
+    lanes = _lanes_of(state, n, candidates)
+    rows_by_lane = _random_lanes(project, candidates, lanes)
+    slots = sum(lane == "query" for lane in lanes)
+    # Slots that a random lane could not fill go to the strategy.
+    slots += sum(lanes.count(lane) - rows.size for lane, rows in rows_by_lane.items())
+    decision, fallbacks = decide(project, state, batch=max(1, slots))
+    taken = np.concatenate(list(rows_by_lane.values())) if rows_by_lane else np.empty(0, np.intp)
+    batch = _by_strategy(project, state, candidates, decision.strategy, slots, taken, number, part)
+    lane: Lane = "seed" if decision.evidence.get("in_force") == "coverage" else "query"
+    picks = _in_order(project, lanes, rows_by_lane, batch, lane)
+    return Chosen(picks, decision.strategy, decision.evidence, fallbacks)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Masks over the pool: what may be asked, what is in the reserve, what is out, what trains."""
+
+    open: Array
+    reserve: Array
+    pending: Array
+    labelled: Array
+
+    @classmethod
+    def of(cls, project: Project, state: State, pending: Sequence[ItemId]) -> Candidates:
+        """Return the masks for the pool as it is."""
+        size = state.pool_size
+        pool = project.pool()
+        u_eval = np.asarray(pool.u_eval)[:size]
+        reserve = (u_eval < state.reserve) if not state.validation else np.zeros(size, dtype=bool)
+        answered, labelled, out = (np.zeros(size, dtype=bool) for _ in range(3))
+        answered[_rows(project, list(state.live), size)] = True
+        trained = [
+            item
+            for item, answers in state.live.items()
+            if any(live.outcome == "answered" and live.lane not in MEASURING for live in answers)
+        ]
+        labelled[_rows(project, trained, size)] = True
+        out[_rows(project, pending, size)] = True
+        gone = answered | out
+        gone[_rows(project, list(state.withdrawn), size)] = True
+        return cls(open=~gone, reserve=reserve, pending=out & ~reserve, labelled=labelled & ~reserve)
+
+
+def _rows(project: Project, items: Sequence[ItemId], size: int) -> Array:
+    if not items:
+        return np.empty(0, dtype=np.intp)
+    rows = np.asarray(project.store.rows(items), dtype=np.intp)
+    return rows[rows < size]
+
+
+# --- lanes
+
+
+def _lanes_of(state: State, n: int, candidates: Candidates) -> list[Lane]:
+    shares: dict[Lane, float] = {}
+    measured = state.lanes.get("evaluation", 0)
+    if candidates.reserve.any() and measured < int(state.setting("lanes", "evaluation_size")):
+        shares["evaluation"] = float(state.setting("lanes", "evaluation"))
+    until = int(state.setting("lanes", "control_until"))
+    shares["control"] = float(state.setting("lanes", "control" if state.training < until else "control_after"))
+    counts = dict(state.lanes)
+    counts["query"] = sum(counts.pop(lane, 0) for lane in ("seed", "query", "duel"))
+    return lane_slots(n, shares=shares, counts=counts)
+
+
+def _random_lanes(project: Project, candidates: Candidates, lanes: Sequence[Lane]) -> dict[Lane, Array]:
+    """The next items of the two random lanes, in their fixed order."""
+    pool = project.pool()
+    size = candidates.open.size
+    result: dict[Lane, Array] = {}
+    sources: list[tuple[Lane, Array, Array]] = [
+        ("evaluation", pool.u_eval, candidates.reserve & candidates.open),
+        ("control", pool.u_control, ~candidates.reserve & candidates.open),
+    ]
+    for lane, order, among in sources:
+        wanted = lanes.count(lane)
+        if wanted:
+            result[lane] = next_in_order(np.asarray(order)[:size], wanted, among=among)
+    return result
+
+
+def _in_order(
+    project: Project, lanes: Sequence[Lane], rows_by_lane: Mapping[Lane, Array], batch: Batch, lane: Lane
+) -> list[Pick]:
+    """Lay the lanes' items into the slots; a slot whose lane has run dry takes the strategy's next."""
+    items = project.pool().items
+    waiting = {name: list(rows) for name, rows in rows_by_lane.items()}
+    own = list(range(len(batch.rows)))
+    picks: list[Pick] = []
+    for slot in lanes:
+        rank = len(picks) + 1
+        if waiting.get(slot):
+            picks.append(Pick(items[waiting[slot].pop(0)], slot, rank))
+        elif own:
+            place = own.pop(0)
+            score, probability = _at(batch.scores, place), _at(batch.probabilities, place)
+            picks.append(Pick(items[int(batch.rows[place])], lane, rank, score, probability))
+        elif left := next((name for name, rows in waiting.items() if rows), None):
+            picks.append(Pick(items[waiting[left].pop(0)], left, rank))
+    return picks
+
+
+def _at(values: Array | None, place: int) -> float | None:
+    if values is None or np.isnan(values[place]):
+        return None
+    return float(values[place])
+
+
+# --- the strategy
+
+
+def decide(project: Project, state: State, *, batch: int) -> tuple[Decision, list[Fallback]]:
+    """Return the strategy that is in force, with the evidence for it.
+
+    A named strategy is preceded by coverage until the seed set is full and there is a model; `auto` and other policies
+    decide for themselves.
+    """
+    section = project.spec.strategy
+    situation = situation_of(project, state, batch=batch)
+    if registry.has("policy", section.name):
+        decision: Decision = registry.find("policy", section.name).function(situation, **section.settings)
+        return decision, []
+    wanted = _named(project)
+    needs, _ = required_signals(wanted)
+    of_model = [name for name in needs if name not in ALWAYS]
+    if state.model is None and of_model:
+        return _coverage(situation, "there is no model yet"), []
+    if of_model and state.training < seed_size(state):
+        return _coverage(situation, f"{state.training} of {seed_size(state)} labels of the seed set"), []
+    return Decision(wanted, {"in_force": "learning", "reason": f"the project asks for {wanted.name}"}), []
+
+
+ALWAYS: Final = frozenset(
+    {"embed", "target_embed", "labelled_embed", "pending_embed", "labelled_target", "target_mean"}
+)
+"""Signals that need no model: they come from the features and the answers."""
+
+
+def _named(project: Project) -> Strategy:
+    section = project.spec.strategy
+    given = project.cache.get("strategy")
+    if isinstance(given, Strategy):
+        return given
+    base = strategy_of(section.name, section.settings)
+    changes: Json = {}
+    if section.shortlist:
+        changes["shortlist"] = section.shortlist
+    if section.random_share:
+        changes["random_share"] = section.random_share
+    if section.filters or section.quotas or section.group_limit:
+        changes |= {"filters": section.filters, "quotas": section.quotas, "group_limit": section.group_limit}
+    return Strategy.from_json({**base.to_json(), **changes}) if changes else base
+
+
+def _coverage(situation: Situation, reason: str) -> Decision:
+    decision = auto(dataclasses.replace(situation, signals=situation.signals - {"proba"}))
+    return Decision(decision.strategy, {**decision.evidence, "policy": "seed set", "reason": reason})
+
+
+def situation_of(project: Project, state: State, *, batch: int) -> Situation:
+    """Return what a policy may know: nothing of it comes from the evaluation lane."""
+    model = project.model() if state.model is not None else None
+    counts = _class_counts(project, state)
+    trained = next((event for event in reversed(project.trained()) if event.model == state.model), None)
+    skill = trained.oof_skill if trained is not None else {}
+    offers = model.offers if model is not None else frozenset()
+    return Situation(
+        task=project.spec.project.task,
+        pool_size=state.pool_size,
+        labelled=state.training,
+        labelled_per_class=counts,
+        classes_declared=len(state.classes),
+        batch=batch,
+        signals=frozenset({"embed"}) | offers,
+        dim=int(project.features().embed.shape[1]),
+        head="head_weight" in offers,
+        skill=Skill(skill["skill"], skill["low"], skill["high"]) if skill else None,
+        rounds=_past_rounds(project, state),
+    )
+
+
+def _class_counts(project: Project, state: State) -> dict[str, int]:
+    counts: dict[str, int] = dict.fromkeys(state.classes, 0)
+    frozen = project.last("dataset_frozen", through=state.seq)
+    if frozen is not None and isinstance(frozen.event, DatasetFrozen):
+        for name, count in frozen.event.counts.items():
+            now = state.renamed.get(name, name)
+            counts[now] = counts.get(now, 0) + count
+    return counts
+
+
+def _past_rounds(project: Project, state: State) -> tuple[PastRound, ...]:
+    rounds = []
+    for recorded in project.store.events(kinds=["batch_selected"], through=state.seq):
+        assert isinstance(recorded.event, BatchSelected)
+        if recorded.event.part == 0:
+            wanted = recorded.event.evidence.get("wanted")
+            rounds.append(PastRound(str(recorded.event.strategy["name"]), wanted))
+    return tuple(rounds)
+
+
+def _by_strategy(
+    project: Project,
+    state: State,
+    candidates: Candidates,
+    strategy: Strategy,
+    slots: int,
+    taken: Array,
+    number: int,
+    part: int,
+) -> Batch:
+    eligible = candidates.open & ~candidates.reserve
+    eligible[taken] = False
+    pending = candidates.pending.copy()
+    # What the random lanes take in this batch is as good as out.
+    pending[taken[~candidates.reserve[taken]]] = True
+    signals = signals_for(project, state, strategy, pending=np.flatnonzero(pending), labelled=candidates.labelled)
+    rng = project.rng(number, "select", part)
+    if slots == 0 or not eligible.any():
+        nothing = np.empty(0)
+        return Batch(nothing.astype(np.intp), nothing, nothing, nothing.astype(bool), slots)
+    learner = project.learner.name
+    classes = state.classes
+    size = state.pool_size
+    return choose_rows(
+        strategy, signals, n=slots, rng=rng, eligible=eligible, size=size, classes=classes, model=learner
+    )
+
+
+def signals_for(
+    project: Project, state: State, strategy: Strategy, *, pending: Array, labelled: Array
+) -> dict[str, Array]:
+    """Return the arrays that a strategy names: for the whole pool, and for each role that it asks for.
+
+    Raises:
+        MissingSignal: neither features, answers nor model give one of them.
+    """
+    needs, can_use = required_signals(strategy)
+    features = project.features()
+    model = project.model() if state.model is not None else None
+    rows_of = {"pending": pending, "labelled": np.flatnonzero(labelled)}
+    wanted = [*needs, *can_use]
+    if any(name.startswith("target_") for name in wanted):
+        rng = np.random.default_rng(np.random.SeedSequence(project.seed, spawn_key=(2**31,)))
+        size = state.pool_size
+        rows_of["target"] = np.sort(rng.choice(size, min(TARGETS, size), replace=False))
+    found: dict[str, Array] = {}
+    for role, names in _by_role(wanted).items():
+        rows = rows_of.get(role)
+        part = features if rows is None else features.rows(rows)
+        asked = [name for name in names if model is not None and name in model.offers]
+        # The same draws for every role: each call begins the stream anew.
+        given = (
+            model.signals(asked, part, rng=np.random.default_rng(project.seed)) if model is not None and asked else {}
+        )
+        prefix = f"{role}_" if role else ""
+        for name in names:
+            value = given.get(name, _without_model(project, state, role, name, part, rows))
+            if value is not None:
+                found[prefix + name] = value
+    for name in needs:
+        if name not in found:
+            from querist.models import offered_by
+
+            learner = model.name if model is not None else "none"
+            raise MissingSignal(strategy.name, name, learner, offered_by(name))
+    return found
+
+
+def _by_role(wanted: Sequence[str]) -> dict[str, list[str]]:
+    """Signals by the rows they describe: "" the pool, or a role."""
+    result: dict[str, list[str]] = {}
+    for name in wanted:
+        role, _, base = name.partition("_")
+        role, base = (role, base) if role in ROLES else ("", name)
+        result.setdefault(role, []).append(base)
+    return result
+
+
+def _without_model(
+    project: Project, state: State, role: str, name: str, part: Features, rows: Array | None
+) -> Array | None:
+    """The signals that features, answers and columns give."""
+    match role, name:
+        case "labelled", "target":
+            assert rows is not None
+            return _labelled_target(project, state, rows)
+        case "target", "mean":
+            return _mean_direction(project.features().embed)
+        case _, "embed":
+            return part.embed
+        case _, ("cost" | "group"):
+            return _column(project, name, rows)
+        case _:
+            return None
+
+
+def _labelled_target(project: Project, state: State, rows: Array) -> Array:
+    from querist.engine.steps import training_rows
+
+    resolved = training_rows(project, state, through=state.seq)
+    values = {
+        int(row): entry.value for row, entry in zip(project.store.rows(list(resolved)), resolved.values(), strict=True)
+    }
+    target: Array = project.task.encode([values[int(row)] for row in rows])
+    return target
+
+
+def _mean_direction(embed: Array) -> Array:
+    total = np.zeros(embed.shape[1])
+    for start in range(0, embed.shape[0], 65_536):
+        block = np.asarray(embed[start : start + 65_536], dtype=np.float64)
+        norms = np.linalg.norm(block, axis=1, keepdims=True)
+        total += (block / np.where(norms > 0, norms, 1)).sum(axis=0)
+    mean: Array = total / max(1, embed.shape[0])
+    return mean
+
+
+def _column(project: Project, name: str, rows: Array | None) -> Array | None:
+    pool = project.pool()
+    if name == "cost":
+        values = pool.cost
+    else:
+        values = None if pool.group is None else np.unique([str(group) for group in pool.group], return_inverse=True)[1]
+    if values is None:
+        return None
+    return np.asarray(values) if rows is None else np.asarray(values)[rows]

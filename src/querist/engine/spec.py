@@ -1,0 +1,334 @@
+"""`querist.toml`: what a project is. Small, readable, diffable; an unknown key is an error with a suggestion."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from querist.errors import BadValue, Damaged, NotFound, UnknownName
+from querist.types import Json, ShortHash, short_hash
+
+FILE_NAME = "querist.toml"
+
+
+class Section(BaseModel):
+    """One table of the file; frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ProjectSection(Section):
+    """What is labelled, and the seed of all chance. `classes` may grow while people label."""
+
+    name: str = Field(min_length=1, max_length=200)
+    task: str = "single_label"
+    classes: tuple[str, ...] = ()
+    seed: int = Field(0, ge=0, lt=2**63)
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"class {twice[0]!r} is named twice")
+        if any(not name.strip() for name in value):
+            raise ValueError("a class needs a name")
+        return value
+
+
+class PoolSection(Section):
+    """Where items come from; names of columns are those of the file."""
+
+    data: str = ""
+    text: str = ""
+    columns: tuple[str, ...] = ()
+    image: str = ""
+    label: str = ""
+    id: str = ""
+    group: str = ""
+    cost: str = ""
+    keep_duplicates: bool = False
+
+
+class StoreSection(Section):
+    """Where the project is remembered. A relative SQLite path is in the project's folder."""
+
+    url: str = "sqlite:///querist.db"
+
+
+class FeaturesSection(Section):
+    """How items become arrays: fitted once, without labels."""
+
+    method: str = "auto"
+    settings: dict[str, Any] = {}
+
+
+class StrategySection(Section):
+    """How a batch is chosen."""
+
+    name: str = "auto"
+    settings: dict[str, Any] = {}
+    shortlist: int = Field(0, ge=0)
+    random_share: float = Field(0.0, ge=0, le=1)
+    filters: tuple[str, ...] = ()
+    quotas: dict[str, int] = {}
+    group_limit: int = Field(0, ge=0)
+
+
+class RetrainEvery(Section):
+    """New training labels that start a training: the larger of a count and a share of the labels so far."""
+
+    least: int = Field(10, ge=1)
+    share: float = Field(0.1, ge=0, le=1)
+
+
+class SeedSet(Section):
+    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class."""
+
+    least: int = Field(20, ge=1)
+    per_class: int = Field(5, ge=0)
+
+
+class LoopSection(Section):
+    """The rhythm. `batch` 0 means 50, or 2 % of the budget if that is more, at most 500."""
+
+    mode: Literal["continuous", "batch"] = "continuous"
+    batch: int = Field(0, ge=0)
+    retrain_every: RetrainEvery = RetrainEvery()
+    seed_set: SeedSet = SeedSet()
+
+
+class LanesSection(Section):
+    """Shares of what people label; `reserve` items are kept for measuring and never trained on."""
+
+    reserve: int = Field(2000, ge=0)
+    evaluation: float = Field(0.25, ge=0, le=0.9)
+    evaluation_size: int = Field(200, ge=0)
+    control: float = Field(0.2, ge=0, le=0.9)
+    control_until: int = Field(200, ge=0)
+    control_after: float = Field(0.1, ge=0, le=0.9)
+    relabel: float = Field(0.0, ge=0, le=0.9)
+    gold: float = Field(0.0, ge=0, le=0.9)
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> LanesSection:
+        total = self.evaluation + self.control + self.relabel + self.gold
+        if total >= 1:
+            raise ValueError(f"the shares of evaluation, control, relabel and gold add up to {total:g}; leave room")
+        return self
+
+
+class EvaluationSection(Section):
+    """The user's own held-out set, which takes the place of the evaluation lane."""
+
+    file: str = ""
+
+
+class LabelsSection(Section):
+    """How people answer."""
+
+    opinions: int = Field(1, ge=1, le=20)
+    prefill: Literal["off", "shown", "after"] = "off"
+    blind_share: float = Field(0.2, ge=0, le=1)
+    guidelines: str = ""
+    question: str = Field("", max_length=300)
+    skip_reasons: tuple[str, ...] = ("cannot decide", "not readable", "belongs to no class")
+    break_minutes: int = Field(45, ge=0)
+    show_reasons: bool = True
+
+
+class CostSection(Section):
+    """What a label costs; 0 means unknown, and then pages count labels only."""
+
+    per_label: float = Field(0.0, ge=0)
+    currency: str = Field("USD", min_length=1, max_length=8)
+    seconds_per_label: float = Field(0.0, ge=0)
+
+
+class StopSection(Section):
+    """Rules that advise to stop: one of `any`, or all of `all`."""
+
+    any: tuple[dict[str, Any], ...] = ({"rule": "budget", "labels": 1000}, {"rule": "settled"})
+    all: tuple[dict[str, Any], ...] = ()
+
+    @field_validator("any", "all")
+    @classmethod
+    def _named(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        for rule in value:
+            if not isinstance(rule.get("rule"), str):
+                raise ValueError(f'{rule!r} names no rule; write {{rule = "budget", labels = 1000}}')
+        return value
+
+
+class Schedule(Section):
+    """How a new model begins."""
+
+    how: Literal["scratch", "fine_tune"] = "scratch"
+    full_every: int = Field(5, ge=1)
+
+
+class CommitteeSection(Section):
+    """Several models instead of one; `members` 0 means no committee."""
+
+    members: int = Field(0, ge=0)
+    kind: Literal["bootstrap", "trees", "dropout", "ensemble", "models"] = "bootstrap"
+    models: tuple[str, ...] = ()
+
+
+class ModelSection(Section):
+    """What learns."""
+
+    name: str = "logistic_regression"
+    settings: dict[str, Any] = {}
+    calibrate: Literal["auto", "temperature", "off"] = "auto"
+    schedule: Schedule = Schedule()
+    committee: CommitteeSection = CommitteeSection()
+
+
+class ProjectSpec(Section):
+    """The whole file. Every value has a default, save the name.
+
+    >>> spec = ProjectSpec.from_json({"project": {"name": "reviews", "classes": ["positive", "negative"]}})
+    >>> spec.batch_size, spec.seed_size
+    (50, 20)
+    """
+
+    project: ProjectSection
+    pool: PoolSection = PoolSection()
+    store: StoreSection = StoreSection()
+    features: FeaturesSection = FeaturesSection()
+    strategy: StrategySection = StrategySection()
+    loop: LoopSection = LoopSection()
+    lanes: LanesSection = LanesSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    labels: LabelsSection = LabelsSection()
+    cost: CostSection = CostSection()
+    stop: StopSection = StopSection()
+    model: ModelSection = ModelSection()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ProjectSpec:
+        """Return the spec of a plain mapping.
+
+        Raises:
+            UnknownName: a key that is not a setting, with the nearest one.
+            BadValue: a setting with a value that cannot be.
+        """
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise _readable(cls, error) from None
+
+    def to_json(self) -> Json:
+        """Return all settings, defaults included."""
+        return self.model_dump(mode="json")
+
+    @property
+    def hash(self) -> ShortHash:
+        """The hash that the ledger records."""
+        return short_hash(self.to_json())
+
+    @property
+    def budget(self) -> int | None:
+        """The number of labels that a budget rule allows, if there is one."""
+        labels = [int(rule["labels"]) for rule in self.stop.any if rule["rule"] == "budget" and "labels" in rule]
+        return min(labels) if labels else None
+
+    @property
+    def batch_size(self) -> int:
+        """Items in a batch: as set, else 50, or 2 % of the budget if that is more, at most 500."""
+        return self.loop.batch or max(50, min(500, (self.budget or 0) // 50))
+
+    @property
+    def seed_size(self) -> int:
+        """Training labels that are chosen by coverage before the strategy takes over."""
+        return max(self.loop.seed_set.least, self.loop.seed_set.per_class * len(self.project.classes))
+
+    def changed(self, **sections: Mapping[str, Any]) -> ProjectSpec:
+        """Return a spec with some settings of some sections replaced."""
+        value = self.to_json()
+        for name, settings in sections.items():
+            value[name] = {**value[name], **settings}
+        return ProjectSpec.from_json(value)
+
+
+def read_spec(folder: Path) -> ProjectSpec:
+    """Return the spec of a project's folder.
+
+    Raises:
+        NotFound: there is no `querist.toml`.
+        Damaged: it is not TOML; names the line.
+    """
+    path = folder / FILE_NAME
+    try:
+        value = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFound(
+            f"{folder} holds no project: there is no {FILE_NAME}; make one with `querist init`", value=str(folder)
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Damaged(f"{path}: not readable as TOML: {error}") from None
+    return ProjectSpec.from_json(value)
+
+
+def write_spec(folder: Path, spec: ProjectSpec) -> None:
+    """Write what differs from the defaults, one section a table."""
+    lines: list[str] = []
+    for name, section in spec:
+        default = {} if name == "project" else type(section)().model_dump(mode="json")
+        given = section.model_dump(mode="json")
+        differs = {key: value for key, value in given.items() if name == "project" or value != default[key]}
+        if differs:
+            lines += [f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in differs.items()), ""]
+    path = folder / FILE_NAME
+    partial = path.with_suffix(".toml.partial")
+    partial.write_text("\n".join(lines), encoding="utf-8")
+    partial.replace(path)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _toml_string(value)
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{_toml_key(str(key))} = {_toml(entry)}" for key, entry in value.items())
+        return f"{{{inner}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml(entry) for entry in value)}]"
+    return repr(value)
+
+
+def _toml_string(value: str) -> str:
+    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    plain = (escapes.get(c, c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}") for c in value)
+    return f'"{"".join(plain)}"'
+
+
+def _toml_key(key: str) -> str:
+    return key if key.isascii() and key.replace("_", "").replace("-", "").isalnum() else _toml_string(key)
+
+
+def _readable(cls: type[BaseModel], error: ValidationError) -> UnknownName | BadValue:
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(cls, where[:-1])
+        return UnknownName(f"setting in [{'.'.join(where[:-1]) or FILE_NAME}]", where[-1], known)
+    reason = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return BadValue(".".join(where), None, f"must be given in {FILE_NAME}")
+    return BadValue(".".join(where), first["input"], reason[0].lower() + reason[1:])
+
+
+def _keys_at(cls: type[BaseModel], where: list[str]) -> list[str]:
+    for part in where:
+        inner = cls.model_fields[part].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        cls = inner
+    return list(cls.model_fields)

@@ -1,0 +1,122 @@
+"""Fit a model and say how far it can be trusted: out-of-fold temperature and skill, cross-fitted random arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from querist.errors import ModelFailure
+from querist.measure.calibration import apply_temperature, expected_calibration_error, fit_temperature
+from querist.models.calibrated import Calibrated
+from querist.types import Array, Features, Json, Learner, Model
+
+FOLDS: Final = 5
+LEAST_PER_CLASS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model, calibrated if that was possible; `uncalibrated` says why it was not."""
+
+    model: Model
+    calibration: Json = field(default_factory=dict)
+    skill: Json = field(default_factory=dict)
+    uncalibrated: str | None = None
+
+
+def fit(
+    learner: Learner,
+    features: Features,
+    target: Array,
+    *,
+    classes: int,
+    weight: Array | None = None,
+    groups: Sequence[Any] | None = None,
+    calibrate: bool = True,
+    seed: int = 0,
+) -> Fitted:
+    """Fit on all rows; if asked, fit a temperature and measure the skill on out-of-fold probabilities of the same rows.
+
+    Args:
+        learner: the recipe.
+        features: l rows.
+        target: (l,) class numbers in [0, classes).
+        classes: declared classes, which need not all occur.
+        weight: (l,) weights of the rows.
+        groups: (l,) rows of a group stay on one side of each split.
+        calibrate: whether to spend the five extra fits.
+        seed: of the learner and of the folds.
+
+    Raises:
+        ModelFailure: the learner failed, or there is one class only.
+    """
+    present, counts = np.unique(target, return_counts=True)
+    if present.size < 2:
+        raise ModelFailure(f"the {target.size} training labels are of one class; a model needs two")
+    model = learner.fit(features, target, classes=classes, weight=weight, seed=seed)
+    if not calibrate:
+        return Fitted(model)
+    if counts.min() < LEAST_PER_CLASS:
+        few = int((counts < LEAST_PER_CLASS).sum())
+        return Fitted(model, uncalibrated=f"{few} of {present.size} classes have fewer than {LEAST_PER_CLASS} labels")
+    proba = _out_of_fold(learner, features, target, classes=classes, weight=weight, groups=groups, seed=seed)
+    if proba is None:
+        return Fitted(model, uncalibrated="the groups leave no way to split the labels into folds")
+    temperature = fit_temperature(np.log(np.clip(proba, 1e-12, None)), target)
+    calibration = {
+        "method": "temperature",
+        "parameters": {"temperature": temperature},
+        "ece_before": expected_calibration_error(proba=proba, target=target),
+        "ece_after": expected_calibration_error(proba=apply_temperature(proba, temperature), target=target),
+    }
+    return Fitted(Calibrated(model, temperature), calibration, _skill(proba, target))
+
+
+def _out_of_fold(
+    learner: Learner,
+    features: Features,
+    target: Array,
+    *,
+    classes: int,
+    weight: Array | None,
+    groups: Sequence[Any] | None,
+    seed: int,
+) -> Array | None:
+    proba = np.full((target.size, classes), np.nan)
+    for train, held_out in folds(target, groups=groups, seed=seed):
+        if np.unique(target[train]).size < 2:
+            return None
+        part = None if weight is None else weight[train]
+        model = learner.fit(features.rows(train), target[train], classes=classes, weight=part, seed=seed)
+        rng = np.random.default_rng(seed)
+        proba[held_out] = model.signals(["proba"], features.rows(held_out), rng=rng)["proba"]
+    return None if np.isnan(proba).any() else proba
+
+
+def folds(target: Array, *, groups: Sequence[Any] | None = None, seed: int = 0) -> list[tuple[Array, Array]]:
+    """Return five stratified (train rows, held-out rows); rows of a group stay together."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    known = None if groups is None else [str(i) if name is None else f"g{name}" for i, name in enumerate(groups)]
+    kind = StratifiedKFold if known is None else StratifiedGroupKFold
+    if known is not None and len(set(known)) < FOLDS:
+        return []
+    split = kind(n_splits=FOLDS, shuffle=True, random_state=seed % 2**32).split(target, target, known)
+    return [(np.asarray(train), np.asarray(held_out)) for train, held_out in split]
+
+
+def _skill(proba: Array, target: Array) -> Json:
+    """Out-of-fold accuracy above always saying the majority class, with its 95 % interval."""
+    majority = np.bincount(target).argmax()
+    gain = (proba.argmax(axis=1) == target).astype(float) - (target == majority)
+    half = 1.96 * max(gain.std(ddof=1), 0.5 / np.sqrt(gain.size)) / np.sqrt(gain.size)
+    return {
+        "skill": float(gain.mean()),
+        "low": float(gain.mean() - half),
+        "high": float(gain.mean() + half),
+        "majority": float((target == majority).mean()),
+        "n": int(target.size),
+    }

@@ -1,0 +1,68 @@
+"""The ledger's own rules, the same for every store: how an event becomes a line, and when two lines say the same."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from querist.errors import BadValue, Conflict
+from querist.events import AnswerSubmitted, Event, Recorded, chain_hash, from_json
+from querist.types import Json, Sha256, canonical_json
+
+SAID: Final = ("item", "outcome", "value", "confidence", "reason", "replaces")
+"""What a person says in an answer; the rest (lane, model, …) is added by the service and may differ when it is sent
+again, because the lease that knew it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An event as it will stand in the ledger: `body` is its canonical JSON."""
+
+    recorded: Recorded
+    body: str
+
+
+def write_line(event: Event, *, seq: int, key: str, at: int, actor: str, prev: Sha256) -> Line:
+    """Return the line of an event; the event in it is read back from its JSON, as every later reader will see it.
+
+    Raises:
+        BadValue: the body has no JSON form (a NaN, an array).
+    """
+    body = _canonical(event)
+    event = from_json(event.kind, json.loads(body), version=event.version)
+    digest = chain_hash(
+        prev, seq=seq, kind=event.kind, version=event.version, key=key, at=at, actor=actor, body=event.to_json()
+    )
+    return Line(Recorded(seq, key, at, actor, event, prev, digest), body)
+
+
+def check_same(known: Recorded, event: Event, actor: str) -> None:
+    """Raise Conflict unless an event that comes again under a known key means the same.
+
+    A step of the engine may be repeated by another worker, and the first result stands. What a person said must agree.
+    """
+    if known.event.kind != event.kind:
+        raise Conflict(
+            f"key {known.key!r} already belongs to a {known.event.kind} (event {known.seq})",
+            field="key",
+            value=known.key,
+        )
+    if known.actor == "engine" and actor == "engine":
+        return
+    if known.actor != actor or _meaning(known.event) != _meaning(event):
+        raise Conflict(
+            f"key {known.key!r} was used for something else in event {known.seq}", field="key", value=known.key
+        )
+
+
+def _meaning(event: Event) -> Json:
+    body: Json = json.loads(_canonical(event))
+    return {name: body[name] for name in SAID} if isinstance(event, AnswerSubmitted) else body
+
+
+def _canonical(event: Event) -> str:
+    try:
+        return canonical_json(event.to_json())
+    except (TypeError, ValueError) as error:
+        raise BadValue("body", event.kind, f"has no JSON form: {error}") from error

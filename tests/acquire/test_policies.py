@@ -1,0 +1,75 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from querist.acquire.policies import PastRound, Situation, Skill, auto
+
+START = Situation(pool_size=1000, labelled=0, batch=20, classes_declared=3, signals=frozenset({"embed"}))
+READY = replace(
+    START,
+    labelled=40,
+    labelled_per_class={"a": 20, "b": 15, "c": 5},
+    signals=frozenset({"proba", "embed"}),
+    skill=Skill(0.3, 0.1, 0.5),
+)
+COVERING = (PastRound("kmeans", "coverage"), PastRound("kmeans", "learning"))
+
+
+def in_force(situation):
+    return auto(situation).evidence["in_force"]
+
+
+def test_coverage_while_there_is_nothing_to_learn_from():
+    assert auto(START).strategy.scorer is None
+    assert in_force(START) == "coverage"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"signals": frozenset({"embed"})}, "no model"),
+        ({"labelled_per_class": {"a": 20, "b": 20}}, "1 of 3 classes have no label"),
+        ({"labelled": 14}, "14 labels are fewer than 5 for each class"),
+        ({"skill": Skill(0.1, -0.01, 0.2)}, "not yet better than naming the majority class"),
+    ],
+)
+def test_each_reason_to_go_on_covering(change, reason):
+    decision = auto(replace(READY, **change))
+    assert decision.evidence["in_force"] == "coverage"
+    assert reason in decision.evidence["reason"]
+
+
+def test_a_class_that_does_not_turn_up_holds_nothing_up_for_ever():
+    assert in_force(replace(READY, labelled=60, labelled_per_class={"a": 30, "b": 30})) == "learning"
+
+
+def test_then_uncertainty_with_diversity_or_margin_for_tiny_batches():
+    assert auto(READY).strategy.name == "weighted_kmeans"
+    assert auto(replace(READY, batch=5)).strategy.name == "margin"
+    assert auto(replace(READY, signals=frozenset({"proba"}))).strategy.name == "margin"
+
+
+def test_a_switch_must_be_wanted_twice_running():
+    once = replace(READY, rounds=(PastRound("kmeans", "coverage"),))
+    assert in_force(once) == "coverage"
+    assert "for the first time" in auto(once).evidence["reason"]
+    assert in_force(replace(READY, rounds=COVERING)) == "learning"
+
+
+def test_it_is_not_taken_back_within_three_rounds():
+    doubtful = replace(READY, skill=Skill(0.0, -0.2, 0.2))
+    back = PastRound("weighted_kmeans", "coverage")
+    for rounds, expected in [(1, "learning"), (2, "learning"), (3, "coverage")]:
+        assert in_force(replace(doubtful, rounds=(*COVERING, *[back] * rounds))) == expected
+
+
+def test_without_probabilities_there_is_no_choice():
+    lost = replace(START, labelled=40, rounds=(PastRound("margin", "learning"),))
+    assert in_force(lost) == "coverage"
+
+
+def test_evidence_is_json_with_the_numbers():
+    evidence = json.loads(json.dumps(auto(READY).evidence))
+    assert evidence["skill"]["low"] == 0.1
+    assert evidence["labelled"] == 40
