@@ -185,9 +185,7 @@ export const en = {
     digits: ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"],
     image: "The image to label",
     imageFailed: "The image could not be loaded. Skip it, or say that it cannot be answered.",
-    zoom: "Zoom",
     erased: "The content of this item has been erased.",
-    swipe: "swipe",
   },
   record: {
     lane: "Lane",
