@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from querist.errors import QueristError
 from querist.events import AnswerAdjudicated, AnswerSubmitted, AnswerWithdrawn, ItemWithdrawn
-from querist.store.audit import verify
 from querist.store.database import Database
 from querist.store.memory import MemoryStore
 from querist.store.protocol import Store
 from querist.store.replay import rebuild
 from querist.store.sql import SqlStore
+from querist.store.verify import verify
 
 from .conftest import Clock, import_pool, select
 

@@ -268,6 +268,9 @@ export const en = {
     curveTitle: "Is it better than random labelling?",
     chart: "Learning curve of the active model against random labelling",
     xAxis: "Labels used for training",
+    noteSaved: (n: number, low: number, high: number) =>
+      `${many(n, "label", "labels")} saved, between ${count(low)} and ${count(high)}`,
+    noteEqual: (active: number, random: number) => `equally good with ${count(active)} labels instead of ${count(random)}`,
     asTable: "Show as table",
     asChart: "Show as chart",
     noCurve: (n: number, have: number) =>
