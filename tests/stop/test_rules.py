@@ -316,3 +316,40 @@ def test_every_rule_and_setting_has_its_place_in_the_docs(entry):
     row = next(line for line in page.splitlines() if line.startswith(f"| `{entry.name}` |"))
     for setting in entry.settings:
         assert f"`{setting}`" in row
+
+
+def labelled_by_margin(x, target, seed, *, budget=700, step=20):
+    """Return the history of a real project (digits, ridge regression, margin), and each model's true accuracy."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(x))
+    test, reserve, pool = order[:600], order[600:1000], order[1000:]
+    labelled, rounds, truth = list(pool[:step]), [], []
+    while len(labelled) <= min(budget, len(pool) - step):
+        f = x[labelled]
+        weight = np.linalg.solve(f.T @ f + 5 * np.eye(f.shape[1]), f.T @ np.eye(10)[target[labelled]])
+        scores = x @ weight
+        predicted = scores.argmax(axis=1)
+        rounds.append(Round(len(labelled), predicted[reserve], (predicted == target)[reserve[:200]]))
+        truth.append(np.mean((predicted == target)[test]))
+        left = np.setdiff1d(pool, labelled)
+        top = np.sort(scores[left], axis=1)
+        labelled += left[np.argsort(top[:, -1] - top[:, -2])[:step]].tolist()
+    return rounds, np.array(truth)
+
+
+@pytest.mark.long
+def test_settled_loses_little_on_real_digits_and_a_plateau_loses_much():
+    datasets = pytest.importorskip("sklearn.datasets")
+    x, target = datasets.load_digits(return_X_y=True)
+    rng = np.random.default_rng(0)
+    x = np.cos(x @ (0.05 * rng.normal(size=(64, 300))) + rng.uniform(0, 2 * np.pi, 300))
+    lost, by_plateau = [], []
+    for seed in range(8):
+        rounds, truth = labelled_by_margin(x, target, seed)
+        stops = [settled(History(tuple(rounds[: i + 1]))).fired for i in range(len(rounds))]
+        lost.append(truth[-1] - truth[stops.index(True)] if True in stops else 0.0)
+        measured = [r.correct.mean() for r in rounds]
+        flat = [i >= 8 and max(measured[i - 2 : i + 1]) <= max(measured[: i - 2]) for i in range(len(rounds))]
+        by_plateau.append(truth[-1] - truth[flat.index(True)] if True in flat else 0.0)
+    assert np.mean(np.array(lost) > 0.01) <= 0.15
+    assert np.mean(np.array(by_plateau) > 0.01) >= 0.5
