@@ -108,13 +108,13 @@ def test_lazy_greedy_picks_what_greedy_picks(seed, n):
         return picks
 
     covered = np.zeros(12)
-    seen = []
 
-    def gains(rows):
-        seen.extend(rows.tolist())
-        return np.maximum(kernel[rows] - covered, 0).sum(axis=1)
+    def near(rows):
+        return lambda places: np.maximum(kernel[rows[places]] - covered, 0).sum(axis=1)
 
     def take(row):
         np.maximum(covered, kernel[row], out=covered)
 
-    assert lazy_greedy(kernel.sum(axis=1), gains, take, n).tolist() == greedy()
+    for size in (3, 20):
+        covered[:] = 0
+        assert lazy_greedy(kernel.sum(axis=1), near, take, n, size=size).tolist() == greedy()

@@ -11,7 +11,7 @@ import numpy as np
 from querist.acquire.blocks import MEMORY_LIMIT, spans
 from querist.acquire.clusters import k_means
 from querist.acquire.distances import Space, held
-from querist.acquire.greedy import lazy_greedy
+from querist.acquire.greedy import FRONT, lazy_greedy
 from querist.acquire.uncertainty import margin
 from querist.errors import BadValue
 from querist.registry import selector
@@ -72,42 +72,63 @@ class Coverage:
         scale = 1.0 if exact else len(space) / len(places)
         return cls(space, places, weight, None if exact else own, scale, kernel, covered, before, [])
 
-    def gains(self, rows: Any) -> Array:
-        """Return what some candidates would add to the weighted coverage of the whole pool."""
-        squared = self.space.to(rows, self.targets)
-        if self.own is not None:
-            # A candidate that is in the sample counts for itself through `own`, not a second time through the sample.
-            at, each = squared.argmin(axis=1), np.arange(len(squared))
-            itself = squared[each, at] <= 16 * np.finfo(squared.dtype).eps * (self.space.norms[rows] + 1e-12)
-        resemblance = self.kernel(squared)
-        resemblance -= self.covered
-        np.maximum(resemblance, 0, out=resemblance)
-        if self.own is not None:
-            resemblance[each[itself], at[itself]] = 0
-        gain: Array = resemblance @ self.weight
-        return gain if self.own is None else self.scale * gain + self.own[rows] * (1 - self._covered_candidates(rows))
-
-    def _covered_candidates(self, rows: Any) -> Array:
-        covered: Array = self.before[rows]
-        if self.picks:
-            covered = np.maximum(covered, self.kernel(self.space.between(rows, self.picks)).max(axis=1))
-        return covered
-
-    def take(self, row: int) -> None:
-        """Count a row as picked."""
-        self.picks.append(row)
-        np.maximum(self.covered, self.kernel(self.space.to([row], self.targets))[0], out=self.covered)
-
     def select(self, n: int) -> Array:
         """Return the n rows that greedy maximisation picks."""
         bounds = np.empty(len(self.space), self.space.dtype)
         for span in spans(len(self.space), 1, self.space.block_rows(len(self.targets))):
-            bounds[span] = self.gains(span)
-        return lazy_greedy(bounds, self.gains, self.take, n)
+            bounds[span] = self._gains(*self._resemblance(span), self.before[span])
+        room = self.space.memory_limit // 2 // (len(self.targets) * self.space.dtype.itemsize)
+        return lazy_greedy(bounds, self._near, self._take, n, size=max(64, min(FRONT, room)))
+
+    def _near(self, rows: Array) -> Callable[[Array], Array]:
+        """Keep the resemblance of some rows to all targets, and return their gains by place."""
+        resemblance, own = self._resemblance(rows)
+        before = self._covered(rows)
+        seen = len(self.picks)
+
+        def gains(places: Array) -> Array:
+            covered = np.maximum(before[places], self._covered(rows[places], since=seen)) if own is not None else None
+            return self._gains(resemblance[places], None if own is None else own[places], covered)
+
+        return gains
+
+    def _resemblance(self, rows: Any) -> tuple[Array, Array | None]:
+        """Return (r, t) the resemblance to the targets, and (r,) how much a row counts for itself besides.
+
+        A row that is in the sample of targets counts for itself once, not a second time through the sample.
+        """
+        squared = self.space.to(rows, self.targets)
+        if self.own is None:
+            return self.kernel(squared), None
+        at, each = squared.argmin(axis=1), np.arange(len(squared))
+        itself = squared[each, at] <= 16 * np.finfo(squared.dtype).eps * (self.space.norms[rows] + 1e-12)
+        resemblance = self.kernel(squared)
+        resemblance[each[itself], at[itself]] = 0
+        return resemblance, self.own[rows]
+
+    def _gains(self, resemblance: Array, own: Array | None, before: Array | None) -> Array:
+        """Return what rows would add to the weighted coverage of the whole pool; works in place."""
+        if self.covered.any():
+            resemblance -= self.covered
+            np.maximum(resemblance, 0, out=resemblance)
+        gain: Array = resemblance @ self.weight
+        return gain if own is None or before is None else self.scale * gain + own * (1 - before)
+
+    def _covered(self, rows: Any, *, since: int = 0) -> Array:
+        """Return how well candidates are covered themselves."""
+        covered: Array = self.before[rows] if since == 0 else np.zeros(len(rows), self.space.dtype)
+        if self.own is not None and len(self.picks) > since:
+            covered = np.maximum(covered, self.kernel(self.space.between(rows, self.picks[since:])).max(axis=1))
+        return covered
+
+    def _take(self, row: int) -> None:
+        """Count a row as picked."""
+        self.picks.append(row)
+        np.maximum(self.covered, self.kernel(self.space.to([row], self.targets))[0], out=self.covered)
 
 
 def gaussian(radius: float) -> Kernel:
-    """Return exp(−d² / radius²), in place.
+    """Return the kernel exp(−d² / radius²), which works in place.
 
     >>> gaussian(2.0)(np.array([0.0, 4.0])).round(3)
     array([1.   , 0.368])

@@ -150,7 +150,8 @@ class _BinarySteps:
         return spans(len(self.spread), self.embed.shape[1] * self.dtype.itemsize, self.limit)
 
     def rows(self, rows: Any) -> Array:
-        return read(self.embed, rows, self.dtype) * self.spread[rows][:, None]
+        block: Array = read(self.embed, rows, self.dtype) * self.spread[rows][:, None]
+        return block
 
     def pick(self, n: int, forward: int) -> Array:
         """Return n rows: the best `forward` one by one, then without the least useful one by one."""

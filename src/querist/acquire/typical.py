@@ -52,9 +52,10 @@ def typiclust(
     Hacohen, Dekel & Weinshall, "Active learning on a budget", ICML 2022. Where the authors' code clusters labelled and
     unlabelled rows together, here labelled rows are given to the clusters of the others.
 
-    >>> x = np.array([0, 0.5, 0.8, 1, 1.2, 1.5, 2, 8, 8.5, 8.9, 9, 9.2, 9.9])[:, None]
+    >>> square = np.arange(-4.0, 5.0) * np.abs(np.arange(-4.0, 5.0))
+    >>> x = np.concatenate([square, 100 + square[:8]])[:, None]
     >>> typiclust(embed=x, n=2, rng=np.random.default_rng(0), unit=False)
-    array([ 3, 10])
+    array([ 4, 13])
     """
     n = min(n, embed.shape[0])
     if n < 1:

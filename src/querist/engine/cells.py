@@ -118,6 +118,7 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
             {
                 "labels": len(picks),
                 "has_model": has_model,
+                "failed_fits": failed_fits(learner),
                 **figures(held_target, proba),
                 "labels_per_class": np.bincount(pool_target[picks], minlength=len(data.classes)).tolist(),
                 "seconds_model": seconds_model,
@@ -129,6 +130,11 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
         asked = learner.ask(wanted) if wanted > 0 else []
         seconds_query = time.perf_counter() - began
     return {"points": points, "picks": picks, "reliability": bins(held_target, proba)}
+
+
+def failed_fits(learner: ActiveLearner) -> int:
+    """Return how many trainings failed so far: the last good model was measured in their place."""
+    return sum(1 for _ in learner.project.store.events(kinds=["model_failed"]))
 
 
 @functools.lru_cache(maxsize=1)

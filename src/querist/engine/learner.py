@@ -34,7 +34,7 @@ class ActiveLearner:
         seed: of all chance; recorded.
         ids: one for each row of the pool; without them `ask` gives row numbers.
         classes: all labels that may come; without them they are learnt from what is told.
-        features: how texts and table rows become arrays ("auto", "tfidf", "svd", "columns"); arrays are taken as they are.
+        features: how texts and table rows become arrays ("auto", "tfidf", "svd", "columns"); arrays stay as they are.
         calibrate: fit a temperature on out-of-fold probabilities before uncertainty is used (five more fits a round).
         batch: how many `ask()` gives when no number is said.
         groups: (n,) rows of a group stay on one side of each calibration split.
@@ -294,7 +294,7 @@ def _project(
             row,
             0.5,
             0.5,
-            contents and contents[place],
+            None if contents is None else contents[place],
             group=None if groups is None else str(groups[place]),
         )
         for row, place in enumerate(places)

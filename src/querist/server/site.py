@@ -16,6 +16,7 @@ from querist.types import Json
 
 if TYPE_CHECKING:
     from querist.engine.project import Project
+    from querist.store.database import Database
     from querist.store.people import People, Person
 
 
@@ -43,8 +44,17 @@ class Site:
         self.people = people
         self.home = home
         self._projects = {project.id: project for project in projects}
+        for project in projects:
+            project.person_name = self.person_name
         self._feeds: dict[str, Feed] = {}
         self._lock = threading.Lock()
+
+    def person_name(self, pseudonym: str) -> str | None:
+        """Return the name of a person of the ledger, if they have an account here."""
+        try:
+            return self.people.find(pseudonym).name
+        except NotFound:
+            return None
 
     @classmethod
     def open(cls, folder: Path) -> Site:
@@ -57,7 +67,7 @@ class Site:
 
         projects = open_projects(folder)
         if is_project(folder):
-            return cls(People(projects[0].store.database), projects)
+            return cls(People(_database(projects[0])), projects)
         return cls(People.open("sqlite:///people.db", root=folder), projects, home=folder)
 
     def admin(self) -> Person:
@@ -167,3 +177,10 @@ def open_projects(folder: Path) -> list[Project]:
     if not folders:
         raise NotFound(f"{folder} holds no project; make one with `querist init`", value=str(folder))
     return [Project.open(inner) for inner in folders]
+
+
+def _database(project: Project) -> Database:
+    from querist.store.sql import SqlStore
+
+    assert isinstance(project.store, SqlStore)
+    return project.store.database

@@ -9,20 +9,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from querist.store.audit import verify
     from querist.store.memory import MemoryStore
     from querist.store.people import People
-    from querist.store.replay import rebuild
     from querist.store.sql import SqlStore
 
-__all__ = ["MemoryStore", "People", "SqlStore", "rebuild", "verify"]
+__all__ = ["MemoryStore", "People", "SqlStore"]
 
 _HOMES = {
     "MemoryStore": "querist.store.memory",
     "People": "querist.store.people",
     "SqlStore": "querist.store.sql",
-    "rebuild": "querist.store.replay",
-    "verify": "querist.store.audit",
 }
 
 

@@ -17,11 +17,12 @@ from querist.store import items as shelf
 from querist.store import queue, tables, views
 from querist.store.artefacts import FileArtefacts
 from querist.store.database import Database
-from querist.store.dialect import batches, insert_new
+from querist.store.dialect import batches, empty_log, insert_new
+from querist.store.erasing import derived_from
 from querist.store.ledger import Line, check_same, write_line
 from querist.store.memory import CLAIM_SECONDS, check_size, counts, taken_over, wall_clock
-from querist.store.protocol import Decision, ItemRow, Job, Lease, NewEvent, Picked, PoolTable, QueueEntry
-from querist.store.schema import ANSWER, DECISION, HEAD, JOB, LEASE, LEDGER, PICK, PROJECT, QUEUE
+from querist.store.protocol import Decision, Erased, ItemRow, Job, Lease, NewEvent, Picked, PoolTable, QueueEntry
+from querist.store.schema import ANSWER, CONTENT, DECISION, HEAD, JOB, LEASE, LEDGER, PICK, PROJECT, QUEUE
 from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
 
 PAGE: Final = 1_000
@@ -262,6 +263,15 @@ class SqlStore:
             with self.database.reading() as connection:
                 page = list(shelf.page_of_contents(connection, self.number, first, min(stop, first + PAGE)))
             yield from page
+
+    def erase(self, item: ItemId) -> Erased:
+        """Remove an item's content from the database file, and say what was made of it."""
+        with self.database.writing() as connection:
+            row = int(shelf.rows(connection, self.number, [item])[0])
+            content = shelf.contents(connection, self.number, [row])[0]
+            connection.execute(delete(CONTENT).where(CONTENT.c.project == self.number, CONTENT.c.row == row))
+        empty_log(self.database.engine)
+        return derived_from(self, item, row, content)
 
     def states(self, items: Sequence[ItemId]) -> list[str]:
         """Return each item's state."""

@@ -268,6 +268,9 @@ export const en = {
     curveTitle: "Is it better than random labelling?",
     chart: "Learning curve of the active model against random labelling",
     xAxis: "Labels used for training",
+    noteSaved: (n: number, low: number, high: number) =>
+      `${many(n, "label", "labels")} saved, between ${count(low)} and ${count(high)}`,
+    noteEqual: (active: number, random: number) => `equally good with ${count(active)} labels instead of ${count(random)}`,
     asTable: "Show as table",
     asChart: "Show as chart",
     noCurve: (n: number, have: number) =>
@@ -387,7 +390,7 @@ export const en = {
     target: "Or when it is, % correct",
     targetHint: "0: no target",
     strategy: "Strategy",
-    strategyHint: "`auto` chooses by what the model offers, and says why.",
+    strategyHint: "“auto” chooses by what the model offers, and says why.",
     classes: "Classes",
     classesMore: "Old answers keep the name they were given under; all pages show the new one.",
     rename: "Rename",
