@@ -13,11 +13,12 @@ from querist import registry
 from querist.errors import BadValue, UnknownName
 from querist.measure.intervals import anytime
 from querist.stop import History, Round, Verdict, combine, judge, verdicts
-from querist.stop.history import kappa, last_doubling
+from querist.stop.history import kappa, last_doubling, macro_overlap
 from querist.stop.rules import (
     budget,
     classification_change,
     error_stability,
+    f1_change,
     gain,
     price,
     settled,
@@ -94,11 +95,12 @@ def test_changing_predictions_do_not_stop_it():
 
 def test_one_class_is_not_settled():
     constant = History(tuple(Round(100 + 20 * i, np.zeros(50, int), np.ones(9, bool)) for i in range(8)))
-    assert not stabilised(constant).fired
-    assert "one class" in stabilised(constant).sentence
+    for rule in (stabilised, f1_change, classification_change):
+        assert not rule(constant).fired
+        assert "one class" in rule(constant).sentence
 
 
-@pytest.mark.parametrize("rule", [stabilised, gain, settled, classification_change])
+@pytest.mark.parametrize("rule", [stabilised, gain, settled, classification_change, f1_change])
 def test_no_rule_about_learning_fires_before_160_labels(rule):
     early = project([0.9] * 7)  # 140 labels
     assert not rule(early).fired
@@ -244,6 +246,28 @@ def test_other_rules():
     assert not price(History(rounds, price=1.0), value_per_point=1000.0).fired
     with pytest.raises(BadValue, match="value_per_point"):
         price(History(rounds, price=1.0))
+
+
+def test_a_rare_class_that_flickers_is_seen_by_f1_and_not_by_kappa():
+    rng = np.random.default_rng(0)
+    common = np.tile([0, 1], 1000)
+    rounds = []
+    for i in range(12):
+        predicted = common.copy()
+        predicted[rng.permutation(20)[:8]] = 2  # eight of twenty items, others each time
+        rounds.append(Round(20 * (i + 1), predicted, np.ones(50, bool)))
+    history = History(tuple(rounds))
+    assert stabilised(history, kappa=0.98).fired
+    assert not f1_change(history).fired
+    assert f1_change(project(FLAT)).fired
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40))
+@settings(max_examples=30, deadline=None)
+def test_overlap_is_scikit_learns_macro_f1(pairs):
+    metrics = pytest.importorskip("sklearn.metrics")
+    a, b = np.array(pairs).T
+    assert macro_overlap(a, b) == pytest.approx(metrics.f1_score(a, b, average="macro"))
 
 
 def test_error_stability_solves_its_bound():
