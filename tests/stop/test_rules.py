@@ -94,8 +94,8 @@ def test_changing_predictions_do_not_stop_it():
 
 
 def test_one_class_is_not_settled():
-    constant = History(tuple(Round(100 + 20 * i, np.zeros(50, int), np.ones(9, bool)) for i in range(8)))
-    for rule in (stabilised, f1_change, classification_change):
+    constant = History(tuple(Round(20 + 20 * i, np.zeros(50, int), np.ones(9, bool)) for i in range(12)))
+    for rule in (stabilised, gain, settled, f1_change, classification_change):
         assert not rule(constant).fired
         assert "one class" in rule(constant).sentence
 

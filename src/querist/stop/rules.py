@@ -146,6 +146,8 @@ def gain(
     evidence: Json = {"points": points, "level": level, "labelled": labelled}
     if now is None or labelled < start:
         return Verdict("gain", False, evidence, _too_early(labelled, start, "models at half as many labels"))
+    if history.one_class:
+        return Verdict("gain", False, {**evidence, **now.to_json()}, ONE_CLASS)
     earlier = history.before_last()
     before = last_doubling(earlier, level=level, window=window) if earlier.labelled >= start else None
     small, small_before = now.upper < limit, before is not None and before.upper < limit
