@@ -9,12 +9,16 @@ from typing import Final
 
 BUILTINS: Final = (
     "querist.acquire.bayesian",
+    "querist.acquire.coverage",
     "querist.acquire.disagreement",
     "querist.acquire.diversity",
     "querist.acquire.draws",
+    "querist.acquire.fisher",
     "querist.acquire.gradient",
+    "querist.acquire.gradient_embeddings",
     "querist.acquire.hybrid",
     "querist.acquire.policies",
+    "querist.acquire.typical",
     "querist.acquire.uncertainty",
     "querist.stop.rules",
 )

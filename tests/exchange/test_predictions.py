@@ -25,7 +25,7 @@ def write(path: Path, proba: np.ndarray = PROBA) -> None:
 def test_csv(tmp_path: Path) -> None:
     write(tmp_path / "out.csv")
     rows = list(csv.reader((tmp_path / "out.csv").read_text().splitlines()))
-    assert rows[0] == ["item", "label", "confidence", "proba_=ham", "proba_spam"]
+    assert rows[0] == ["item", "label", "certainty", "proba_=ham", "proba_spam"]
     assert rows[1] == ["a", "spam", "0.75", "0.25", "0.75"]
     assert rows[3] == ["'@c", "'=ham", "0.9", "0.9", "0.1"]
 
@@ -34,7 +34,7 @@ def test_csv(tmp_path: Path) -> None:
 def test_jsonl(tmp_path: Path, dtype: type) -> None:
     write(tmp_path / "out.jsonl", PROBA.astype(dtype))
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert rows[2] == {"item": "@c", "label": "=ham", "confidence": 0.9, "proba_=ham": 0.9, "proba_spam": 0.1}
+    assert rows[2] == {"item": "@c", "label": "=ham", "certainty": 0.9, "proba_=ham": 0.9, "proba_spam": 0.1}
 
 
 def test_parquet(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from querist.server.app import service
+from querist.server.app import ROUTERS
 from querist.server.contents import API
 
 ROUTES = sorted(
-    (method, route.path_format)
-    for route in service().routes
+    (method, API + route.path_format)
+    for router in ROUTERS
+    for route in router.routes
     if isinstance(route, APIRoute) and not route.path.endswith(("/events", "/session", "/password"))
     for method in route.methods
 )

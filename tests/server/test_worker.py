@@ -10,7 +10,7 @@ from querist.server import worker
 
 def test_it_works_on_every_project_until_told_to_stop(house):
     house = house.fresh()
-    house.sign_and_label(25)
+    house.label(house.signed_in(), 25)
     stop = threading.Event()
     ended = []
     thread = threading.Thread(target=lambda: ended.append(worker.work(house.folder, stop)))

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -307,3 +308,11 @@ def test_every_rule_leaves_json_and_a_sentence_on_any_history(entry):
         json.dumps(verdict.to_json(), allow_nan=False)
         assert isinstance(verdict.fired, bool)
         assert verdict.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("entry", registry.entries("stop_rule"), ids=lambda e: e.name)
+def test_every_rule_and_setting_has_its_place_in_the_docs(entry):
+    page = (Path(__file__).parents[2] / "docs" / "stopping.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{entry.name}` |"))
+    for setting in entry.settings:
+        assert f"`{setting}`" in row

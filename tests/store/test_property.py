@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 from querist.errors import QueristError
 from querist.events import AnswerAdjudicated, AnswerSubmitted, AnswerWithdrawn, ItemWithdrawn
+from querist.store.database import Database
+from querist.store.memory import MemoryStore
 from querist.store.protocol import Store
-from querist.store.rebuild import rebuild
+from querist.store.replay import rebuild
+from querist.store.sql import SqlStore
 from querist.store.verify import verify
 
-from .conftest import Clock, import_pool, make_store, select
+from .conftest import Clock, import_pool, select
 
 NAMES = ["a", "b", "c", "d", "e"]
 PEOPLE = ["p_ann", "p_bob", "p_cho"]
@@ -85,9 +88,9 @@ def seen(store: Store) -> dict[str, Any]:
         "events": [(e.seq, e.key, e.at, e.actor, e.event.to_json(), e.prev, e.hash) for e in store.events()],
         "items": names,
         "withdrawn": store.pool().withdrawn.tolist(),
-        "answers": [store.answers(through=through) for through in [None, *range(head + 1)]],
+        "answers": [store.answers(through=through) for through in [None, *range(0, head + 1, 4)]],
         "some": store.answers(items=["c", "a"]),
-        "decisions": [store.decisions(through=through) for through in [None, *range(head + 1)]],
+        "decisions": [store.decisions(through=through) for through in [None, *range(0, head + 1, 4)]],
         "states": store.states(names),
         "skipped": store.find_items(state="skipped"),
         "unlabelled": store.find_items(state="unlabelled", after=1, limit=2),
@@ -106,24 +109,28 @@ def attempt(store: Store, held: dict[str, list[str]], what: tuple[Any, ...]) -> 
         return type(error), error.message
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(operation, max_size=25))
-def test_both_stores_and_a_rebuild_agree(operations: list[tuple[Any, ...]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        agree(operations, Path(folder))
+QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+THOROUGH = settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@QUICK
+@given(operations=st.lists(operation, max_size=25))
+def test_both_stores_and_a_rebuild_agree(database: Database, operations: list[tuple[Any, ...]]) -> None:
+    agree(database, operations)
 
 
 @pytest.mark.long
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(operation, min_size=10, max_size=60))
-def test_both_stores_and_a_rebuild_agree_for_long(operations: list[tuple[Any, ...]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        agree(operations, Path(folder))
+@THOROUGH
+@given(operations=st.lists(operation, min_size=10, max_size=60))
+def test_both_stores_and_a_rebuild_agree_for_long(database: Database, operations: list[tuple[Any, ...]]) -> None:
+    agree(database, operations)
 
 
-def agree(operations: list[tuple[Any, ...]], folder: Path) -> None:
+def agree(database: Database, operations: list[tuple[Any, ...]]) -> None:
     clock = Clock()
-    memory, sql = make_store("memory", folder, clock), make_store("sqlite", folder, clock)
+    memory = MemoryStore(clock=clock)
+    root = Path(str(database.engine.url.database)).parent
+    sql = SqlStore.create(database, name=uuid.uuid4().hex, root=root, clock=clock)
     for store in (memory, sql):
         import_pool(store, NAMES)
     held: tuple[dict[str, list[str]], dict[str, list[str]]] = ({}, {})
@@ -140,7 +147,6 @@ def agree(operations: list[tuple[Any, ...]], folder: Path) -> None:
     before = seen(sql)
     rebuild(sql)
     assert seen(sql) == before
-    sql.close()
 
 
 def blind(view: dict[str, Any]) -> None:

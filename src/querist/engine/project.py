@@ -6,7 +6,7 @@ import functools
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -72,6 +72,7 @@ class Project:
         self.cache: dict[object, Any] = {}
         self.problem: str | None = None
         self.active_ms = 0
+        self.person_name: Callable[[str], str | None] = lambda _: None
         self.tally: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     @classmethod

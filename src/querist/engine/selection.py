@@ -378,7 +378,8 @@ def _mean_direction(embed: Array) -> Array:
         block = np.asarray(embed[start : start + 65_536], dtype=np.float64)
         norms = np.linalg.norm(block, axis=1, keepdims=True)
         total += (block / np.where(norms > 0, norms, 1)).sum(axis=0)
-    return total / max(1, embed.shape[0])
+    mean: Array = total / max(1, embed.shape[0])
+    return mean
 
 
 def _column(project: Project, name: str, rows: Array | None) -> Array | None:

@@ -238,7 +238,7 @@ def training_rows(project: Project, state: State, *, through: int) -> dict[ItemI
 def resolve(
     project: Project, state: State, *, through: int, use: Callable[[Answer], bool] = lambda _: True
 ) -> dict[ItemId, Resolved]:
-    """Return what each item's live answers amount to, where they agree; withdrawn items and old class names are seen to.
+    """Return what each item's live answers amount to, where they agree, under the class names now in force.
 
     Args:
         project: whose answers.

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 from querist import registry
-from querist.engine import reasons, selection
+from querist.engine import commands, reasons, selection
 from querist.engine.project import Project
 from querist.engine.round import State, fold
 from querist.engine.spec import ProjectSpec, read_spec
@@ -179,8 +179,17 @@ def erase(project: Project, item: str, *, reason: str) -> str:
     if item not in project.state().withdrawn:
         event = ItemWithdrawn(item=item, reason=reason, erased=True)
         project.record(str(uuid.uuid4()), event, actor="cli")
-    project.store.erase(item)
-    return f"{item}: content removed; the ledger keeps its id and its answers, and verifies"
+    left = project.store.erase(item)
+    told = [f"{item}: content removed; the ledger keeps its id and its answers, and verifies"]
+    if left.media is not None:
+        told.append(f"the file {left.media} is yours, and yours to remove")
+    if left.features or left.models:
+        commands.refit_features(project, "cli", str(uuid.uuid4()))
+        told.append(
+            f"{len(left.features)} features and {len(left.models)} models were made while it was there: "
+            "they are made anew; `querist gc` removes the old ones"
+        )
+    return "\n".join(told)
 
 
 # --- back up
@@ -192,7 +201,7 @@ def backup(folder: Path, out: Path) -> str:
     Raises:
         BadValue: the target is there already.
     """
-    from querist.store.lock import backup as copy
+    from querist.store.backup import backup as copy
 
     if out.exists():
         raise BadValue("out", str(out), "is there already")

@@ -27,7 +27,7 @@ Write = Callable[[Sequence[str], Array], None]
 def predictions_file(path: str | Path, classes: Sequence[str]) -> Iterator[Write]:
     """Give a function that takes predictions block by block; the file appears at the end, whole.
 
-    Its columns are `item`, `label` (the likeliest class), `confidence` (its probability) and `proba_<class>` for each
+    Its columns are `item`, `label` (the likeliest class), `certainty` (its probability) and `proba_<class>` for each
     class. The ending says the format: .csv, .jsonl or .parquet.
 
     Raises:
@@ -39,7 +39,7 @@ def predictions_file(path: str | Path, classes: Sequence[str]) -> Iterator[Write
     >>> with predictions_file(target, ["ham", "spam"]) as write:
     ...     write(["a"], np.array([[0.25, 0.75]]))
     >>> print(target.read_text())
-    item,label,confidence,proba_ham,proba_spam
+    item,label,certainty,proba_ham,proba_spam
     a,spam,0.75,0.25,0.75
     """
     target = Path(path)
@@ -60,12 +60,12 @@ def _columns(items: Sequence[str], proba: Array, classes: Sequence[str]) -> dict
     # As text, float32 is written with the digits that it has and no others.
     rounded = np.round(proba.astype(np.float64), 6) if proba.dtype == np.float32 else proba
     labels = [classes[number] for number in proba.argmax(axis=1)]
-    columns: dict[str, Any] = {"item": list(items), "label": labels, "confidence": rounded.max(axis=1).tolist()}
+    columns: dict[str, Any] = {"item": list(items), "label": labels, "certainty": rounded.max(axis=1).tolist()}
     return columns | {f"proba_{name}": rounded[:, number].tolist() for number, name in enumerate(classes)}
 
 
 def _names(classes: Sequence[str]) -> list[str]:
-    return ["item", "label", "confidence", *(f"proba_{name}" for name in classes)]
+    return ["item", "label", "certainty", *(f"proba_{name}" for name in classes)]
 
 
 @contextlib.contextmanager

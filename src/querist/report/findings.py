@@ -168,6 +168,10 @@ def _points(best: Json, compared: Sequence[Json], summary: Json) -> list[Point]:
     if failed:
         total = summary["cells"]["planned"]
         found.append(Point("look", f"{failed} of {total} runs failed.", "They are left out here and listed below."))
+    failed_fits = sum(s["failed_fits"] for s in summary["strategies"])
+    if failed_fits:
+        used = "The model before each was measured in its place."
+        found.append(Point("look", f"{number(failed_fits)} trainings failed.", used))
     return found
 
 

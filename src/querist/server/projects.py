@@ -99,11 +99,12 @@ def command(command: Literal["retrain", "stop", "resume"], form: Command, visit:
 @router.get("/{project}/export", response_class=StreamingResponse)
 def export(visit: Managing, format: Annotated[Literal["csv", "jsonl"], Query()] = "csv") -> StreamingResponse:
     """Stream every label: item, label, who, when, lane, round."""
+    from querist.engine.exporting import label_rows
     from querist.exchange import labels
 
     name = f"labels.{format}"
     return StreamingResponse(
-        labels.stream(visit.project, format),
+        labels.stream(label_rows(visit.project), format),
         media_type={"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}[format],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

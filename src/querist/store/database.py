@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from querist.errors import Damaged, NewerVersion, NotFound
 from querist.store import schema
-from querist.store.dialect import Gate, connect, ledger_triggers, translated
+from querist.store.dialect import Gate, connect, ledger_triggers
 
 _STAMP: Final = "alembic_version"
 
@@ -86,6 +86,3 @@ def make_tables(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
     connection.execute(text(f"CREATE TABLE {_STAMP} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(text(f"INSERT INTO {_STAMP} VALUES (:v)"), {"v": schema.VERSION})  # noqa: S608
-
-
-__all__ = ["Database", "Engine", "make_tables", "stamped", "translated"]

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
@@ -27,6 +27,10 @@ _SQLITE_TRIGGERS: Final = (
        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: a correction is a new event'); END""",
     """CREATE TRIGGER ledger_is_never_deleted BEFORE DELETE ON ledger
        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: nothing is deleted'); END""",
+    # INSERT OR REPLACE removes the old line without asking the trigger above.
+    """CREATE TRIGGER ledger_is_never_replaced BEFORE INSERT ON ledger
+       WHEN EXISTS (SELECT 1 FROM ledger WHERE project = NEW.project AND (seq = NEW.seq OR key = NEW.key))
+       BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: nothing is replaced'); END""",
 )
 _POSTGRES_TRIGGERS: Final = (
     """CREATE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
@@ -82,6 +86,8 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
+        # What is erased is overwritten, instead of staying readable in a free page.
+        "secure_delete = ON",
         "cache_size = -32768",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -117,6 +123,14 @@ class Gate:
         """One consistent look."""
         with translated(self.engine), self.engine.begin() as connection:
             yield connection
+
+
+def empty_log(engine: Engine) -> None:
+    """Bring SQLite's write-ahead log into the file, and cut it off: what was erased shall not linger in it."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            connection.rollback()
+            connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def insert_new(connection: Connection, table: Table) -> Any:
@@ -176,12 +190,6 @@ def translated_files(path: Path) -> Iterator[None]:
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise StorageFull(f"{path} cannot be written: {error.strerror}", value=path) from error
         raise
-
-
-def reclaim(connection: Connection) -> None:
-    """Overwrite deleted content in this transaction, so that it does not linger in free pages."""
-    if connection.dialect.name == "sqlite":
-        connection.execute(text("PRAGMA secure_delete = ON"))
 
 
 def batches(values: Iterable[_T], size: int = AT_ONCE) -> Iterator[list[_T]]:

@@ -24,9 +24,10 @@ from querist.events import (
     chain_hash,
 )
 from querist.store import views
+from querist.store.erasing import derived_from
 from querist.store.ledger import check_same
 from querist.store.memory_artefacts import MemoryArtefacts
-from querist.store.protocol import Decision, ItemRow, Job, Lease, NewEvent, Picked, PoolTable, QueueEntry
+from querist.store.protocol import Decision, Erased, ItemRow, Job, Lease, NewEvent, Picked, PoolTable, QueueEntry
 from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
 
 CLAIM_SECONDS: Final = 30
@@ -132,7 +133,11 @@ class MemoryStore:
 
     def append_many(self, events: Iterable[NewEvent]) -> int:
         """Append events in order; known keys are passed over. Return how many were new."""
-        return sum(self.append(new.key, new.event, actor=new.actor)[1] for new in events)
+        count = len(self._events)
+        for new in events:
+            if new.key not in self._keys:
+                self.append(new.key, new.event, actor=new.actor)
+        return len(self._events) - count
 
     def events(
         self, after: int = 0, *, through: int | None = None, kinds: Sequence[str] | None = None
@@ -221,10 +226,12 @@ class MemoryStore:
         for row in self._rows[start:stop]:
             yield row.content
 
-    def remove_content(self, item: ItemId) -> None:
-        """Forget what an item shows; for `erase`."""
+    def erase(self, item: ItemId) -> Erased:
+        """Forget what an item shows, and say what was made of it."""
         row = int(self.rows([item])[0])
+        content = self._rows[row].content
         self._rows[row] = replace(self._rows[row], content=None)
+        return derived_from(self, item, row, content)
 
     def states(self, items: Sequence[ItemId]) -> list[str]:
         """Return each item's state."""

@@ -261,7 +261,7 @@ ATTEMPT: Final = Table(
     "attempt",
     METADATA,
     _text("key", primary_key=True),
-    Column("count", Integer, nullable=False),
+    Column("uses", Integer, nullable=False),
     _number("since"),
 )
 

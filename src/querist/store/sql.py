@@ -17,11 +17,12 @@ from querist.store import items as shelf
 from querist.store import queue, tables, views
 from querist.store.artefacts import FileArtefacts
 from querist.store.database import Database
-from querist.store.dialect import batches, insert_new, reclaim
+from querist.store.dialect import batches, empty_log, insert_new
+from querist.store.erasing import derived_from
 from querist.store.ledger import Line, check_same, write_line
 from querist.store.memory import CLAIM_SECONDS, check_size, counts, taken_over, wall_clock
-from querist.store.protocol import Decision, ItemRow, Job, Lease, NewEvent, Picked, PoolTable, QueueEntry
-from querist.store.schema import ANSWER, DECISION, HEAD, JOB, LEASE, LEDGER, PICK, PROJECT, QUEUE
+from querist.store.protocol import Decision, Erased, ItemRow, Job, Lease, NewEvent, Picked, PoolTable, QueueEntry
+from querist.store.schema import ANSWER, CONTENT, DECISION, HEAD, JOB, LEASE, LEDGER, PICK, PROJECT, QUEUE
 from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
 
 PAGE: Final = 1_000
@@ -61,7 +62,7 @@ class SqlStore:
     @classmethod
     def create(
         cls,
-        url: str = DEFAULT_URL,
+        url: str | Database = DEFAULT_URL,
         *,
         name: str,
         root: Path | str = ".",
@@ -71,7 +72,7 @@ class SqlStore:
         """Make a project, and the database where there is none.
 
         Args:
-            url: where the ledger lives; a relative SQLite path is taken from `root`.
+            url: where the ledger lives (a relative SQLite path is taken from `root`), or an open database.
             name: what people call the project; one of its kind in a database.
             root: the project's folder; artefacts lie below it.
             project: its id; a new UUID if not given.
@@ -80,13 +81,14 @@ class SqlStore:
         Raises:
             Conflict: the database has a project of that name or id.
         """
-        database = Database(url, root=Path(root), create=True)
+        database = Database(url, root=Path(root), create=True) if isinstance(url, str) else url
         project = project or str(uuid.uuid4())
         with database.writing() as connection:
             row = {"id": project, "name": name, "created": clock()}
             made = connection.execute(insert_new(connection, PROJECT).values(row))
             if made.rowcount == 0:
-                database.close()
+                if isinstance(url, str):
+                    database.close()
                 raise Conflict(f"there is a project {name!r} already", field="name", value=name)
             number = connection.execute(select(PROJECT.c.number).where(PROJECT.c.id == project)).scalar_one()
             connection.execute(insert(HEAD).values(project=number, seq=0, hash=GENESIS, size=0))
@@ -95,7 +97,7 @@ class SqlStore:
     @classmethod
     def open(
         cls,
-        url: str = DEFAULT_URL,
+        url: str | Database = DEFAULT_URL,
         *,
         root: Path | str = ".",
         project: str | None = None,
@@ -108,12 +110,13 @@ class SqlStore:
             BadValue: there are several, and none was named.
             NewerVersion: a newer Querist wrote the database.
         """
-        database = Database(url, root=Path(root))
+        database = Database(url, root=Path(root)) if isinstance(url, str) else url
         try:
             with database.reading() as connection:
                 found = _find_project(connection, project)
         except BaseException:
-            database.close()
+            if isinstance(url, str):
+                database.close()
             raise
         return cls(database, found.number, found.id, FileArtefacts(Path(root) / "artefacts"), clock)
 
@@ -260,6 +263,15 @@ class SqlStore:
             with self.database.reading() as connection:
                 page = list(shelf.page_of_contents(connection, self.number, first, min(stop, first + PAGE)))
             yield from page
+
+    def erase(self, item: ItemId) -> Erased:
+        """Remove an item's content from the database file, and say what was made of it."""
+        with self.database.writing() as connection:
+            row = int(shelf.rows(connection, self.number, [item])[0])
+            content = shelf.contents(connection, self.number, [row])[0]
+            connection.execute(delete(CONTENT).where(CONTENT.c.project == self.number, CONTENT.c.row == row))
+        empty_log(self.database.engine)
+        return derived_from(self, item, row, content)
 
     def states(self, items: Sequence[ItemId]) -> list[str]:
         """Return each item's state."""
@@ -446,6 +458,3 @@ def _find_project(connection: Connection, project: str | None) -> Row[Any]:
     if not found:
         raise NotFound(f"there is no project {project!r} here", field="project", value=project, choices=names)
     raise BadValue("project", project, "there are several: name one", choices=names)
-
-
-__all__ = ["DEFAULT_URL", "SqlStore", "reclaim"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, update
 
 from querist.events import PoolImported
 from querist.store import items, tables, views
@@ -50,7 +50,7 @@ def rebuild(store: SqlStore) -> None:
         _rebuild_items(store, connection, folded.states)
 
 
-def _rebuild_items(store: SqlStore, connection: Any, states: Mapping[str, str]) -> None:
+def _rebuild_items(store: SqlStore, connection: Connection, states: Mapping[str, str]) -> None:
     connection.execute(update(ITEM).where(ITEM.c.project == store.number, items.TOUCHED).values(state="unlabelled"))
     for some in batches(imported_items(store), PAGE):
         connection.execute(insert_new(connection, ITEM), [{"project": store.number, **row} for row in some])
@@ -62,6 +62,3 @@ def _rebuild_items(store: SqlStore, connection: Any, states: Mapping[str, str]) 
             .values(state=bindparam("is")),
             changed,
         )
-
-
-__all__ = ["imported_items", "rebuild", "replay", "select"]
