@@ -33,10 +33,7 @@ ItemKind: TypeAlias = Literal["text", "image", "row", "audio", "pair"]
 Phase: TypeAlias = Literal["seed", "collect", "freeze", "train", "evaluate", "decide", "select", "stopped", "maintain"]
 
 
-<<<<<<< HEAD
 # Made once: `json.dumps` with options makes an encoder for each call.
-=======
->>>>>>> pools
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
