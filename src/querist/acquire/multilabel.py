@@ -151,19 +151,20 @@ def cvirs(*, label_proba: Array, labelled_target: Array) -> Array:
     proba = np.asarray(label_proba, np.float64)
     margins = np.abs(2 * proba - 1)
     rows, labels = proba.shape
-    points = np.zeros(rows)
+    points: Array = np.zeros(rows)
     for column in margins.T:
         _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
         # Rank 1 is the least margin; equal margins share their mean rank.
         points += rows - (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    borda = points / max(1, labels * (rows - 1))
+    borda: Array = points / max(1, labels * (rows - 1))
     target = _zero_one(labelled_target, label_proba)
     if not len(target):
         return borda
-    inconsistency = np.empty(rows)
+    inconsistency: Array = np.empty(rows)
     for span in spans(rows, len(target) * labels, 2**22):
         inconsistency[span] = _set_distance((proba[span] >= 0.5).astype(np.float64), target).mean(axis=1)
-    return borda * inconsistency
+    inconsistency *= borda
+    return inconsistency
 
 
 def _set_distance(predicted: Array, target: Array) -> Array:
