@@ -8,18 +8,22 @@ from importlib.metadata import entry_points
 from typing import Final
 
 BUILTINS: Final = (
+    "querist.acquire.bayesian",
     "querist.acquire.combine",
     "querist.acquire.coverage",
     "querist.acquire.density",
+    "querist.acquire.disagreement",
     "querist.acquire.diversity",
     "querist.acquire.draws",
     "querist.acquire.fisher",
+    "querist.acquire.gradient",
     "querist.acquire.gradient_embeddings",
     "querist.acquire.hybrid",
     "querist.acquire.multilabel",
     "querist.acquire.policies",
     "querist.acquire.typical",
     "querist.acquire.uncertainty",
+    "querist.stop.rules",
 )
 
 
