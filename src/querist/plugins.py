@@ -12,8 +12,10 @@ BUILTINS: Final = (
     "querist.acquire.disagreement",
     "querist.acquire.diversity",
     "querist.acquire.draws",
+    "querist.acquire.error_reduction",
     "querist.acquire.gradient",
     "querist.acquire.hybrid",
+    "querist.acquire.newton",
     "querist.acquire.policies",
     "querist.acquire.uncertainty",
 )
