@@ -6,7 +6,8 @@ from scipy.sparse import csr_matrix
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, load_wine
 
-from querist.acquire.clusters import k_means, medoids, nearest
+from querist.acquire.clusters import k_means, medoids
+from querist.acquire.distances import Space, nearest
 from querist.errors import BadValue
 
 DIGITS = load_digits().data.astype(np.float32)
@@ -25,8 +26,10 @@ def test_the_centres_are_the_weighted_means_of_their_rows():
     found = k_means(x, 6, rng=rng, weight=weight, tolerance=0)
     for k in range(6):
         mine = found.assignment == k
-        np.testing.assert_allclose(found.centres[k], np.average(x[mine], axis=0, weights=weight[mine]), atol=1e-9)
-    distance = np.square(x - found.centres[found.assignment]).sum(axis=1)
+        np.testing.assert_allclose(
+            found.centres[k] + found.space.mean, np.average(x[mine], axis=0, weights=weight[mine]), atol=1e-9
+        )
+    distance = np.square(x - (found.centres + found.space.mean)[found.assignment]).sum(axis=1)
     assert found.inertia == pytest.approx(weight @ distance)
 
 
@@ -34,14 +37,14 @@ def test_rows_without_weight_attract_no_centre():
     x = np.concatenate([np.zeros((20, 2)), np.full((20, 2), 9.0)])
     weight = np.repeat([1.0, 0.0], 20)
     found = k_means(x, 1, rng=np.random.default_rng(0), weight=weight)
-    np.testing.assert_allclose(found.centres, [[0, 0]], atol=1e-9)
+    np.testing.assert_allclose(found.centres + found.space.mean, [[0, 0]], atol=1e-9)
 
 
 def test_fixed_centres_hold_their_rows_and_do_not_move():
     x = np.concatenate([np.random.default_rng(i).normal(place, 0.1, (30, 2)) for i, place in enumerate((0, 5, 9))])
     found = k_means(x, 2, rng=np.random.default_rng(0), fixed=np.full((1, 2), 5.0))
     assert set(found.assignment[30:60]) == {2}
-    assert sorted(found.centres.mean(axis=1).round()) == [0, 9]
+    assert sorted((found.centres + found.space.mean).mean(axis=1).round()) == [0, 9]
 
 
 def test_csr_gives_what_dense_gives():
@@ -64,7 +67,7 @@ def test_medoids_are_distinct_rows_whatever_the_duplicates(values, data):
     x = np.array(values, float)[:, None]
     k = data.draw(st.integers(1, len(values)))
     found = k_means(x, k, rng=np.random.default_rng(0))
-    rows = medoids(x, found, k)
+    rows = medoids(found, k)
     assert len(set(rows.tolist())) == k
     assert len({values[row] for row in rows}) == min(k, len(set(values)))
 
@@ -75,7 +78,8 @@ def test_nearest_by_brute_force(seed):
     rng = np.random.default_rng(seed)
     x, centres = rng.normal(size=(9, 3)), rng.normal(size=(4, 3))
     table = np.square(x[:, None] - centres).sum(axis=2)
-    assignment, distance = nearest(x, centres)
+    space = Space(x)
+    assignment, distance = nearest(space, space.place(centres))
     np.testing.assert_array_equal(assignment, table.argmin(axis=1))
     np.testing.assert_allclose(distance, table.min(axis=1), atol=1e-12)
 

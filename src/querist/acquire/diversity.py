@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from querist.acquire.blocks import CACHED, MEMORY_LIMIT, dots, read, spans, square_norms
-from querist.acquire.clusters import k_means, medoids, nearest
+from querist.acquire.blocks import MEMORY_LIMIT, read
+from querist.acquire.clusters import k_means, medoids
+from querist.acquire.distances import Space, held, nearest
+from querist.acquire.greedy import farthest_first, spread
 from querist.registry import selector
 from querist.types import Array, Rng
 
@@ -44,43 +46,13 @@ def k_center(
     array([3, 1])
     """
     n = min(n, embed.shape[0])
-    norms = square_norms(embed, memory_limit=memory_limit)
-    centres = _stack([labelled_embed, pending_embed], norms.dtype)
-    if centres is None:
-        distance = np.full(len(norms), np.inf, norms.dtype)
-        start = _most_central(embed, norms)
-    else:
-        distance = nearest(embed, centres, norms=norms, memory_limit=memory_limit)[1]
-        start = int(distance.argmax())
-    rows = np.empty(n, np.int64)
-    for step in range(n):
-        row = start if step == 0 else int(distance.argmax())
-        rows[step] = row
-        _approach(embed, row, norms, distance)
-        distance[row] = -1  # never again, even where every other distance is 0
-    return rows
-
-
-def _approach(embed: Any, row: int, norms: Array, distance: Array) -> None:
-    """Lower the squared distances of all rows to those from a new centre; rows at −1 stay there."""
-    centre = read(embed, [row], norms.dtype)
-    for span in spans(len(norms), embed.shape[1] * norms.itemsize, 8 * CACHED):
-        squared = dots(embed, span, centre)[:, 0]
-        squared *= -2
-        squared += norms[span]
-        squared += norms[row]
-        np.minimum(distance[span], np.maximum(squared, 0, out=squared), out=distance[span])
-
-
-def _most_central(embed: Any, norms: Array) -> int:
-    mean = np.asarray(embed.mean(axis=0, dtype=np.float64), norms.dtype).reshape(1, -1)
-    return int((norms - 2 * dots(embed, slice(None), mean)[:, 0]).argmin())
-
-
-def _stack(parts: list[Any], dtype: np.dtype[Any]) -> Array | None:
-    """Return the given rows below each other, dense; None where there are none."""
-    given = [read(part, slice(None), dtype) for part in parts if part is not None and part.shape[0]]
-    return np.concatenate(given) if given else None
+    if n < 1:
+        return np.empty(0, np.int64)
+    space = Space(embed, memory_limit=memory_limit)
+    covered = held(space, labelled_embed, pending_embed)
+    if len(covered):
+        return farthest_first(space, nearest(space, covered)[1], n)
+    return farthest_first(space, np.empty_like(space.norms), n, start=int(space.norms.argmin()))
 
 
 @selector
@@ -118,5 +90,53 @@ def kmeans(
     n = min(n, embed.shape[0])
     if n < 1:
         return np.empty(0, np.int64)
-    fixed = _stack([labelled_embed if incremental else None, pending_embed], np.dtype(np.float64))
-    return medoids(embed, k_means(embed, n, rng=rng, fixed=fixed, memory_limit=memory_limit), n)
+    fixed = stacked(labelled_embed if incremental else None, pending_embed)
+    return medoids(k_means(embed, n, rng=rng, fixed=fixed, memory_limit=memory_limit), n)
+
+
+def stacked(*groups: Any) -> Array | None:
+    """Return the rows of all groups that are given, dense, below each other; None where there are none."""
+    given = [read(group, slice(None)) for group in groups if group is not None and group.shape[0]]
+    return np.concatenate(given) if given else None
+
+
+@selector
+def kmeans_plus_plus(
+    *,
+    embed: Any,
+    n: int,
+    rng: Rng,
+    labelled_embed: Any = None,
+    pending_embed: Any = None,
+    memory_limit: int = MEMORY_LIMIT,
+) -> Array:
+    """Draw rows one by one in proportion to the squared distance from all that are labelled, pending or drawn.
+
+    Between `k_center`, which it softens, and chance: outliers are likely, but not sure to be asked.
+
+    Args:
+        embed: (n, d) dense, memory-mapped or CSR.
+        n: how many rows.
+        rng: the source of chance; the first row is uniform where nothing is labelled.
+        labelled_embed: (l, d) rows that are covered already.
+        pending_embed: (q, d) rows that will be.
+        memory_limit: bytes of working memory.
+
+    Returns:
+        (n,) rows in the order of drawing.
+
+    Arthur & Vassilvitskii, SODA 2007. Drawn exactly, with a pass over the pool for many picks at once.
+
+    >>> kmeans_plus_plus(embed=np.array([[0.0], [0.0], [9.0], [9.0]]), n=2, rng=np.random.default_rng(1))
+    array([1, 3])
+    """
+    n = min(n, embed.shape[0])
+    if n < 1:
+        return np.empty(0, np.int64)
+    space = Space(embed, memory_limit=memory_limit)
+    covered = held(space, labelled_embed, pending_embed)
+    if len(covered):
+        return spread(space, nearest(space, covered)[1], n, rng)
+    first = int(rng.integers(len(space)))
+    distance = nearest(space, space.centred([first]))[1]
+    return np.concatenate([[first], spread(space, distance, n - 1, rng, already=[first])])

@@ -8,6 +8,7 @@ import numpy as np
 
 from querist.acquire.blocks import MEMORY_LIMIT, is_sparse, read
 from querist.acquire.clusters import k_means, medoids
+from querist.acquire.diversity import stacked
 from querist.acquire.draws import highest
 from querist.registry import selector
 from querist.types import Array, Rng
@@ -57,14 +58,7 @@ def weighted_kmeans(
         return np.empty(0, np.int64)
     rows = np.sort(highest(scores, max(n, int(prefilter * n))))
     near = embed[rows] if is_sparse(embed) else read(embed, rows)
-    held = [labelled_embed if incremental else None, pending_embed]
-    fixed = [read(part, slice(None)) for part in held if part is not None and part.shape[0]]
-    clusters = k_means(
-        near,
-        n,
-        rng=rng,
-        weight=scores[rows],
-        fixed=np.concatenate(fixed) if fixed else None,
-        memory_limit=memory_limit,
-    )
-    return rows[medoids(near, clusters, n)]
+    fixed = stacked(labelled_embed if incremental else None, pending_embed)
+    clusters = k_means(near, n, rng=rng, weight=scores[rows], fixed=fixed, memory_limit=memory_limit)
+    chosen: Array = rows[medoids(clusters, n)]
+    return chosen

@@ -31,16 +31,26 @@ LEASE_SECONDS: Final = 600
 class Form(Protocol):
     """An answer as a client sends it; the fields of `AnswerForm` on the wire."""
 
-    key: UUID
-    item: str
-    outcome: Outcome
-    value: Any
-    confidence: str | None
-    reason: str | None
-    active_ms: int | None
-    lease: str | None
-    guideline: int | None
-    replaces: int | None
+    @property
+    def key(self) -> UUID: ...
+    @property
+    def item(self) -> str: ...
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def confidence(self) -> str | None: ...
+    @property
+    def reason(self) -> str | None: ...
+    @property
+    def active_ms(self) -> int | None: ...
+    @property
+    def lease(self) -> str | None: ...
+    @property
+    def guideline(self) -> int | None: ...
+    @property
+    def replaces(self) -> int | None: ...
 
 
 # --- labelling
@@ -227,7 +237,9 @@ def undo(project: Project, person: str, seq: int, key: str) -> Json:
 def _lease_again(project: Project, person: str, seq: int) -> Json | None:
     answered = next(iter(project.store.events(seq - 1, through=seq)))
     assert isinstance(answered.event, AnswerSubmitted)
-    lease = project.store.lease_item(person, answered.event.item, seconds=LEASE_SECONDS)
+    event = answered.event
+    lane, number = event.lane or "query", event.round or 0
+    lease = project.store.lease_item(person, event.item, lane=lane, round_=number, seconds=LEASE_SECONDS)
     return None if lease is None else next(iter(tasks(project, [lease])), None)
 
 
@@ -330,5 +342,3 @@ def guidelines(project: Project) -> Json:
     assert isinstance(recorded.event, GuidelineChanged)
     kept = project.store.artefacts.get_json(recorded.event.text)
     return {"version": recorded.event.guideline, **kept, "changed_at": recorded.at}
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,14 @@ class ActiveLearner:
 
     Args:
         model: a scikit-learn classifier, its registered name ("logistic_regression"), or a `types.Learner`.
-        pool: (n, d) array or CSR matrix; or a list of texts, of dicts (table rows) or of `types.Content`.
+        pool: (n, d) array or CSR matrix; `types.Features`, where input and embedding differ; or a list of texts, of
+            dicts (table rows) or of `types.Content`.
         strategy: a preset's name, a `Strategy`, or a policy's name; "auto" decides by itself.
         settings: of the strategy.
         seed: of all chance; recorded.
         ids: one for each row of the pool; without them `ask` gives row numbers.
         classes: all labels that may come; without them they are learnt from what is told.
-        features: how texts and table rows become arrays ("auto", "tfidf", "svd", "columns"); arrays are taken as they are.
+        features: how texts and table rows become arrays ("auto", "tfidf", "svd", "columns"); arrays stay as they are.
         calibrate: fit a temperature on out-of-fold probabilities before uncertainty is used (five more fits a round).
         batch: how many `ask()` gives when no number is said.
         groups: (n,) rows of a group stay on one side of each calibration split.
@@ -115,7 +116,7 @@ class ActiveLearner:
         names = self._names(labels)
         self._declare(names)
         state = self._project.state()
-        asked = {item: state.round for item in state.batch.items}
+        asked = dict.fromkeys(state.batch.items, state.round)
         events = []
         for item, name in zip(items, names, strict=True):
             earlier = state.live.get(item, ())
@@ -242,7 +243,7 @@ class ActiveLearner:
 
     def _features_of(self, rows: Any) -> Features:
         if self._project.arrays is not None:
-            return Features(rows, rows) if not _is_sparse(rows) else _sparse_features(rows)
+            return _as_features(rows)
         features: Features = self._project.pipeline().transform(_contents(rows))
         return features
 
@@ -276,22 +277,26 @@ def _project(
 ) -> Project:
     from querist.store import MemoryStore
 
-    is_array = hasattr(pool, "shape")
+    is_array = hasattr(pool, "shape") or isinstance(pool, Features)
     store = MemoryStore()
     order = _shuffled(pool, spec.project.seed)
     arrays = None
     if is_array:
-        rows = pool if order is None else pool[order]
-        arrays = _sparse_features(rows) if _is_sparse(rows) else Features(rows, rows)
+        arrays = _as_features(pool)
+        arrays = arrays if order is None else arrays.rows(order)
     project = Project(spec, store, learner=recipe, arrays=arrays)
     places = range(len(items)) if order is None else order.tolist()
-    contents: Callable[[int], Content | None] = lambda place: None  # noqa: E731 - one of two, chosen once
-    if not is_array:
-        known = _contents(pool)
-        contents = known.__getitem__
+    contents = None if is_array else _contents(pool)
     ordered = [items[place] for place in places]
     store.add_items(
-        ItemRow(items[place], row, 0.5, 0.5, contents(place), group=None if groups is None else str(groups[place]))
+        ItemRow(
+            items[place],
+            row,
+            0.5,
+            0.5,
+            None if contents is None else contents[place],
+            group=None if groups is None else str(groups[place]),
+        )
         for row, place in enumerate(places)
     )
     versions: dict[str, str] = {}
@@ -299,7 +304,7 @@ def _project(
         "created", ProjectCreated(spec=spec.to_json(), spec_hash=spec.hash, seed=spec.project.seed, versions=versions)
     )
     fingerprint = short_hash(ordered if len(ordered) < 100_000 else [ordered[0], ordered[-1], len(ordered)])
-    columns = {"item": ordered, "row": list(range(len(ordered)))}
+    columns: dict[str, Sequence[Any]] = {"item": ordered, "row": range(len(ordered))}
     imported = PoolImported(
         source="arrays" if is_array else "memory",
         fingerprint=fingerprint,
@@ -342,15 +347,12 @@ def _content(row: Any) -> Content:
             raise BadValue("pool", type(row).__name__, "rows must be arrays, texts, dicts or Content")
 
 
-def _is_sparse(rows: Any) -> bool:
-    return hasattr(rows, "tocsr")
-
-
-def _sparse_features(rows: Any) -> Features:
-    matrix = rows.tocsr()
+def _as_features(rows: Any) -> Features:
+    if isinstance(rows, Features):
+        return rows
+    matrix = rows.tocsr() if hasattr(rows, "tocsr") else rows
     return Features(matrix, matrix)
 
 
 def _sortable(label: Any) -> tuple[str, Any]:
     return (type(label).__name__, label)
-

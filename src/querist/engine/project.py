@@ -6,7 +6,7 @@ import functools
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -71,6 +71,8 @@ class Project:
         self._pool: tuple[int, PoolTable] | None = None
         self.cache: dict[object, Any] = {}
         self.problem: str | None = None
+        self.active_ms = 0
+        self.person_name: Callable[[str], str | None] = lambda _: None
         self.tally: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     @classmethod
@@ -81,10 +83,10 @@ class Project:
             NotFound: the folder holds no project.
             NewerVersion: a newer Querist wrote it.
         """
-        from querist.store import open_store
+        from querist.store import SqlStore
 
         spec = read_spec(folder)
-        project = cls(spec, open_store(spec.store.url, folder), folder=folder)
+        project = cls(spec, SqlStore.open(spec.store.url, root=folder), folder=folder)
         state = project.state()
         if state.spec is None:
             raise NotFound(f"{folder}: the project was never finished; run `querist init` again", value=str(folder))
@@ -124,8 +126,9 @@ class Project:
                 case SpecChanged(spec=spec):
                     self.spec = ProjectSpec.from_json(spec)
                     self.__dict__.pop("learner", None)
-                case AnswerSubmitted(source="ui" | "api"):
+                case AnswerSubmitted(source="ui" | "api", active_ms=active_ms):
                     self.tally[recorded.at // DAY][recorded.actor] += 1
+                    self.active_ms += active_ms or 0
                 case _:
                     pass
 
@@ -231,7 +234,7 @@ class Project:
         Raises:
             NotReady: the features have not been built, or the pool is arrays.
         """
-        from querist.models import load_features
+        from querist.models.features import load_features
 
         if self.arrays is not None:
             raise NotReady("this pool is arrays; there is no feature pipeline")

@@ -65,7 +65,7 @@ def batch_of(project: Project, pick: Picked) -> BatchSelected:
     """Return the event that put the item into the queue."""
     known = project.cache.get(("batch", pick.seq))
     if not isinstance(known, BatchSelected):
-        known = next(iter(project.store.events(pick.seq - 1, through=pick.seq))).event  # type: ignore[assignment]
+        known = next(iter(project.store.events(pick.seq - 1, through=pick.seq))).event
         project.cache["batch", pick.seq] = known
     assert isinstance(known, BatchSelected)
     return known

@@ -19,6 +19,9 @@ log = logging.getLogger("querist.worker")
 POLL: Final = 0.25
 """Seconds between looks at the ledger while there is nothing to do."""
 
+BEAT: Final = 5.0
+"""Seconds between heartbeats; after 30 without one others take over."""
+
 RETRY: Final = 5.0
 """Seconds before a step that failed is tried again."""
 
@@ -52,13 +55,12 @@ def work_forever(project: Project, stop: threading.Event, *, owner: str | None =
     fails for a reason outside of us (disk full, a file gone) is logged and tried again.
     """
     owner = owner or f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    with _Heartbeat(project, owner, stop):
+    with _Heartbeat(project, owner) as heartbeat:
         while not stop.is_set():
-            pause = _work_once(project, owner)
-            stop.wait(pause)
+            stop.wait(_work_once(project, owner, heartbeat))
 
 
-def _work_once(project: Project, owner: str) -> float:
+def _work_once(project: Project, owner: str, heartbeat: _Heartbeat) -> float:
     step = next_step(project.state())
     if isinstance(step, Wait):
         return POLL
@@ -66,6 +68,7 @@ def _work_once(project: Project, owner: str) -> float:
     try:
         if not project.store.claim(name, owner):
             return POLL
+        heartbeat.step = name
         log.info("%s: %s", project.spec.project.name, name)
         before = project.state().seq
         run(project, step)
@@ -79,6 +82,7 @@ def _work_once(project: Project, owner: str) -> float:
         project.problem = str(error)
         return RETRY
     finally:
+        heartbeat.step = None
         project.store.unclaim(name, owner)
     project.problem = None
     return 0.0
@@ -98,31 +102,30 @@ def step_name(step: Step) -> str:
 class _Heartbeat:
     """Tells others, from a thread of its own, that this worker lives, also while a model trains."""
 
-    def __init__(self, project: Project, owner: str, stop: threading.Event) -> None:
+    def __init__(self, project: Project, owner: str) -> None:
         self.project = project
+        self.name = f"worker/{owner}"
         self.owner = owner
-        self.stop = stop
+        self.step: str | None = None
         self.done = threading.Event()
         self.thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> _Heartbeat:
+        self.project.store.claim(self.name, self.owner)
         self.thread.start()
+        return self
 
     def __exit__(self, *error: object) -> None:
         self.done.set()
         self.thread.join()
-        self.project.store.unclaim("worker", self.owner)
+        self.project.store.unclaim(self.name, self.owner)
 
     def _beat(self) -> None:
-        while not self.done.wait(timeout=2.0) and not self.stop.is_set():
-            try:
-                self.project.store.claim("worker", self.owner)
-                self.project.store.heartbeat(step_of(self.project), self.owner)
-            except QueristError as error:
-                log.warning("heartbeat: %s", error)
-
-
-def step_of(project: Project) -> str:
-    """Return the name of the step that is due, or `worker` when there is none."""
-    step = next_step(project.state())
-    return "worker" if isinstance(step, Wait) else step_name(step)
+        while not self.done.wait(timeout=BEAT):
+            for name in (self.name, self.step):
+                if name is None:
+                    continue
+                try:
+                    self.project.store.claim(name, self.owner)
+                except QueristError as error:
+                    log.warning("heartbeat: %s", error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -52,9 +52,7 @@ def batch_wanted(state: State, part: int) -> int:
     return max(1, wanted)
 
 
-def choose(
-    project: Project, state: State, *, n: int, number: int, part: int, pending: Sequence[ItemId], through: int | None = None
-) -> Chosen:
+def choose(project: Project, state: State, *, n: int, number: int, part: int, pending: Sequence[ItemId]) -> Chosen:
     """Choose up to n items of the pool, in order.
 
     Args:
@@ -64,7 +62,6 @@ def choose(
         number: the round.
         part: how often this round has chosen before.
         pending: items that are out with people.
-        through: answers up to this place in the ledger count; the state's own place if not given.
     """
     candidates = Candidates.of(project, state, pending)
     lanes = _lanes_of(state, n, candidates)
@@ -72,8 +69,8 @@ def choose(
     slots = sum(lane == "query" for lane in lanes)
     # Slots that a random lane could not fill go to the strategy.
     slots += sum(lanes.count(lane) - rows.size for lane, rows in rows_by_lane.items())
-    decision, fallbacks = decide(project, state, number=number, batch=max(1, slots))
-    taken = np.concatenate([rows for rows in rows_by_lane.values()]) if rows_by_lane else np.empty(0, np.intp)
+    decision, fallbacks = decide(project, state, batch=max(1, slots))
+    taken = np.concatenate(list(rows_by_lane.values())) if rows_by_lane else np.empty(0, np.intp)
     batch = _by_strategy(project, state, candidates, decision.strategy, slots, taken, number, part)
     lane: Lane = "seed" if decision.evidence.get("in_force") == "coverage" else "query"
     picks = _in_order(project, lanes, rows_by_lane, batch, lane)
@@ -137,13 +134,14 @@ def _random_lanes(project: Project, candidates: Candidates, lanes: Sequence[Lane
     pool = project.pool()
     size = candidates.open.size
     result: dict[Lane, Array] = {}
-    for lane, order, among in (
+    sources: list[tuple[Lane, Array, Array]] = [
         ("evaluation", pool.u_eval, candidates.reserve & candidates.open),
         ("control", pool.u_control, ~candidates.reserve & candidates.open),
-    ):
-        wanted = lanes.count(lane)  # type: ignore[arg-type]
+    ]
+    for lane, order, among in sources:
+        wanted = lanes.count(lane)
         if wanted:
-            result[lane] = next_in_order(np.asarray(order)[:size], wanted, among=among)  # type: ignore[index]
+            result[lane] = next_in_order(np.asarray(order)[:size], wanted, among=among)
     return result
 
 
@@ -177,7 +175,7 @@ def _at(values: Array | None, place: int) -> float | None:
 # --- the strategy
 
 
-def decide(project: Project, state: State, *, number: int, batch: int) -> tuple[Decision, list[Fallback]]:
+def decide(project: Project, state: State, *, batch: int) -> tuple[Decision, list[Fallback]]:
     """Return the strategy that is in force, with the evidence for it.
 
     A named strategy is preceded by coverage until the seed set is full and there is a model; `auto` and other policies
@@ -198,7 +196,9 @@ def decide(project: Project, state: State, *, number: int, batch: int) -> tuple[
     return Decision(wanted, {"in_force": "learning", "reason": f"the project asks for {wanted.name}"}), []
 
 
-ALWAYS: Final = frozenset({"embed", "target_embed", "labelled_embed", "pending_embed", "labelled_target", "target_mean"})
+ALWAYS: Final = frozenset(
+    {"embed", "target_embed", "labelled_embed", "pending_embed", "labelled_target", "target_mean"}
+)
 """Signals that need no model: they come from the features and the answers."""
 
 
@@ -293,7 +293,9 @@ def _by_strategy(
     )
 
 
-def signals_for(project: Project, state: State, strategy: Strategy, *, pending: Array, labelled: Array) -> dict[str, Array]:
+def signals_for(
+    project: Project, state: State, strategy: Strategy, *, pending: Array, labelled: Array
+) -> dict[str, Array]:
     """Return the arrays that a strategy names: for the whole pool, and for each role that it asks for.
 
     Raises:
@@ -314,7 +316,9 @@ def signals_for(project: Project, state: State, strategy: Strategy, *, pending: 
         part = features if rows is None else features.rows(rows)
         asked = [name for name in names if model is not None and name in model.offers]
         # The same draws for every role: each call begins the stream anew.
-        given = model.signals(asked, part, rng=np.random.default_rng(project.seed)) if model is not None and asked else {}
+        given = (
+            model.signals(asked, part, rng=np.random.default_rng(project.seed)) if model is not None and asked else {}
+        )
         prefix = f"{role}_" if role else ""
         for name in names:
             value = given.get(name, _without_model(project, state, role, name, part, rows))
@@ -361,8 +365,11 @@ def _labelled_target(project: Project, state: State, rows: Array) -> Array:
     from querist.engine.steps import training_rows
 
     resolved = training_rows(project, state, through=state.seq)
-    values = {int(row): entry.value for row, entry in zip(project.store.rows(list(resolved)), resolved.values(), strict=True)}
-    return project.task.encode([values[int(row)] for row in rows])
+    values = {
+        int(row): entry.value for row, entry in zip(project.store.rows(list(resolved)), resolved.values(), strict=True)
+    }
+    target: Array = project.task.encode([values[int(row)] for row in rows])
+    return target
 
 
 def _mean_direction(embed: Array) -> Array:
@@ -371,7 +378,8 @@ def _mean_direction(embed: Array) -> Array:
         block = np.asarray(embed[start : start + 65_536], dtype=np.float64)
         norms = np.linalg.norm(block, axis=1, keepdims=True)
         total += (block / np.where(norms > 0, norms, 1)).sum(axis=0)
-    return total / max(1, embed.shape[0])
+    mean: Array = total / max(1, embed.shape[0])
+    return mean
 
 
 def _column(project: Project, name: str, rows: Array | None) -> Array | None:

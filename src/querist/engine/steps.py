@@ -7,8 +7,8 @@ unique key. So a step that is repeated after a crash, or raced by a second worke
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,8 +39,8 @@ from querist.events import (
 )
 from querist.types import Answer, Content, ItemId, Json, Resolved, canonical_json, short_hash
 
-CHUNK: Final = 4096
-"""Items that are turned into features at a time."""
+if TYPE_CHECKING:
+    from querist.models.features import FittedFeatures
 
 
 def run(project: Project, step: Step) -> None:
@@ -77,7 +77,7 @@ def build_features(project: Project, state: State) -> None:
     built = project.last("features_built")
     event = built.event if built is not None and not state.refit else None
     if isinstance(event, FeaturesBuilt):
-        arrays = [*event.arrays, _transform(project, event.rows, state.pool_size)]
+        arrays = [*event.arrays, _transform(project, event.rows, state.pool_size, project.pipeline())]
         joined = FeaturesBuilt(
             features=event.features,
             pipeline=event.pipeline,
@@ -112,16 +112,19 @@ def _keep_arrays(project: Project) -> None:
 
 
 def _fit_features(project: Project, state: State) -> None:
-    from querist.models import fit_features
+    from querist.models.features import fit_features
 
     size = state.pool_size
     kind = next(content.kind for content in project.store.iter_contents(0, size) if content is not None)
     section = project.spec.features
 
-    def contents() -> Any:
+    def contents() -> Iterator[Content]:
         return (content for content in project.store.iter_contents(0, size) if content is not None)
 
-    pipeline = fit_features(contents, kind=kind, method=section.method, settings=section.settings, seed=project.seed)
+    media = project.media_root()
+    pipeline = fit_features(
+        contents, kind=kind, method=section.method, settings=section.settings, seed=project.seed, media=media
+    )
     files = project.store.artefacts.put_files(pipeline.save())
     features = short_hash({"pipeline": files, "pool": state.pool, "refit": state.refit and state.seq})
     project.cache["pipeline", files] = pipeline
@@ -138,19 +141,9 @@ def _fit_features(project: Project, state: State) -> None:
     project.record(f"features/{features}/{size}", event)
 
 
-def _transform(project: Project, start: int, stop: int, pipeline: Any = None) -> str:
-    from querist.models import stack_features
-
-    pipeline = pipeline or project.pipeline()
-    chunks, chunk = [], []
-    for content in project.store.iter_contents(start, stop):
-        chunk.append(content)
-        if len(chunk) == CHUNK:
-            chunks.append(pipeline.transform(chunk))
-            chunk = []
-    if chunk:
-        chunks.append(pipeline.transform(chunk))
-    return project.keep_features(stack_features(chunks))
+def _transform(project: Project, start: int, stop: int, pipeline: FittedFeatures) -> str:
+    contents = project.store.iter_contents(start, stop)
+    return project.keep_features(pipeline.transform(contents, media=project.media_root()))
 
 
 # --- select
@@ -166,8 +159,9 @@ def select(project: Project, state: State, number: int, part: int, *, n: int | N
     chosen = selection.choose(project, state, n=wanted, number=number, part=part, pending=pending)
     for fallback in chosen.fallbacks:
         project.record(f"r{number}/select/{fallback.wanted}", fallback)
-    columns = {
-        "item": [pick.item for pick in chosen.picks],
+    items = [pick.item for pick in chosen.picks]
+    columns: dict[str, list[Any]] = {
+        "item": items,
         "lane": [pick.lane for pick in chosen.picks],
         "rank": [pick.rank for pick in chosen.picks],
         "score": [pick.score for pick in chosen.picks],
@@ -187,7 +181,7 @@ def select(project: Project, state: State, number: int, part: int, *, n: int | N
         features=state.features,
         through_seq=through_seq,
         pending=project.store.artefacts.put_json(pending) if pending else None,
-        items=columns["item"],
+        items=items,
         picks=project.store.artefacts.put_table(columns),
         asked=wanted,
         chosen=len(chosen.picks),
@@ -244,7 +238,7 @@ def training_rows(project: Project, state: State, *, through: int) -> dict[ItemI
 def resolve(
     project: Project, state: State, *, through: int, use: Callable[[Answer], bool] = lambda _: True
 ) -> dict[ItemId, Resolved]:
-    """Return what each item's live answers amount to, where they agree; withdrawn items and old class names are seen to.
+    """Return what each item's live answers amount to, where they agree, under the class names now in force.
 
     Args:
         project: whose answers.
@@ -354,7 +348,8 @@ def train(project: Project, state: State, number: int) -> None:
 def frozen_rows(project: Project, number: int) -> Json:
     """Return the columns of the data set that a round froze: item, row, target (canonical value), weight, lane."""
     recorded = project.store.find(f"r{number}/freeze")
-    assert recorded is not None and isinstance(recorded.event, DatasetFrozen)
+    assert recorded is not None
+    assert isinstance(recorded.event, DatasetFrozen)
     return dataset_rows(project, recorded.event)
 
 

@@ -1,0 +1,109 @@
+"""Learners and the models they become: rows in, signals out.
+
+Names resolve lazily: nothing here imports scikit-learn until a learner is made. One module per library is the only
+place that imports it; each has `learner(…)` and `load(files, trusted=…)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from querist.errors import Damaged, UnknownName
+from querist.types import Learner, Model
+
+if TYPE_CHECKING:
+    from querist.models.predictor import Predictor
+
+HEAD: Final = frozenset({"head_weight", "head_bias", "head_l2"})
+_CLASSIFIER: Final = frozenset({"proba", "embed"})
+
+OFFERS: Final[Mapping[str, frozenset[str]]] = {
+    "gradient_boosting": _CLASSIFIER,
+    "logistic_regression": _CLASSIFIER | HEAD,
+    "naive_bayes": _CLASSIFIER,
+    "random_forest": _CLASSIFIER | {"proba_samples"},
+    "svm": _CLASSIFIER,
+}
+"""What each learner that has a name can offer, at best: `head_*` needs features whose input and embedding are one."""
+
+_LOADERS: Final[Mapping[str, str]] = {
+    "calibrated": "querist.models.calibrated",
+    "committee": "querist.models.committee",
+    "sklearn": "querist.models.sklearn",
+}
+
+
+def names() -> list[str]:
+    """Return the learners that can be had by name, sorted.
+
+    >>> "logistic_regression" in names()
+    True
+    """
+    return sorted(OFFERS)
+
+
+def offered_by(signal: str) -> list[str]:
+    """Return the named learners whose models can offer a signal: the hint of a `MissingSignal`.
+
+    >>> offered_by("proba_samples")
+    ['random_forest']
+    """
+    return [name for name in names() if signal in OFFERS[name]]
+
+
+def learner(model: object, settings: Mapping[str, Any] | None = None) -> Learner:
+    """Return a learner: by name, from a classifier of scikit-learn's kind, or as it is when it is one already.
+
+    Args:
+        model: a name out of `names()`; an object with `fit` and `predict_proba` or `decision_function`; or a `Learner`.
+        settings: parameters of the estimator, and `trusted`: names of types that may be loaded from its files.
+
+    Raises:
+        UnknownName: there is no learner of that name, or it has no such setting.
+        BadValue: the object cannot be used as a classifier.
+
+    >>> learner("logistic_regression", {"C": 3.0}).settings["C"]
+    3.0
+    """
+    if isinstance(model, str) and model not in OFFERS:
+        raise UnknownName("model", model, OFFERS)
+    if isinstance(model, Learner):
+        return model
+    made: Learner = importlib.import_module("querist.models.sklearn").learner(model, settings or {})
+    return made
+
+
+def load_model(files: Mapping[str, bytes], *, trusted: Collection[str] = ()) -> Model:
+    """Return the model whose `save` gave the files; no code from them is run.
+
+    Args:
+        files: name → bytes.
+        trusted: names of types, beyond those known to be safe, that the files may hold.
+
+    Raises:
+        Damaged: a file is missing, broken, or of a kind that this Querist does not know.
+        BadValue: the files hold types that are neither known nor trusted; names them.
+    """
+    try:
+        kind = json.loads(files["model.json"])["kind"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise Damaged(f"these are not the files of a model: model.json is missing or broken ({error!r})") from error
+    if kind not in _LOADERS:
+        raise Damaged(f"model of unknown kind {kind!r}; this Querist reads: {', '.join(sorted(_LOADERS))}")
+    model: Model = importlib.import_module(_LOADERS[kind]).load(files, trusted=trusted)
+    return model
+
+
+def load_folder(path: str | Path, *, trusted: Collection[str] = ()) -> Predictor:
+    """Return the predictor that `querist export --model` wrote: texts, table rows or images in, labels out.
+
+    Raises:
+        NotFound: there is no model folder at the path.
+        Damaged: a file is missing or was changed.
+    """
+    found: Predictor = importlib.import_module("querist.models.predictor").load_folder(path, trusted=trusted)
+    return found

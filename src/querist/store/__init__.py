@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from querist.store.memory import MemoryStore
+    from querist.store.people import People
+    from querist.store.sql import SqlStore
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryStore", "People", "SqlStore"]
 
 _HOMES = {
     "MemoryStore": "querist.store.memory",
+    "People": "querist.store.people",
+    "SqlStore": "querist.store.sql",
 }
 
 

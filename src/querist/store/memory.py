@@ -24,10 +24,11 @@ from querist.events import (
     chain_hash,
 )
 from querist.store import views
+from querist.store.erasing import derived_from
 from querist.store.ledger import check_same
 from querist.store.memory_artefacts import MemoryArtefacts
-from querist.store.protocol import Decision, ItemRow, Lease, NewEvent, Picked, PoolTable, QueueEntry
-from querist.types import Answer, Array, Content, ItemId, Json, Sha256
+from querist.store.protocol import Decision, Erased, ItemRow, Job, Lease, NewEvent, Picked, PoolTable, QueueEntry
+from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
 
 CLAIM_SECONDS: Final = 30
 
@@ -132,7 +133,11 @@ class MemoryStore:
 
     def append_many(self, events: Iterable[NewEvent]) -> int:
         """Append events in order; known keys are passed over. Return how many were new."""
-        return sum(self.append(new.key, new.event, actor=new.actor)[1] for new in events)
+        count = len(self._events)
+        for new in events:
+            if new.key not in self._keys:
+                self.append(new.key, new.event, actor=new.actor)
+        return len(self._events) - count
 
     def events(
         self, after: int = 0, *, through: int | None = None, kinds: Sequence[str] | None = None
@@ -221,10 +226,12 @@ class MemoryStore:
         for row in self._rows[start:stop]:
             yield row.content
 
-    def remove_content(self, item: ItemId) -> None:
-        """Forget what an item shows; for `erase`."""
+    def erase(self, item: ItemId) -> Erased:
+        """Forget what an item shows, and say what was made of it."""
         row = int(self.rows([item])[0])
+        content = self._rows[row].content
         self._rows[row] = replace(self._rows[row], content=None)
+        return derived_from(self, item, row, content)
 
     def states(self, items: Sequence[ItemId]) -> list[str]:
         """Return each item's state."""
@@ -316,6 +323,18 @@ class MemoryStore:
             lease.item == item and lease.person != person and lease.expires_at > now for lease in self._leases.values()
         )
 
+    def lease_item(self, person: str, item: ItemId, *, lane: Lane, round_: int, seconds: int = 600) -> Lease | None:
+        """Give a person one item out of turn; None while somebody else has it."""
+        now = self._clock()
+        live = [lease for lease in self._leases.values() if lease.item == item and lease.expires_at > now]
+        own = next((lease for lease in live if lease.person == person), None)
+        if own is None and live:
+            return None
+        until = now + seconds * 1_000_000
+        lease = replace(own, expires_at=until) if own else Lease(uuid.uuid4().hex, item, person, until, lane, round_)
+        self._leases[lease.id] = lease
+        return lease
+
     def renew(self, lease: str, person: str, *, seconds: int = 600) -> Lease:
         """Renew a lease, also an expired one while its item is still wanted."""
         now = self._clock()
@@ -368,6 +387,10 @@ class MemoryStore:
         """Let go of a step, if the owner still has it."""
         if self._jobs.get(step, ("", 0))[0] == owner:
             del self._jobs[step]
+
+    def jobs(self) -> list[Job]:
+        """Return all claims."""
+        return [Job(step, owner, beat) for step, (owner, beat) in self._jobs.items()]
 
     # Pages.
 

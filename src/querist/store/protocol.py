@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from querist.events import Event, Recorded
-from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
+from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256, ShortHash
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,30 @@ class Lease:
     lane: Lane
     round: int
     rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A step that a process has taken; dead when its heartbeat (UTC microseconds) is older than 30 s."""
+
+    step: str
+    owner: str
+    heartbeat_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What erasing an item's content leaves to do: all that was made of the content while it was there.
+
+    `media` is a file that the content pointed to; it is yours, and yours to remove. The features hold numbers that were
+    computed from the content, the models were fitted on them: refit the features and train anew to be rid of them.
+    """
+
+    item: ItemId
+    media: str | None
+    features: tuple[ShortHash, ...]
+    datasets: tuple[ShortHash, ...]
+    models: tuple[ShortHash, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +150,15 @@ class Artefacts(Protocol):
 class Store(Protocol):
     """One project's memory. Every write is one transaction; a known key changes nothing."""
 
-    project: str
-    artefacts: Artefacts
+    @property
+    def project(self) -> str:
+        """The project's id."""
+        ...
+
+    @property
+    def artefacts(self) -> Artefacts:
+        """Files named by the hash of their content."""
+        ...
 
     def append(self, key: str, event: Event, *, actor: str = "engine") -> tuple[Recorded, bool]:
         """Append the event and update the views; return it and True, or the one already under the key and False.
@@ -187,6 +218,14 @@ class Store(Protocol):
         """Return every batch that asked for an item, and why, by seq."""
         ...
 
+    def erase(self, item: ItemId) -> Erased:
+        """Remove an item's content for good, and say what was made of it; the chain still verifies.
+
+        The event that says so (`item_withdrawn` with `erased`) is the caller's, and comes first: after a crash between
+        the two, erasing again finishes it.
+        """
+        ...
+
     def states(self, items: Sequence[ItemId]) -> list[str]:
         """Return each item's state: unlabelled, labelled, skipped, unanswerable or withdrawn."""
         ...
@@ -209,6 +248,10 @@ class Store(Protocol):
 
         Leases of the person that are not in `held` (a page was reloaded) count as held. All returned ones are renewed.
         """
+        ...
+
+    def lease_item(self, person: str, item: ItemId, *, lane: Lane, round_: int, seconds: int = 600) -> Lease | None:
+        """Give a person one item out of turn (an answer was taken back); None while somebody else has it."""
         ...
 
     def renew(self, lease: str, person: str, *, seconds: int = 600) -> Lease:
@@ -234,6 +277,10 @@ class Store(Protocol):
 
     def unclaim(self, step: str, owner: str) -> None:
         """Let go of a step, if the owner still has it."""
+        ...
+
+    def jobs(self) -> list[Job]:
+        """Return all claims, live and stale."""
         ...
 
     def status_counts(self) -> Json:

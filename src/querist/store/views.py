@@ -273,7 +273,8 @@ def _decide(tables: Tables, seq: int, actor: str, event: AnswerAdjudicated, _ext
 
 def _select(tables: Tables, seq: int, _actor: str, event: BatchSelected, extra: Attached) -> None:
     # Whatever was out with people when the batch was chosen keeps its place; the rest of older batches makes room.
-    for row in list(tables.queue.values()):
+    # A further part of a round only joins.
+    for row in list(tables.queue.values()) if event.part == 0 else ():
         if row.round < event.round and (row.item not in extra.pending or row.opinions_left == 0):
             tables.drop_queue(row.item)
     for pick in extra.picks:

@@ -1,0 +1,225 @@
+"""Three ways to pick rows one by one with a pass over the pool only now and then, and the same picks as with one each.
+
+All rest on one fact: what a row would add only shrinks as others are picked, so an old value is a bound on the new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+
+from querist.acquire.distances import Geometry, approach
+from querist.acquire.draws import highest
+from querist.types import Array, Rng
+
+FRONT: Final = 4096
+"""At least so many rows are kept up to date between two passes over the pool ..."""
+SHARE: Final = 16
+"""... or one in so many: then 16 picks from the front cost what one pass costs."""
+FRONT_BYTES: Final = 2**27
+"""At most so much memory is taken for the front."""
+NARROW: Final = 8
+"""Rows of fewer numbers are read so quickly that a front does not pay."""
+TOGETHER: Final = 32
+"""Picks after which distances to all of them are brought up to date in one pass."""
+
+
+class Front:
+    """The rows with the highest bounds, and the bound that holds for all others.
+
+    Ties of bounds go to the lower row, in the front and out of it.
+    """
+
+    def __init__(self, bounds: Array, size: int) -> None:
+        self.rows = np.sort(highest(bounds, size))
+        self.values = bounds[self.rows].copy()
+        inside = np.zeros(len(bounds), bool)
+        inside[self.rows] = True
+        self.limit, self.tied = -np.inf, len(bounds)
+        if len(self.rows) < len(bounds):
+            self.limit = float(self.values.min())
+            outside = ~inside & (bounds == self.limit)
+            self.tied = int(outside.argmax()) if outside.any() else len(bounds)
+
+    def best(self) -> tuple[int, bool]:
+        """Return the place of the best row in the front, and whether no row outside can beat it."""
+        at = int(self.values.argmax())
+        value = self.values[at]
+        return at, bool(value > self.limit or (value == self.limit and self.rows[at] < self.tied))
+
+
+def farthest_first(geometry: Geometry, distance: Array, n: int, *, start: int | None = None) -> Array:
+    """Return n rows, each the farthest from all before it; the same rows as with a pass over the pool for each.
+
+    Args:
+        geometry: n rows with distances.
+        distance: (n,) squared distances to what is covered already, inf where nothing is; it is used up.
+        n: how many.
+        start: the first row, where nothing is covered.
+    """
+    picks: list[int] = []
+    if start is not None:
+        picks.append(start)
+        distance[:] = np.inf
+        approach(geometry, distance, np.array(picks))
+        distance[start] = -1
+    plain = n if geometry.width < NARROW else 0
+    while len(picks) < n:
+        if plain:
+            plain -= 1
+            new = [int(distance.argmax())]
+        else:
+            new = _picks_of_front(geometry, Front(distance, _front_size(geometry)), n - len(picks))
+            # Where fronts wear out at once (two dimensions, one tight cluster) a pass for each pick is cheaper.
+            plain = 16 if len(new) < 3 else 0
+        picks += new
+        if len(picks) < n:
+            approach(geometry, distance, np.array(new))
+            distance[new] = -1
+    return np.array(picks, np.int64)
+
+
+def _front_size(geometry: Geometry) -> int:
+    room = FRONT_BYTES // (geometry.width * geometry.norms.itemsize)
+    return max(1, min(max(FRONT, len(geometry) // SHARE), room))
+
+
+def _picks_of_front(geometry: Geometry, front: Front, n: int) -> list[int]:
+    """Return as many picks as the front can vouch for, and at least one."""
+    near = geometry.part(front.rows)
+    new: list[int] = []
+    while len(new) < min(n, 8 * TOGETHER):
+        at, sure = front.best()
+        if new and not sure:
+            break
+        new.append(int(front.rows[at]))
+        approach(near, front.values, np.array([at]))
+        front.values[at] = -1
+    return new
+
+
+def spread(
+    geometry: Geometry,
+    distance: Array,
+    n: int,
+    rng: Rng,
+    *,
+    weight: Array | None = None,
+    already: Sequence[int] = (),
+) -> Array:
+    """Return n rows drawn one by one in proportion to weight × squared distance to all before (k-means++).
+
+    Exact in distribution with few passes: a row is drawn by the distances of the last pass and accepted with
+    probability now / then. Where all distances are 0, rows that are not taken are drawn uniformly.
+
+    Args:
+        geometry: n rows with distances.
+        distance: (n,) finite squared distances to what is covered already; it is used up.
+        n: how many.
+        rng: the source of chance.
+        weight: (n,) not negative; None means 1 for each row.
+        already: rows that were taken before and must not be drawn.
+    """
+    taken = np.zeros(len(geometry), bool)
+    taken[list(already)] = True
+    distance[taken] = 0
+    picks: list[int] = []
+    while len(picks) < n:
+        chance = distance if weight is None else weight * distance
+        cumulated = np.cumsum(chance, dtype=np.float64)
+        if not cumulated[-1] > 0:
+            left = np.flatnonzero(~taken)
+            picks += rng.choice(left, size=n - len(picks), replace=False).tolist()
+            break
+        new = _accepted(geometry, distance, cumulated, min(n - len(picks), TOGETHER), rng)
+        picks += new
+        taken[new] = True
+        if len(picks) < n:
+            approach(geometry, distance, np.array(new))
+            distance[taken] = 0
+            _forget_rounding(geometry, distance)
+    return np.array(picks, np.int64)
+
+
+def _accepted(geometry: Geometry, distance: Array, cumulated: Array, n: int, rng: Rng) -> list[int]:
+    """Return up to n rows by rejection, and at least one; gives up on more when most draws are refused."""
+    new: list[int] = []
+    refused = 0
+    while len(new) < n and refused < 4 * TOGETHER:
+        drawn = np.searchsorted(cumulated, rng.random(TOGETHER) * cumulated[-1], side="right")
+        drawn = np.minimum(drawn, len(cumulated) - 1)
+        luck = rng.random(TOGETHER)
+        now = distance[drawn].astype(np.float64)
+        if new:
+            now = np.minimum(now, geometry.between(drawn, new).min(axis=1))
+        among = geometry.between(drawn, drawn)
+        for i, row in enumerate(drawn):
+            if len(new) == n:
+                break
+            if row not in new and luck[i] * float(distance[row]) < now[i]:
+                new.append(int(row))
+                now = np.minimum(now, among[:, i])
+            else:
+                refused += 1
+    return new
+
+
+def _forget_rounding(geometry: Geometry, distance: Array) -> None:
+    """Set distances that are rounding noise to 0: copies of a picked row must not be drawn while others are left."""
+    noise = 8 * np.finfo(distance.dtype).eps * geometry.norms
+    distance[distance <= noise] = 0
+
+
+def lazy_greedy(
+    bounds: Array, near: Callable[[Array], Callable[[Array], Array]], take: Callable[[int], None], n: int, *, size: int
+) -> Array:
+    """Return the n rows that plain greedy maximisation of a submodular function picks, evaluating few of them.
+
+    Args:
+        bounds: (n,) upper bounds of the gains (at best the gains themselves at the start); they are used up.
+        near: given some rows, returns a function from places among them to their exact gains at the time; it may keep
+            in memory what it needs for these rows.
+        take: called with each pick.
+        n: how many.
+        size: how many rows are kept near at once.
+
+    Minoux, 1978: a row whose bound is below the best exact gain needs no evaluation.
+
+    >>> worth = np.array([3.0, 1.0, 2.0])
+    >>> lazy_greedy(worth.copy(), lambda rows: lambda places: worth[rows[places]], lambda row: None, 2, size=3)
+    array([0, 2])
+    """
+    picks: list[int] = []
+    front, gains = Front(bounds, size), near(np.empty(0, np.int64))
+    fresh, chunk, entered = np.zeros(len(front.rows), bool), TOGETHER, False
+    while len(picks) < min(n, len(bounds)):
+        at, sure = front.best()
+        if not fresh[at]:
+            if not entered:
+                gains, entered = near(front.rows), True
+            some = _highest_stale(front.values, fresh, chunk)
+            front.values[some] = gains(some)
+            fresh[some] = True
+            chunk = min(2 * chunk, 16 * TOGETHER)
+        elif sure:
+            row = int(front.rows[at])
+            picks.append(row)
+            take(row)
+            front.values[at] = -np.inf
+            np.equal(front.values, -np.inf, out=fresh)
+            chunk = TOGETHER
+        else:
+            bounds[front.rows] = front.values
+            front, entered = Front(bounds, size), False
+            fresh, chunk = np.zeros(len(front.rows), bool), TOGETHER
+    return np.array(picks, np.int64)
+
+
+def _highest_stale(values: Array, fresh: Array, n: int) -> Array:
+    stale = np.flatnonzero(~fresh)
+    if len(stale) <= n:
+        return stale
+    some: Array = stale[np.argpartition(values[stale], len(stale) - n)[len(stale) - n :]]
+    return some

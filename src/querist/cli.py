@@ -1,0 +1,466 @@
+"""The command line: `querist VERB PROJECT`. Each verb imports what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="querist",
+    help="Choose what to label next, label it, learn, prove that it beats random labelling, stop.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(help="The project's folder.", show_default="the current folder")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+HERE = Path()
+
+
+def main() -> None:
+    """Run the command line; an error is one line and the exit code that it asks for."""
+    from querist.errors import QueristError
+
+    try:
+        app()
+    except QueristError as error:
+        print(f"querist: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); that is not our error.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def say(value: Any, as_json: bool, text: Callable[[], str]) -> None:
+    """Print the value as JSON, or its text."""
+    print(json.dumps(value, ensure_ascii=False, indent=2) if as_json else text())
+
+
+def names(value: str | None) -> list[str]:
+    """Return the names of a comma-separated list."""
+    return [name.strip() for name in value.split(",") if name.strip()] if value else []
+
+
+# --- projects
+
+
+@app.command()
+def init(
+    project: Annotated[Path, typer.Argument(help="The folder to make.")],
+    data: Annotated[str | None, typer.Option(help="CSV, JSONL, Parquet, .npz, or a folder of images.")] = None,
+    sample: Annotated[str | None, typer.Option(help="Data that come with Querist instead: digits.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column with the text.")] = None,
+    columns: Annotated[str | None, typer.Option(help="Columns of a table, comma-separated; default all.")] = None,
+    image: Annotated[str | None, typer.Option(help="Column with paths of images, relative to the data.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column with labels that are known; empty cells are the pool.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="The classes, comma-separated, in the order of their keys.")
+    ] = None,
+    id: Annotated[str | None, typer.Option(help="Column with ids; default: from the content.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column that says which rows belong together.")] = None,
+    cost: Annotated[str | None, typer.Option(help="Column with what a row costs to label.")] = None,
+    validation: Annotated[str | None, typer.Option(help="Your own held-out file, never trained on.")] = None,
+    name: Annotated[str | None, typer.Option(help="The project's name; default: the folder's.")] = None,
+    strategy: Annotated[str, typer.Option(help="How batches are chosen.")] = "auto",
+    model: Annotated[str, typer.Option(help="What learns.")] = "logistic_regression",
+    mode: Annotated[str, typer.Option(help="continuous: nobody waits; batch: as in papers.")] = "continuous",
+    batch: Annotated[int, typer.Option(help="Items in a batch; 0: by the budget.")] = 0,
+    budget: Annotated[int | None, typer.Option(help="Stop after so many labels.")] = None,
+    cost_per_label: Annotated[float, typer.Option(help="Price of one label.")] = 0.0,
+    currency: Annotated[str, typer.Option(help="ISO code of the price's currency.")] = "USD",
+    question: Annotated[str, typer.Option(help="What people are asked.")] = "",
+    seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
+    keep_duplicates: Annotated[
+        bool, typer.Option(help="Exact duplicates stay apart, each with an id of its own.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a project from your data: nothing is copied but text and table rows."""
+    from querist.engine import create
+
+    made = create.init(
+        project,
+        data=data,
+        sample=sample,
+        text=text,
+        columns=names(columns),
+        image=image,
+        label=label,
+        classes=names(labels),
+        id=id,
+        group=group,
+        cost=cost,
+        validation=validation,
+        name=name,
+        seed=seed,
+        keep_duplicates=keep_duplicates,
+        settings=create.settings(
+            strategy=strategy,
+            model=model,
+            mode=mode,
+            batch=batch,
+            budget=budget,
+            cost_per_label=cost_per_label,
+            currency=currency,
+            question=question,
+            sample=sample,
+        ),
+    )
+    say(made.to_json(), as_json, lambda: made.text(project))
+
+
+@app.command("import")
+def import_(
+    project: Folder,
+    data: Annotated[str, typer.Option(help="A file or folder of the same form.")],
+    as_json: AsJson = False,
+) -> None:
+    """Add items to a project; those it has already are passed over."""
+    from querist.engine import create
+    from querist.engine.project import Project
+
+    made = create.import_data(Project.open(project), data)
+    say(made.to_json(), as_json, lambda: made.text(project))
+
+
+@app.command()
+def serve(
+    project: Folder = HERE,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0: any.")] = 8765,
+    allow_host: Annotated[
+        str | None, typer.Option(help="Names by which browsers may call it, comma-separated.")
+    ] = None,
+    proxy: Annotated[str, typer.Option(help="Address of the proxy in front, whose word on TLS is believed.")] = "",
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser where there is one.")] = True,
+) -> None:
+    """Label in the browser: starts the server and its worker."""
+    from querist.server.serve import serve as run
+
+    run(project, host=host, port=port, browser=open_browser, allow_hosts=names(allow_host), proxy=proxy)
+
+
+@app.command()
+def worker(project: Folder = HERE) -> None:
+    """Train and choose for a project, without a server."""
+    import logging
+    import signal
+    import threading
+
+    from querist.engine.project import Project
+    from querist.engine.run import work_forever
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    work_forever(Project.open(project), stop)
+
+
+@app.command()
+def status(project: Folder = HERE, as_json: AsJson = False) -> None:
+    """Tell how good the model is, whether to go on, and what is due."""
+    from querist.engine import views
+    from querist.engine.project import Project
+
+    found = views.status(Project.open(project))
+    say(found, as_json, lambda: views.status_text(found))
+
+
+# --- the loop without a server
+
+
+@app.command()
+def ask(
+    project: Folder = HERE,
+    n: Annotated[int, typer.Option("-n", help="How many items.")] = 10,
+    person: Annotated[str, typer.Option(help="Who will answer.")] = "cli",
+    out: Annotated[Path | None, typer.Option(help="Write a CSV to fill in and `tell`.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give out the items to label next; trains and chooses first, if that is due."""
+    from querist.engine import offline
+    from querist.engine.project import Project
+
+    asked = offline.ask(Project.open(project), n, person=person)
+    if out is not None:
+        offline.write_form(out, asked)
+    say(asked, as_json, lambda: offline.asked_text(asked, out))
+
+
+@app.command()
+def tell(
+    project: Folder,
+    answers: Annotated[
+        Path, typer.Argument(help="CSV, JSONL or Parquet with the columns item and label; - reads CSV from stdin.")
+    ],
+    person: Annotated[str, typer.Option(help="Who answered.")] = "cli",
+    as_json: AsJson = False,
+) -> None:
+    """Record answers from a file; the same file twice changes nothing."""
+    from querist.engine import offline
+    from querist.engine.project import Project
+
+    told = offline.tell(Project.open(project), answers, person=person)
+    say(told, as_json, lambda: offline.told_text(told))
+
+
+@app.command()
+def train(project: Folder = HERE, as_json: AsJson = False) -> None:
+    """Run every step that is due now: features, training, evaluation, the next batch."""
+    from querist.engine import offline
+    from querist.engine.project import Project
+
+    found = offline.train(Project.open(project))
+    say(found, as_json, lambda: found["sentence"])
+
+
+@app.command()
+def predict(
+    project: Folder,
+    data: Annotated[str, typer.Argument(help="File or folder of the same form as the pool.")],
+    out: Annotated[Path, typer.Option(help=".parquet, .csv or .jsonl.")],
+    model: Annotated[str | None, typer.Option(help="A model's id; default: the last good one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Predict labels with calibrated probabilities for new data."""
+    from querist.engine import offline
+    from querist.engine.project import Project
+
+    found = offline.predict(Project.open(project), data, out, model=model)
+    say(found, as_json, lambda: f"{found['rows']:,} predictions by model {found['model']} in {out}")
+
+
+@app.command()
+def export(
+    project: Folder = HERE,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: stdout.")] = None,
+    format: Annotated[str, typer.Option(help="csv, jsonl or parquet.")] = "csv",
+    model: Annotated[Path | None, typer.Option(help="Write the last good model to this folder instead.")] = None,
+) -> None:
+    """Write all labels (item, label, who, when, lane, round), or the model."""
+    from querist.engine import exporting
+    from querist.engine.project import Project
+
+    opened = Project.open(project)
+    if model is not None:
+        exporting.export_model(opened, model)
+        print(f"model {opened.state().model} in {model}", file=sys.stderr)
+    else:
+        count = exporting.export_labels(opened, out, format)
+        print(f"{count:,} answers exported", file=sys.stderr)
+
+
+@app.command()
+def report(
+    project: Folder = HERE,
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+) -> None:
+    """Write what the project's page says as one file that opens from disk."""
+    from querist.engine.project import Project
+    from querist.report.project import write_project_report
+
+    write_project_report(Project.open(project), out)
+    print(out)
+
+
+# --- trust
+
+
+@app.command()
+def verify(project: Folder = HERE, as_json: AsJson = False) -> None:
+    """Recompute the hash chain and replay the ledger; name the first thing that does not hold."""
+    from querist.engine import trust
+
+    found = trust.verify(project)
+    say(found, as_json, lambda: "\n".join(found["lines"]))
+    if not found["ok"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def replay(
+    project: Folder = HERE,
+    round: Annotated[int | None, typer.Option("--round", help="Which round; default: all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute past batches from ledger and artefacts, and say where they differ."""
+    from querist.engine import trust
+    from querist.engine.project import Project
+
+    found = trust.replay(Project.open(project), round)
+    say(found, as_json, lambda: "\n".join(line["sentence"] for line in found["rounds"]))
+    if not found["ok"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    project: Folder, item: Annotated[str, typer.Argument(help="The item's id.")], as_json: AsJson = False
+) -> None:
+    """Tell an item's whole story: why it was asked, who answered what, which data sets hold it."""
+    from querist.engine import trust
+    from querist.engine.project import Project
+
+    found = trust.explain(Project.open(project), item)
+    say(found, as_json, lambda: "\n".join(found["lines"]))
+
+
+@app.command()
+def erase(
+    project: Folder, item: Annotated[str, typer.Argument(help="The item's id.")], reason: str = "erased on request"
+) -> None:
+    """Remove an item's content for good; the ledger still verifies."""
+    from querist.engine import trust
+    from querist.engine.project import Project
+
+    print(trust.erase(Project.open(project), item, reason=reason))
+
+
+@app.command()
+def backup(project: Folder, out: Annotated[Path, typer.Argument(help="A folder that is not there yet.")]) -> None:
+    """Copy a project while people work."""
+    from querist.engine import trust
+
+    print(trust.backup(project, out))
+
+
+# --- steering
+
+
+@app.command()
+def stop(project: Folder = HERE, reason: str = "") -> None:
+    """Stop asking; answers are still taken."""
+    _steer("stop", project, reason)
+
+
+@app.command()
+def resume(project: Folder = HERE, reason: str = "") -> None:
+    """Go on after a stop."""
+    _steer("resume", project, reason)
+
+
+@app.command()
+def retrain(project: Folder = HERE, reason: str = "") -> None:
+    """Train as soon as a worker is free."""
+    _steer("retrain", project, reason)
+
+
+def _steer(verb: str, project: Path, reason: str) -> None:
+    import uuid
+
+    from querist.engine import commands
+    from querist.engine.project import Project
+
+    done = getattr(commands, verb)(Project.open(project), "cli", str(uuid.uuid4()), reason)
+    print(done["sentence"])
+
+
+@app.command("rename-class")
+def rename_class(project: Folder, before: str, after: str) -> None:
+    """Rename a class everywhere; old answers are read under the new name."""
+    import uuid
+
+    from querist.engine import commands
+    from querist.engine.project import Project
+
+    commands.change_classes(Project.open(project), "cli", str(uuid.uuid4()), "rename", [before], [after])
+    print(f"{before} is now {after}")
+
+
+# --- comparing strategies
+
+
+@app.command()
+def simulate(
+    data: Annotated[str, typer.Argument(help="Parquet, CSV, JSONL or .npz with known labels; or a sample: digits.")],
+    target: Annotated[str, typer.Option(help="Column with the labels.")] = "target",
+    text: Annotated[
+        str | None, typer.Option(help="Column with the text; default: a table of all other columns.")
+    ] = None,
+    strategy: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
+    model: Annotated[str, typer.Option(help="What learns.")] = "logistic_regression",
+    features: Annotated[str, typer.Option(help="How rows become arrays.")] = "auto",
+    batch: Annotated[int, typer.Option(help="Labels a round.")] = 20,
+    budget: Annotated[int, typer.Option(help="Training labels in all, seed set included.")] = 400,
+    seed_set: Annotated[int, typer.Option(help="Random labels to begin with.")] = 20,
+    seeds: Annotated[int, typer.Option(help="Repetitions, each with its own split.")] = 5,
+    hold_out: Annotated[float, typer.Option(help="Share that only measures.")] = 0.3,
+    price: Annotated[float | None, typer.Option(help="Price of one label.")] = None,
+    currency: Annotated[str, typer.Option(help="Its currency.")] = "USD",
+    target_accuracy: Annotated[float | None, typer.Option(help="Accuracy to count labels to.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes; default: the cores.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for report, tables and finished cells.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare strategies on data whose labels are known, against random labelling."""
+    from querist.engine import simulate as bench
+
+    result = bench.simulate(
+        data,
+        target=target,
+        text=text,
+        strategies=strategy or ["margin", "random"],
+        model=model,
+        features=features,
+        batch=batch,
+        budget=budget,
+        seed_set=seed_set,
+        seeds=seeds,
+        hold_out=hold_out,
+        price=price,
+        currency=currency,
+        target_accuracy=target_accuracy,
+        jobs=jobs,
+        out=out,
+        progress=not as_json,
+    )
+    say(result.summary, as_json, result.text)
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("demo-report")) -> None:
+    """Run the loop on handwritten digits with their known labels, and write a report."""
+    from querist.engine import simulate as bench
+
+    print(bench.demo(out))
+
+
+@app.command()
+def strategies(as_json: AsJson = False) -> None:
+    """List everything that can choose: scorers, selectors, combinators, policies, presets."""
+    from querist.acquire.presets import describe
+
+    found = describe()
+    say(
+        found,
+        as_json,
+        lambda: "\n".join(f"{entry['kind']:<11}{entry['name']:<28}{entry['summary']}" for entry in found),
+    )
+
+
+@app.command()
+def check(name: Annotated[str, typer.Argument(help="my_package.my_module.my_strategy")]) -> None:
+    """Run the conformance suite on a strategy of your own."""
+    from querist.engine import trust
+
+    findings = trust.check_strategy(name)
+    for finding in findings:
+        print(finding)
+    if findings:
+        raise typer.Exit(1)
+    print(f"{name}: conforms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""One cell of a bench: one strategy, one seed, from the first labels to the end of the budget.
+
+Cells of one seed are paired: the same hold-out, the same first labels and the same model seed for every strategy, so
+that what differs between them is what was asked, and nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from querist.engine.labelled import Labelled
+from querist.errors import NotReady
+from querist.measure import calibration, scores
+from querist.types import Array, Features, Json, Strategy, short_hash
+
+if TYPE_CHECKING:
+    from querist.engine.learner import ActiveLearner
+
+BINS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is run: equal cells give equal results, on any number of processes."""
+
+    strategy: str | Strategy
+    seed: int
+    model: Any = "logistic_regression"
+    batch: int = 20
+    budget: int = 400
+    seed_set: int = 20
+    hold_out: float = 0.3
+    calibrate: bool = True
+
+    @property
+    def name(self) -> str:
+        """The strategy's name."""
+        return self.strategy if isinstance(self.strategy, str) else self.strategy.name
+
+    def to_json(self) -> Json:
+        """Return the manifest that names the cell's file."""
+        strategy = self.strategy if isinstance(self.strategy, str) else self.strategy.to_json()
+        model = self.model if isinstance(self.model, str) else repr(self.model)
+        kept = ("seed", "batch", "budget", "seed_set", "hold_out", "calibrate")
+        return {"strategy": strategy, "model": model, **{name: getattr(self, name) for name in kept}}
+
+    def key(self, fingerprint: str) -> str:
+        """Return the file name under which the result on these data is kept."""
+        return f"{self.name}-{self.seed}-{short_hash([fingerprint, self.to_json()])}"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Row numbers: what may be asked about, what only measures, and the first labels (positions in the pool)."""
+
+    pool: Array
+    hold_out: Array
+    first: Array
+
+
+def split(target: Array, *, seed: int, hold_out: float, seed_set: int) -> Split:
+    """Return the split of a seed: a stratified hold-out, and first labels drawn uniformly from the rest.
+
+    Every class is held out in its share, to the nearest row.
+
+    >>> s = split(np.array([0] * 80 + [1] * 20), seed=0, hold_out=0.3, seed_set=5)
+    >>> len(s.pool), np.bincount(np.array([0] * 80 + [1] * 20)[s.hold_out]).tolist(), len(s.first)
+    (70, [24, 6], 5)
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+    shuffled = rng.permutation(len(target))
+    by_class = shuffled[np.argsort(target[shuffled], kind="stable")]
+    # Systematic sampling along the classes: every 1/hold_out-th row, so no class is out of its share by a whole row.
+    steps = np.floor(np.arange(len(target) + 1) * hold_out + rng.random())
+    held = by_class[np.diff(steps) > 0]
+    pool = np.setdiff1d(np.arange(len(target)), held)
+    first = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,))).permutation(len(pool))[:seed_set]
+    return Split(pool, np.sort(held), first)
+
+
+def run_cell(data: Labelled, cell: Cell) -> Json:
+    """Run a cell and return `points` (one dict for each training-set size), `picks` and the last `reliability`.
+
+    Raises:
+        QueristError: what the learner raises: an unknown strategy, a signal that the model does not offer.
+    """
+    from querist.engine.learner import ActiveLearner
+
+    parts = split(data.target, seed=cell.seed, hold_out=cell.hold_out, seed_set=cell.seed_set)
+    pool_target, held_target = data.target[parts.pool], data.target[parts.hold_out]
+    pool, held_rows = _features(data, cell.seed, cell.hold_out)
+    learner = ActiveLearner(
+        cell.model,
+        pool=pool,
+        strategy=cell.strategy,
+        seed=cell.seed,
+        classes=list(data.classes),
+        calibrate=cell.calibrate,
+        batch=cell.batch,
+    )
+    picks: list[int] = []
+    points: list[Json] = []
+    asked: Sequence[int] = [int(row) for row in parts.first]
+    seconds_query = 0.0
+    while asked:
+        picks.extend(int(row) for row in asked)
+        began = time.perf_counter()
+        learner.tell(asked, [data.classes[pool_target[row]] for row in asked])
+        proba, has_model = _predict(learner, held_rows, pool_target[picks], len(data.classes))
+        seconds_model = time.perf_counter() - began
+        points.append(
+            {
+                "labels": len(picks),
+                "has_model": has_model,
+                "failed_fits": failed_fits(learner),
+                **figures(held_target, proba),
+                "labels_per_class": np.bincount(pool_target[picks], minlength=len(data.classes)).tolist(),
+                "seconds_model": seconds_model,
+                "seconds_query": seconds_query,
+            }
+        )
+        wanted = min(cell.batch, cell.budget - len(picks))
+        began = time.perf_counter()
+        asked = learner.ask(wanted) if wanted > 0 else []
+        seconds_query = time.perf_counter() - began
+    return {"points": points, "picks": picks, "reliability": bins(held_target, proba)}
+
+
+def failed_fits(learner: ActiveLearner) -> int:
+    """Return how many trainings failed so far: the last good model was measured in their place."""
+    return sum(1 for _ in learner.project.store.events(kinds=["model_failed"]))
+
+
+@functools.lru_cache(maxsize=1)
+def _features(data: Labelled, seed: int, hold_out: float) -> tuple[Features, Features]:
+    """The features of pool and hold-out; strategies of one seed share them, and cells come seed by seed."""
+    parts = split(data.target, seed=seed, hold_out=hold_out, seed_set=0)
+    return data.part(parts.pool, parts.hold_out, seed=seed)
+
+
+def _predict(learner: ActiveLearner, rows: Features, labelled: Array, classes: int) -> tuple[Array, bool]:
+    """Return the probabilities of the held-out rows; before there is a model, the shares of the labels so far."""
+    try:
+        return np.asarray(learner.predict_proba(rows), dtype=float), True
+    except NotReady:
+        shares = np.bincount(labelled, minlength=classes) / len(labelled)
+        return np.tile(shares, (len(rows), 1)), False
+
+
+def figures(target: Array, proba: Array) -> Json:
+    """Return every figure of one evaluation point; classes that were not held out have no recall (None).
+
+    >>> point = figures(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]))
+    >>> round(point["accuracy"], 3), point["recall"]
+    (0.667, [1.0, 0.5])
+    """
+    predicted = proba.argmax(axis=1)
+    recall = scores.per_class(target, predicted, classes=proba.shape[1]).recall
+    return {
+        **{name: _number(value) for name, value in scores.classification(target, proba).items()},
+        "ece": calibration.expected_calibration_error(proba=proba, target=target),
+        "recall": [_number(value) for value in recall],
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN: a figure that does not exist is None."""
+    return None if np.isnan(value) else float(value)
+
+
+def bins(target: Array, proba: Array) -> list[Json]:
+    """Return how often the model was right by how sure it was: tenths of certainty, which pool over seeds.
+
+    >>> bins(np.array([0, 1]), np.array([[0.94, 0.06], [0.96, 0.04]]))[-1]
+    {'n': 2, 'certain': 0.95, 'right': 0.5}
+    """
+    certainty, right = proba.max(axis=1), proba.argmax(axis=1) == target
+    place = np.minimum((certainty * BINS).astype(int), BINS - 1)
+    n = np.bincount(place, minlength=BINS)
+    means = [
+        np.divide(np.bincount(place, values, minlength=BINS), n, out=np.zeros(BINS), where=n > 0)
+        for values in (certainty, right)
+    ]
+    return [
+        {"n": count, "certain": round(sure, 9), "right": hit}
+        for count, sure, hit in zip(n.tolist(), means[0].tolist(), means[1].tolist(), strict=True)
+    ]

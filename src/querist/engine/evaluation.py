@@ -1,0 +1,422 @@
+"""Measure a model: archived predictions over the whole reserve, figures with intervals, the random arm, the rules.
+
+Every model's predictions on the reserve are kept, so that an answer that arrives later sharpens the figures of every
+earlier model as well. Items of the reserve never train a model that selects or ships.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from querist.engine.lanes import control_prefix
+from querist.engine.project import Project
+from querist.engine.round import State
+from querist.errors import ModelFailure, NotReady
+from querist.events import ModelEvaluated, ModelTrained
+from querist.measure import calibration, intervals, scores
+from querist.measure.shadow import Arm, Fit, combine, cross_fit_plan, largest_size, shadow_sizes
+from querist.types import Array, Features, ItemId, Json, Model
+
+FEWEST_FOR_CURVE: Final = 10
+"""Evaluation answers from which a curve is drawn."""
+
+SHADOW_SECONDS: Final = 60.0
+"""The random arm may take about so long; where fits are slower, fewer folds are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """The items that measure: the reserve in order of `u_eval`, or the user's own file.
+
+    `target` (n,) class numbers, −1 where no answer is in force; `rows` (n,) rows of the pool, −1 for the user's file.
+    """
+
+    items: Sequence[ItemId]
+    rows: Array
+    target: Array
+    load: Callable[[], Features]
+
+    @property
+    def features(self) -> Features:
+        """The items as arrays."""
+        return self.load()
+
+    @property
+    def known(self) -> Array:
+        """(n,) bool, items with an answer."""
+        return self.target >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """What a model said about the items that measure; `labelled` is how many labels it was trained on."""
+
+    model: str
+    round: int
+    labelled: int
+    items: Sequence[ItemId]
+    proba: Array
+    classes: tuple[str, ...]
+
+    @property
+    def predicted(self) -> Array:
+        """(n,) the likeliest class."""
+        found: Array = self.proba.argmax(axis=1)
+        return found
+
+    @property
+    def certainty(self) -> Array:
+        """(n,) its probability."""
+        found: Array = self.proba.max(axis=1)
+        return found
+
+
+# --- what measures
+
+
+def measuring(project: Project, state: State) -> Measuring | None:
+    """Return the items that measure, with the answers to them so far; None where nothing measures."""
+    if state.validation:
+        return _own_file(project, state)
+    rows = project.reserve_rows()
+    rows = rows[rows < state.pool_size]
+    if rows.size == 0:
+        return None
+    names = project.pool().items
+    items = [names[row] for row in rows]
+    keep = np.array([item not in state.withdrawn for item in items], dtype=bool)
+    rows, items = rows[keep], [item for item, kept in zip(items, keep, strict=True) if kept]
+    target = np.full(rows.size, -1, dtype=np.int64)
+    answers = evaluation_targets(project, state)
+    place = {item: number for number, item in enumerate(items)}
+    for item, number in answers.items():
+        if item in place:
+            target[place[item]] = number
+    return Measuring(items, rows, _prefix(target, state, items), lambda: project.features().rows(rows))
+
+
+def evaluation_targets(project: Project, state: State) -> dict[ItemId, int]:
+    """Return the class number of each evaluation item whose answers agree."""
+    from querist.engine.steps import resolve
+
+    resolved = resolve(project, state, through=state.seq, use=lambda answer: answer.lane == "evaluation")
+    if not resolved:
+        return {}
+    numbers = project.task.encode([entry.value for entry in resolved.values()])
+    return dict(zip(resolved, (int(number) for number in numbers), strict=True))
+
+
+def _prefix(target: Array, state: State, items: Sequence[ItemId]) -> Array:
+    """Leave out answers beyond the first item of the order that was never asked, so that the sample stays uniform.
+
+    Labels that came with the data may lie anywhere in the reserve; they join when the order reaches them. A skipped
+    item keeps its place in the order, and is missing.
+    """
+    asked = np.array([item in state.live for item in items], dtype=bool)
+    lacking = np.flatnonzero(~asked)
+    imported = [live.source == "import" for item in items for live in state.live.get(item, ())]
+    if not any(imported) or not lacking.size:
+        return target
+    within = target.copy()
+    within[lacking[0] :] = -1
+    return within
+
+
+def _own_file(project: Project, state: State) -> Measuring:
+    from querist.engine.create import validation_table
+
+    table = validation_table(project)
+    assert table is not None
+    names = [state.renamed.get(label, label) for label in table["label"]]
+    items: list[ItemId] = table["item"]
+    nowhere = np.full(len(names), -1)
+    return Measuring(items, nowhere, project.task.encode(names), lambda: _own_features(project, items))
+
+
+def _own_features(project: Project, items: Sequence[ItemId]) -> Features:
+    from querist.engine.create import validation_contents
+
+    key = ("validation", project.state().features)
+    if key not in project.cache:
+        contents = {entry.id: entry.content for entry in validation_contents(project)}
+        media = (
+            Path(project.spec.evaluation.file) if Path(project.spec.evaluation.file).is_dir() else project.media_root()
+        )
+        project.cache[key] = project.pipeline().transform((contents[item] for item in items), media=media)
+    found: Features = project.cache[key]
+    return found
+
+
+# --- what models said
+
+
+def archive(project: Project) -> list[Archived]:
+    """Return what each model said about the items that measure, in order of training."""
+    trained = {event.model: event for event in project.trained()}
+    renamed = project.state().renamed
+    found = []
+    for recorded in project.store.events(kinds=["model_evaluated"]):
+        event = recorded.event
+        assert isinstance(event, ModelEvaluated)
+        if event.predictions is not None and event.model in trained:
+            entry = _archived(project, event, trained[event.model])
+            found.append(dataclasses.replace(entry, classes=tuple(renamed.get(name, name) for name in entry.classes)))
+    return found
+
+
+def _archived(project: Project, event: ModelEvaluated, trained: ModelTrained) -> Archived:
+    key = ("archived", event.predictions, event.round)
+    if key not in project.cache:
+        assert event.predictions is not None
+        kept = project.store.artefacts.get_json(event.predictions)
+        items = project.store.artefacts.get_json(kept["items"])
+        proba = np.asarray(project.store.artefacts.get_matrix(kept["proba"]))
+        classes = tuple(trained.learner["classes"])
+        project.cache[key] = Archived(event.model, event.round, trained.labelled, items, proba, classes)
+    known: Archived = project.cache[key]
+    return known
+
+
+def predict(model: Model, features: Features, *, seed: int = 0) -> Array:
+    """Return (n, c) probabilities."""
+    return model.signals(["proba"], features, rng=np.random.default_rng(seed))["proba"]
+
+
+# --- the step
+
+
+def evaluate(project: Project, state: State, number: int) -> None:
+    """Measure the round's model, make the random arm if that is due, ask the stopping rules, and append the event."""
+    from querist.engine.stopping import verdicts
+
+    assert state.model is not None
+    measured = measuring(project, state)
+    predictions, metrics, baseline, latest = None, {}, None, None
+    if measured is not None:
+        classes = project.task.classes
+        proba = predict(project.model(), measured.features, seed=project.seed).astype(np.float32)
+        latest = Archived(state.model, number, project.trained()[-1].labelled, list(measured.items), proba, classes)
+        artefacts = project.store.artefacts
+        kept = {"items": artefacts.put_json(latest.items), "proba": artefacts.put_matrix(proba)}
+        predictions = artefacts.put_json(kept)
+        metrics = figures(measured.target, proba, names=classes, seed=project.seed)
+        baseline = _random_arm_if_due(project, state, measured, number)
+    rules, stop = verdicts(project, state, latest=latest)
+    event = ModelEvaluated(
+        round=number,
+        model=state.model,
+        predictions=predictions,
+        metrics=metrics,
+        answers_seq=state.seq,
+        rules=rules,
+        stop=stop,
+        baseline=baseline,
+    )
+    project.record(f"r{number}/evaluate", event)
+
+
+def figures(target: Array, proba: Array, *, names: Sequence[str], seed: int = 0) -> Json:
+    """Return every metric with its interval, from the items with an answer; {} while there is none.
+
+    Args:
+        target: (n,) class numbers, −1 where unknown.
+        proba: (n, c) probabilities.
+        names: the classes.
+        seed: of the bootstrap.
+    """
+    known = target >= 0
+    if not known.any():
+        return {}
+    right, certainty = proba.argmax(axis=1) == target, proba.max(axis=1)
+    table = scores.confusion(target[known], proba[known].argmax(axis=1), classes=proba.shape[1])
+    found: dict[str, Any] = {
+        "accuracy": intervals.accuracy(
+            right[known], certainty=certainty[known], reserve_certainty=certainty[~known]
+        ).to_json()
+    }
+    if known.sum() >= 10 * proba.shape[1]:
+        macro = intervals.macro_f1(table, rng=np.random.default_rng(seed))
+        if macro is not None:
+            found["macro_f1"] = macro.to_json()
+    for k, name in enumerate(names[: proba.shape[1]]):
+        recall = intervals.recall(table, k)
+        if recall is not None:
+            found[f"recall:{name}"] = recall.to_json()
+    error = calibration.expected_calibration_error(proba=proba[known], target=target[known])
+    found["calibration_error"] = {"value": error, "low": error, "high": error, "n": int(known.sum())}
+    return found
+
+
+# --- the random arm
+
+
+def _random_arm_if_due(project: Project, state: State, measured: Measuring, number: int) -> str | None:
+    """Make the random arm when the random labels have grown by a tenth since the last time."""
+    known = int(measured.known.sum())
+    if known < FEWEST_FOR_CURVE:
+        return None
+    control, control_target = control_set(project, state)
+    random_labels = control.size + (0 if state.validation else known)
+    before = latest_baseline(project)
+    if before is not None and random_labels < 1.1 * before["random_labels"]:
+        return None
+    trained = project.trained()[-1]
+    try:
+        arm = random_arm(project, measured, control, control_target, seconds=trained.seconds, seed=project.seed)
+    except NotReady:
+        return None
+    items = [item for item, is_known in zip(measured.items, measured.known, strict=True) if is_known]
+    return project.store.artefacts.put_json(
+        {
+            "round": number,
+            "items": items,
+            "labels": arm.labels.tolist(),
+            "right": arm.right.round(4).tolist(),
+            "control": int(control.size),
+            "evaluation": known,
+            "random_labels": random_labels,
+        }
+    )
+
+
+def control_set(project: Project, state: State) -> tuple[Array, Array]:
+    """Return rows and class numbers of the control set: a uniform sample of the pool outside the reserve."""
+    from querist.engine.steps import training_rows
+
+    pool = project.pool()
+    size = state.pool_size
+    u_eval, u_control = np.asarray(pool.u_eval)[:size], np.asarray(pool.u_control)[:size]
+    reserve = np.zeros(size, dtype=bool) if state.validation else u_eval < state.reserve
+    gone = np.zeros(size, dtype=bool)
+    gone[project.store.rows(list(state.withdrawn))] = True
+    asked = np.zeros(size, dtype=bool)
+    asked[project.store.rows(list(state.live))] = True
+    prefix = control_prefix(u_control, candidates=~reserve & ~gone, labelled=asked)
+    resolved = training_rows(project, state, through=state.seq)
+    rows = dict(zip(project.store.rows(list(resolved)).tolist(), resolved.values(), strict=True))
+    kept = np.array([row for row in prefix.tolist() if row in rows], dtype=np.intp)
+    values = [rows[int(row)].value for row in kept]
+    return kept, project.task.encode(values) if values else np.empty(0, dtype=np.int64)
+
+
+def random_arm(
+    project: Project, measured: Measuring, control: Array, control_target: Array, *, seconds: float, seed: int
+) -> Arm:
+    """Return how right random labelling would have been on each evaluation item, at several sizes, by cross-fitting.
+
+    Raises:
+        NotReady: too few random labels, or too few classes among them.
+    """
+    known = np.flatnonzero(measured.known)
+    evaluation = -1 - np.arange(known.size)  # numbers that no pool row has
+    plan = _plan(project, control, evaluation, seconds=seconds, seed=seed)
+    features, target = _both(project, measured, control, control_target, known)
+    position = {int(row): i for i, row in enumerate(control)} | {
+        int(name): control.size + i for i, name in enumerate(evaluation)
+    }
+    fits, right = [], []
+    for fit in plan:
+        train = np.array([position[int(row)] for row in fit.train])
+        scored = np.array([position[int(row)] for row in fit.scored])
+        fits.append(fit)
+        right.append(_shadow_right(project, features, target, train, scored, seed=seed))
+    if not fits:
+        raise NotReady("no shadow model could be planned")
+    return combine(fits, right, evaluation)
+
+
+def _plan(project: Project, control: Array, evaluation: Array, *, seconds: float, seed: int) -> list[Fit]:
+    if not project.state().validation:
+        most = largest_size(control.size, evaluation.size)
+        slow = seconds * 10 * len(shadow_sizes(most)) > SHADOW_SECONDS
+        folds, repeats = (3, 1) if slow else (5, 2)
+        return list(cross_fit_plan(control, evaluation, folds=folds, repeats=repeats, seed=seed))
+    # The user's own file is never trained on: shadow models learn from control alone, and all items score them.
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(control) for _ in range(5)]
+    sizes = shadow_sizes(control.size)
+    return [Fit(order[:size], evaluation, size, 0, r) for r, order in enumerate(orders) for size in sizes]
+
+
+def _both(
+    project: Project, measured: Measuring, control: Array, control_target: Array, known: Array
+) -> tuple[Features, Array]:
+    """Control rows, then the evaluation rows with an answer, as one."""
+    first, second = project.features().rows(control), measured.features.rows(known)
+    embed = np.concatenate([first.embed, second.embed])
+    target = np.concatenate([control_target, measured.target[known]])
+    if first.one_space:
+        return Features(embed, embed), target
+    from scipy.sparse import vstack
+
+    joined = vstack([first.input, second.input], format="csr") if hasattr(first.input, "tocsr") else None
+    return Features(joined if joined is not None else np.concatenate([first.input, second.input]), embed), target
+
+
+def _shadow_right(
+    project: Project, features: Features, target: Array, train: Array, scored: Array, *, seed: int
+) -> Array:
+    """How right a model of these rows is on those; with one class only, it names that class."""
+    present = np.unique(target[train])
+    if present.size < 2:
+        right: Array = (target[scored] == present[0]).astype(float)
+        return right
+    classes = len(project.task.classes)
+    try:
+        model = project.learner.fit(features.rows(train), target[train], classes=classes, seed=seed)
+    except ModelFailure as error:
+        raise NotReady(f"a shadow model failed: {error}") from error
+    right = (predict(model, features.rows(scored), seed=seed).argmax(axis=1) == target[scored]).astype(float)
+    return right
+
+
+def latest_baseline(project: Project) -> Json | None:
+    """Return the last random arm that was made: items, labels (sizes), right (sizes × items), control, evaluation."""
+    latest = None
+    for recorded in project.store.events(kinds=["model_evaluated"]):
+        assert isinstance(recorded.event, ModelEvaluated)
+        latest = recorded.event.baseline or latest
+    if latest is None:
+        return None
+    key = ("baseline", latest)
+    if key not in project.cache:
+        project.cache[key] = project.store.artefacts.get_json(latest)
+    kept: Json = project.cache[key]
+    return kept
+
+
+def active_arm(
+    archived: Sequence[Archived], items: Sequence[ItemId], target: Array, classes: Sequence[str]
+) -> Arm | None:
+    """Return how right each archived model is on some items; of models with equally many labels, the last.
+
+    Args:
+        archived: in order of training.
+        items: the items.
+        target: (n,) class numbers under the classes now in force.
+        classes: those classes.
+    """
+    by_size: dict[int, Archived] = {}
+    for entry in archived:
+        by_size[entry.labelled] = entry
+    if not by_size or not items:
+        return None
+    sizes = sorted(by_size)
+    right = [correctness(by_size[size], items, target, classes) for size in sizes]
+    return Arm(np.array(sizes), np.array(right))
+
+
+def correctness(entry: Archived, items: Sequence[ItemId], target: Array, classes: Sequence[str]) -> Array:
+    """Return (n,) whether the model was right on the items; on an item it never saw it was not."""
+    place = {item: number for number, item in enumerate(entry.items)}
+    predicted = entry.predicted
+    names = np.array([classes[number] for number in target])
+    said = np.array([entry.classes[predicted[place[item]]] if item in place else "" for item in items])
+    right: Array = (said == names).astype(float)
+    return right

@@ -1,0 +1,187 @@
+"""The loop without a server: ask for items, tell answers, train, predict; the verbs of the command line."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from querist.engine import commands
+from querist.engine.project import Project
+from querist.engine.round import Select, Wait, next_step
+from querist.engine.run import run_until_waiting
+from querist.engine.steps import select, text_of
+from querist.engine.views.overview import kind
+from querist.errors import BadValue, NotFound, QueristError, UnknownName
+from querist.types import Json, Outcome, short_hash
+
+ANSWERS: tuple[str, ...] = ("item", "label")
+
+
+def train(project: Project) -> Json:
+    """Run every step that is due, and return what is waited for."""
+    steps: list[str] = []
+    wait = run_until_waiting(project, watch=lambda step: steps.append(type(step).__name__.lower()))
+    sentence = f"{', '.join(steps) or 'nothing'} done; waiting: {wait.reason}"
+    if wait.missing:
+        sentence += f" ({wait.missing} more start the next training)"
+    return {"steps": steps, "waiting": wait.reason, "missing": wait.missing, "sentence": sentence}
+
+
+def ask(project: Project, n: int, *, person: str) -> list[Json]:
+    """Return the items to label next, with their content; runs what is due first.
+
+    Items that were asked before and have no answer yet come again: asking twice gives the same items.
+
+    Raises:
+        BadValue: n is not positive.
+    """
+    if n < 1:
+        raise BadValue("n", n, "must be at least 1")
+    run_until_waiting(project)
+    leases = project.store.lease(person, n)
+    if len(leases) < n:
+        state = project.state()
+        step = next_step(state)
+        if isinstance(step, Wait) and step.reason == "labels":
+            select(project, state, state.round, state.batch.parts, n=n - len(leases))
+        elif isinstance(step, Select):
+            select(project, state, step.round, step.part, n=n - len(leases))
+        leases = project.store.lease(person, n, held=[lease.id for lease in leases])
+    tasks = commands.tasks(project, leases)
+    return [{name: task[name] for name in ("item", "content", "why")} for task in tasks]
+
+
+def asked_text(asked: Sequence[Json], out: Path | None) -> str:
+    """Return what was asked, a line an item."""
+    if out is not None:
+        return f"{len(asked)} items in {out}: fill in the column label and `querist tell`"
+    return "\n".join(f"{task['item']}\t{_line(task)}" for task in asked) or "nothing to ask"
+
+
+def _line(task: Json) -> str:
+    from querist.types import Content
+
+    text = text_of(Content(task["content"]["kind"], task["content"]["value"]))
+    return " ".join(text.split())[:200]
+
+
+def write_form(out: Path, asked: Sequence[Json]) -> None:
+    """Write a CSV with an empty column `label`, to be filled in and told."""
+    with out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["item", "label", "content"])
+        writer.writerows([task["item"], "", _line(task)] for task in asked)
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """One row of a file of answers, as the form that `submit` takes."""
+
+    key: uuid.UUID
+    item: str
+    value: Any
+    outcome: Outcome = "answered"
+    confidence: str | None = None
+    reason: str | None = None
+    active_ms: int | None = None
+    lease: str | None = None
+    guideline: int | None = None
+    replaces: int | None = None
+
+
+def tell(project: Project, answers: Path, *, person: str) -> Json:
+    """Record the answers of a file; rows that cannot be taken are named, the others are kept.
+
+    The key of an answer is made of file row and content, so the same file told twice changes nothing.
+
+    Raises:
+        NotFound: no such file.
+        UnknownName: the file has no column item or label.
+    """
+    told, known, problems = 0, 0, []
+    for line, row in _rows(answers):
+        if row["label"] in (None, ""):
+            continue
+        item, value = str(row["item"]), str(row["label"])
+        try:
+            is_new = _tell_one(project, person, item, value)
+        except QueristError as error:
+            problems.append({"line": line, "reason": str(error)})
+            continue
+        told += is_new
+        known += not is_new
+    return {"told": told, "known": known, "problems": problems}
+
+
+def _tell_one(project: Project, person: str, item: str, value: str) -> bool:
+    """Record one answer, unless the person's answer in force says the same; a changed mind is a correction."""
+    project.store.rows([item])
+    own = [answer for answer in project.store.answers(items=[item]) if answer.person == person]
+    if own and own[-1].value == value:
+        return False
+    before = own[-1].seq if own else 0
+    key = uuid.uuid5(uuid.NAMESPACE_OID, short_hash([project.id, person, item, value, before]))
+    _, is_new = commands.submit(project, person, FileAnswer(key, item, value), source="api")
+    return is_new
+
+
+def told_text(told: Json) -> str:
+    """Return what became of a file of answers."""
+    lines = [f"{told['told']} answers recorded"]
+    if told["known"]:
+        lines.append(f"{told['known']} were there already")
+    lines += [f"line {problem['line']}: {problem['reason']}" for problem in told["problems"]]
+    return "\n".join(lines)
+
+
+def _rows(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
+    if str(path) == "-":
+        rows: list[Mapping[str, Any]] = list(csv.DictReader(sys.stdin))
+        have = list(rows[0]) if rows else list(ANSWERS)
+    else:
+        from querist.pools import open_table
+
+        if not path.exists():
+            raise NotFound(f"there is no file {str(path)!r}", field="answers", value=str(path))
+        table = open_table(path)
+        have = list(table.names)
+        rows = []
+    missing = next((name for name in ANSWERS if name not in have), None)
+    if missing is not None:
+        raise UnknownName("column", missing, have)
+    if str(path) != "-":
+        rows = _records(path)
+    return list(enumerate(rows, start=2))
+
+
+def _records(path: Path) -> list[Mapping[str, Any]]:
+    if path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(csv.DictReader(file))
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        return list(pq.read_table(path, columns=list(ANSWERS)).to_pylist())
+    import json
+
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def predict(project: Project, data: str, out: Path, *, model: str | None = None) -> Json:
+    """Write label and calibrated probabilities of new data; return how many rows, and by which model.
+
+    Raises:
+        NotReady: no model has been trained.
+        NotFound: no such model or file.
+        BadValue: a kind of file that is not written here.
+    """
+    from querist.engine.exporting import write_predictions
+
+    wanted = model or project.state().model
+    fitted = project.model(wanted)
+    return {"rows": write_predictions(project, fitted, str(wanted), data, out), "model": wanted, "kind": kind(project)}

@@ -1,0 +1,87 @@
+"""Ask the stopping rules: those of the settings decide, `settled` is always asked as advice."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from querist import registry
+from querist.engine.evaluation import Archived, archive, correctness, measuring
+from querist.engine.project import Project
+from querist.engine.round import State
+from querist.measure import intervals
+from querist.stop.history import History, Round
+from querist.stop.verdicts import Verdict
+from querist.types import Array, Json
+
+ADVICE: Final = ("settled",)
+"""Rules that are shown even where they do not decide."""
+
+
+def verdicts(project: Project, state: State, *, latest: Archived | None = None) -> tuple[list[Json], str | None]:
+    """Return what each rule says, and the name of the one by which the project would stop.
+
+    Args:
+        project: the project.
+        state: its fold.
+        latest: the predictions of a model whose event is not in the ledger yet.
+    """
+    deciding = [*project.spec.stop.any, *project.spec.stop.all]
+    if not deciding and project.folder is None:
+        return [], None
+    history = history_of(project, state, latest=latest)
+    found: list[Json] = [{**_ask(history, rule).to_json(), "decides": True} for rule in deciding]
+    asked = {entry["rule"] for entry in found}
+    found += [{**_ask(history, {"rule": name}).to_json(), "decides": False} for name in ADVICE if name not in asked]
+    return found, _stop(project, found)
+
+
+def _ask(history: History, rule: Mapping[str, Any]) -> Verdict:
+    settings = {name: value for name, value in rule.items() if name != "rule"}
+    verdict: Verdict = registry.find("stop_rule", str(rule["rule"])).function(history, **settings)
+    return verdict
+
+
+def _stop(project: Project, found: list[Json]) -> str | None:
+    some = len(project.spec.stop.any)
+    for entry in found[:some]:
+        if entry["fired"]:
+            return str(entry["rule"])
+    together = found[some : some + len(project.spec.stop.all)]
+    if together and all(entry["fired"] for entry in together):
+        return str(together[0]["rule"])
+    return None
+
+
+def history_of(project: Project, state: State, *, latest: Archived | None = None) -> History:
+    """Return what rules may look at: past models on the reserve and on the answers so far, and what was spent."""
+    archived = [*archive(project), *([latest] if latest is not None else [])]
+    measured = measuring(project, state)
+    price = project.spec.cost.per_label
+    labels = max(state.paid, state.training) if project.folder is None else state.paid
+    spent = History((), labels=labels, money=labels * price, hours=project.active_ms / 3.6e6, price=price)
+    if measured is None or not archived:
+        return spent
+    known = measured.known
+    items = [item for item, is_known in zip(measured.items, known, strict=True) if is_known]
+    target = measured.target[known]
+    rounds = tuple(_round(entry, items, target, project) for entry in archived)
+    right = rounds[-1].correct
+    promises = {"accuracy": intervals.anytime(int(right.sum()), right.size)} if right.size else {}
+    return dataclasses.replace(spent, rounds=rounds, promises=promises)
+
+
+def _round(entry: Archived, items: list[str], target: Array, project: Project) -> Round:
+    proba = np.clip(entry.proba, 1e-12, None)
+    entropy = float(-(proba * np.log(proba)).sum(axis=1).mean() / np.log(max(2, proba.shape[1])))
+    return Round(
+        labelled=entry.labelled,
+        predictions=entry.predicted,
+        correct=correctness(entry, items, target, project.state().classes),
+        reserve_items=np.asarray(entry.items),
+        evaluation_items=np.asarray(items),
+        entropy=entropy,
+    )

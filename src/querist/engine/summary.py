@@ -1,0 +1,272 @@
+"""What a finished bench says: pure folds from the results of cells to the figures of `summary.json`.
+
+Every interval is over seeds. What compares strategies is paired by seed, since cells of one seed share hold-out, first
+labels and model seed; a seed that one of the two did not finish is left out of their comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from querist.measure import comparison, curves
+from querist.types import Array, Json
+
+RISING: Final = ("accuracy", "balanced_accuracy", "macro_f1")
+"""Figures where more is better; their areas are compared."""
+FIGURES: Final = (*RISING, "log_loss", "brier", "ece")
+UNBOUNDED: Final = ("log_loss", "brier")
+LEVEL: Final = 0.95
+LEAST_SEEDS_FOR_SAVINGS: Final = 5
+"""Below this a bootstrap over seeds is an ornament, and the saving has no interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the summary is to answer: which figure, against whom, up to which target, at which price."""
+
+    metric: str = "accuracy"
+    baseline: str = "random"
+    target: float | None = None
+    price: float | None = None
+    currency: str = "USD"
+
+
+def summarise(cells: Sequence[Json], *, classes: Sequence[str], held_out: Array, question: Question) -> Json:
+    """Return strategies, comparisons, curves and failures of a bench.
+
+    Args:
+        cells: what became of each cell: strategy, seed, status, error, points, reliability.
+        classes: their names, in the order of the recalls.
+        held_out: (c,) rows of each class in the hold-out.
+        question: what is asked.
+    """
+    names = list(dict.fromkeys(cell["strategy"] for cell in cells))
+    finished = {name: {c["seed"]: c for c in cells if c["strategy"] == name and c["points"]} for name in names}
+    grid = _common_grid([cell for seeds in finished.values() for cell in seeds.values()])
+    tables = {name: _Table.of(name, seeds, grid) for name, seeds in finished.items() if seeds}
+    baseline = tables.get(question.baseline)
+    strategies = []
+    for name, table in tables.items():
+        record = _strategy(table, classes, held_out, question.metric)
+        record["failed"] = sum(cell["strategy"] == name and cell["status"] == "failed" for cell in cells)
+        if baseline is not None:
+            record["labels_saved"] = _saving(table, baseline, question)
+            if question.price is not None:
+                record["cost_saved"] = _money(record["labels_saved"], question.price, question.currency)
+            record["against"] = None if table is baseline else _against(table, baseline, classes, question.metric)
+        strategies.append(record)
+    return {
+        "metric": question.metric,
+        "baseline": question.baseline if baseline is not None else None,
+        "strategies": strategies,
+        "comparisons": [] if baseline is None else _comparisons(tables, baseline, question.metric),
+        "curves": {name: _curve(table) for name, table in tables.items()},
+        "failures": [
+            {"strategy": cell["strategy"], "seed": cell["seed"], "error": cell["error"]}
+            for cell in cells
+            if cell["status"] == "failed"
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The finished cells of one strategy as arrays: figures (seeds, points), recall (seeds, points, classes)."""
+
+    name: str
+    seeds: tuple[int, ...]
+    labels: Array
+    values: Mapping[str, Array]
+    recall: Array
+    cells: tuple[Json, ...]
+
+    @classmethod
+    def of(cls, name: str, cells: Mapping[int, Json], grid: Array) -> _Table:
+        kept = [[p for p in cells[seed]["points"] if p["labels"] in set(grid.tolist())] for seed in sorted(cells)]
+        return cls(
+            name,
+            tuple(sorted(cells)),
+            grid,
+            {figure: np.array([[p[figure] for p in points] for points in kept], dtype=float) for figure in FIGURES},
+            np.array([[p["recall"] for p in points] for points in kept], dtype=float),
+            tuple(cells[seed] for seed in sorted(cells)),
+        )
+
+    def rows(self, seeds: Sequence[int]) -> list[int]:
+        return [self.seeds.index(seed) for seed in seeds]
+
+
+def _common_grid(cells: Sequence[Json]) -> Array:
+    """Label counts at which every finished cell was measured."""
+    counts = [{point["labels"] for point in cell["points"]} for cell in cells]
+    return np.array(sorted(set.intersection(*counts)) if counts else [], dtype=float)
+
+
+def _strategy(table: _Table, classes: Sequence[str], held_out: Array, metric: str) -> Json:
+    middle = int(np.argmin(np.abs(table.labels - table.labels[-1] / 2)))
+    return {
+        "strategy": table.name,
+        "seeds": len(table.seeds),
+        "area": {figure: mean_interval(_areas(table.labels, table.values[figure])) for figure in RISING},
+        "area_by_seed": dict(
+            zip(map(str, table.seeds), _areas(table.labels, table.values[metric]).tolist(), strict=True)
+        ),
+        "middle": {"labels": table.labels[middle], **_at(table, middle)},
+        "final": {"labels": table.labels[-1], **_at(table, -1)},
+        "recall": [
+            {"class": name, "held_out": int(held_out[k]), **mean_interval(table.recall[:, -1, k])}
+            for k, name in enumerate(classes)
+        ],
+        "failed_fits": sum(cell["points"][-1]["failed_fits"] for cell in table.cells),
+        "reliability": _pooled_bins([cell["reliability"] for cell in table.cells]),
+        "seconds": {
+            "model": _mean_of(table, "seconds_model"),
+            "query": _mean_of(table, "seconds_query", skip_first=True),
+        },
+    }
+
+
+def _at(table: _Table, point: int) -> Json:
+    return {figure: _interval(figure, table.values[figure][:, point]) for figure in FIGURES}
+
+
+def _interval(figure: str, values: Array) -> Json:
+    return mean_interval(values, ceiling=np.inf if figure in UNBOUNDED else 1.0)
+
+
+def _mean_of(table: _Table, name: str, *, skip_first: bool = False) -> float | None:
+    values = [point[name] for cell in table.cells for point in cell["points"][skip_first:]]
+    return float(np.mean(values)) if values else None
+
+
+def _areas(labels: Array, values: Array) -> Array:
+    return np.array([curves.area(labels, row) for row in values])
+
+
+def _curve(table: _Table) -> Json:
+    bands = {figure: [_interval(figure, column) for column in table.values[figure].T] for figure in FIGURES}
+    return {
+        "labels": table.labels.tolist(),
+        **{
+            figure: {key: [point[key] for point in band] for key in ("mean", "low", "high")}
+            for figure, band in bands.items()
+        },
+    }
+
+
+def _comparisons(tables: Mapping[str, _Table], baseline: _Table, metric: str) -> list[Json]:
+    """One record for each strategy and rising figure; the figure that was asked for comes first."""
+    return [
+        {
+            "strategy": table.name,
+            "baseline": baseline.name,
+            "metric": f"{figure}_area_under_curve",
+            **_paired(table, baseline, *(_areas(t.labels, t.values[figure]) for t in (table, baseline))),
+            "level": LEVEL,
+            "method": "paired t interval over seeds",
+        }
+        for figure in sorted(RISING, key=lambda figure: figure != metric)
+        for table in tables.values()
+        if table is not baseline
+    ]
+
+
+def _against(table: _Table, baseline: _Table, classes: Sequence[str], metric: str) -> Json:
+    both = (table, baseline)
+    cuts = np.linspace(table.labels[0], table.labels[-1], 4)
+    thirds = [np.array([curves.area_thirds(t.labels, row) for row in t.values[metric]]) for t in both]
+    return {
+        "baseline": baseline.name,
+        "area": _paired(*both, *(_areas(t.labels, t.values[metric]) for t in both)),
+        "thirds": [
+            {"from": cuts[i], "to": cuts[i + 1], **_paired(*both, *(third[:, i] for third in thirds))} for i in range(3)
+        ],
+        "final": _paired(*both, *(t.values[metric][:, -1] for t in both)),
+        "recall": [
+            {"class": name, **_paired(*both, *(t.recall[:, -1, k] for t in both))} for k, name in enumerate(classes)
+        ],
+    }
+
+
+def _paired(table: _Table, baseline: _Table, ours: Array, theirs: Array) -> Json:
+    """The mean difference over the seeds that both finished, with its t interval; no interval from one seed.
+
+    `ours` and `theirs` hold one figure for each seed of their table; a figure that does not exist is NaN.
+    """
+    shared = sorted(set(table.seeds) & set(baseline.seeds))
+    ours, theirs = ours[table.rows(shared)], theirs[baseline.rows(shared)]
+    both = np.isfinite(ours) & np.isfinite(theirs)
+    ours, theirs = ours[both], theirs[both]
+    if len(ours) < 2:
+        single = float((ours - theirs)[0]) if len(ours) else None
+        return {"difference": single, "low": None, "high": None, "n": len(ours)}
+    found = comparison.paired(ours, theirs, strategy=table.name, baseline=baseline.name, level=LEVEL)
+    return {key: value for key, value in found.to_json().items() if key not in ("strategy", "baseline", "metric")}
+
+
+def mean_interval(values: Array, *, ceiling: float = 1.0) -> Json:
+    """Return mean and t interval, kept within [0, ceiling]; no bounds from one value, nothing from none.
+
+    >>> round(mean_interval(np.array([0.6, 0.7, 0.8]))["high"], 3), mean_interval(np.array([0.9, 0.99]))["high"]
+    (0.948, 1.0)
+    >>> mean_interval(np.array([0.5]))
+    {'mean': 0.5, 'low': None, 'high': None}
+    """
+    from scipy.special import stdtrit
+
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return {"mean": None, "low": None, "high": None}
+    mean = float(values.mean())
+    if len(values) == 1:
+        return {"mean": mean, "low": None, "high": None}
+    half = float(stdtrit(len(values) - 1, (1 + LEVEL) / 2) * values.std(ddof=1) / np.sqrt(len(values)))
+    return {"mean": mean, "low": max(mean - half, 0.0), "high": min(mean + half, ceiling)}
+
+
+def _saving(table: _Table, baseline: _Table, question: Question) -> Json:
+    """Labels saved at equal score: the baseline's at the end of the budget, or the target that was set."""
+    shared = sorted(set(table.seeds) & set(baseline.seeds))
+    if not shared:
+        return {"target": question.target, "seeds": 0}
+    ours = table.values[question.metric][table.rows(shared)]
+    theirs = baseline.values[question.metric][baseline.rows(shared)]
+    if question.target is not None and curves.labels_to(table.labels, theirs.mean(axis=0), question.target) is None:
+        needed = curves.labels_to(table.labels, ours.mean(axis=0), question.target)
+        return {"target": question.target, "needed": needed, "needed_by_baseline": None, "seeds": len(shared)}
+    found = comparison.saving_over_seeds(table.labels, ours, theirs, at=question.target)
+    certain = len(shared) >= LEAST_SEEDS_FOR_SAVINGS
+    return {
+        "target": found.saving.score,
+        "needed": found.saving.active_labels if found.saving.reached else None,
+        "needed_by_baseline": found.saving.random_labels,
+        "saved": found.saving.saved,
+        "low": found.low if certain else None,
+        "high": found.high if certain else None,
+        "reached_share": found.reached,
+        "seeds": len(shared),
+    }
+
+
+def _money(saving: Json, price: float, currency: str) -> Json:
+    return {
+        "price": price,
+        "currency": currency,
+        **{key: None if saving.get(key) is None else saving[key] * price for key in ("saved", "low", "high")},
+    }
+
+
+def _pooled_bins(cells: Sequence[Sequence[Json]]) -> list[Json]:
+    """Reliability over all seeds: the same tenth of certainty, weighted by counts; its interval is over seeds."""
+    pooled = []
+    for same in zip(*cells, strict=True):
+        n = sum(b["n"] for b in same)
+        if n:
+            certain, right = (sum(b["n"] * b[key] for b in same) / n for key in ("certain", "right"))
+            spread = mean_interval(np.array([b["right"] for b in same if b["n"]]))
+            pooled.append({"n": n, "certain": certain, "right": right, "low": spread["low"], "high": spread["high"]})
+    return pooled

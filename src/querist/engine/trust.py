@@ -1,0 +1,233 @@
+"""Why should anybody believe it? Verify the ledger, replay its decisions, explain an item, erase one, back up."""
+
+from __future__ import annotations
+
+import importlib
+import uuid
+from pathlib import Path
+
+from querist import registry
+from querist.engine import commands, reasons, selection
+from querist.engine.project import Project
+from querist.engine.round import State, fold
+from querist.engine.spec import ProjectSpec, read_spec
+from querist.engine.steps import dataset_rows
+from querist.engine.views.items import history
+from querist.errors import BadValue, NotFound, UnknownName
+from querist.events import BatchSelected, DatasetFrozen, ItemWithdrawn, Recorded
+from querist.types import Json
+
+# --- verify
+
+
+def verify(folder: Path) -> Json:
+    """Recompute the chain, the artefacts' hashes and the views; and the engine's state in two ways.
+
+    Returns:
+        {"ok", "seq", "lines"}: `lines` tell what was looked at, and each thing that does not hold.
+    """
+    from querist.store import SqlStore
+    from querist.store.verify import verify as verify_store
+
+    spec = read_spec(folder)
+    store = SqlStore.open(spec.store.url, root=folder)
+    report = verify_store(store)
+    lines = [str(problem) for problem in report.problems]
+    if not lines:
+        whole = fold(State(), store.events())
+        pieces = State()
+        for recorded in store.events():
+            pieces = fold(pieces, [recorded])
+        if whole != pieces:
+            lines.append("the ledger replays to another state when it is read event by event")
+    ok = not lines
+    if ok:
+        seq, head = store.head()
+        lines = [f"{seq:,} events, the chain holds (head {head[:12]}), artefacts and views are as the ledger says"]
+    return {"ok": ok, "seq": store.head()[0], "lines": lines}
+
+
+# --- replay
+
+
+def replay(project: Project, number: int | None = None) -> Json:
+    """Recompute past batches from the ledger and the artefacts.
+
+    Args:
+        project: the project.
+        number: the round; None for all.
+
+    Returns:
+        {"ok", "rounds": [{"round", "part", "same", "sentence"}]}.
+
+    Raises:
+        NotFound: no such round.
+    """
+    rounds = []
+    for recorded in project.store.events(kinds=["batch_selected"]):
+        assert isinstance(recorded.event, BatchSelected)
+        if number is None or recorded.event.round == number:
+            rounds.append(_replay_one(project, recorded, recorded.event))
+    if number is not None and not rounds:
+        have = sorted({e.event.round for e in project.store.events(kinds=["batch_selected"])})  # type: ignore[attr-defined]
+        raise NotFound(f"no batch of round {number}; have: {', '.join(map(str, have))}", field="round", value=number)
+    return {"ok": all(line["same"] for line in rounds), "rounds": rounds}
+
+
+def _replay_one(project: Project, recorded: Recorded, event: BatchSelected) -> Json:
+    then = _as_of(project, event)
+    pending = [] if event.pending is None else project.store.artefacts.get_json(event.pending)
+    chosen = selection.choose(then, then.state(), n=event.asked, number=event.round, part=event.part, pending=pending)
+    again = [pick.item for pick in chosen.picks]
+    same = again == event.items
+    line = {"round": event.round, "part": event.part, "seq": recorded.seq, "same": same}
+    name = f"round {event.round}" + (f", part {event.part}" if event.part else "")
+    if same:
+        return {**line, "sentence": f"{name}: the same {len(again)} items"}
+    return {**line, "sentence": f"{name}: differs, {_difference(project, event, again)}"}
+
+
+def _as_of(project: Project, event: BatchSelected) -> Project:
+    """The project as it was when a batch was chosen: same artefacts, an older end of the ledger."""
+    from querist.engine.past import PastStore
+
+    past = PastStore(project.store, event.through_seq)
+    spec = ProjectSpec.from_json(_spec_at(project, event.through_seq))
+    then = Project(spec, past, folder=project.folder, learner=project._learner, arrays=project.arrays)
+    then.cache.update({key: value for key, value in project.cache.items() if key == "strategy"})
+    return then
+
+
+def _spec_at(project: Project, seq: int) -> Json:
+    spec: Json = {}
+    for recorded in project.store.events(kinds=["project_created", "spec_changed"], through=seq):
+        spec = recorded.event.spec  # type: ignore[attr-defined]
+    return spec
+
+
+def _difference(project: Project, event: BatchSelected, again: list[str]) -> str:
+    place = next(
+        (i for i, (a, b) in enumerate(zip(event.items, again, strict=False)) if a != b),
+        min(len(again), len(event.items)),
+    )
+    created = next(iter(project.store.events(through=1))).event
+    from querist.engine.create import versions
+
+    then: dict[str, str] = getattr(created, "versions", {})
+    changed = [f"{name} {old} → {versions().get(name)}" for name, old in then.items() if versions().get(name) != old]
+    first = f"first at rank {place + 1}"
+    return (
+        f"{first}; versions changed: {', '.join(changed)}" if changed else f"{first}; no recorded version has changed"
+    )
+
+
+# --- explain
+
+
+def explain(project: Project, item: str) -> Json:
+    """Tell an item's whole story.
+
+    Raises:
+        NotFound: no such item.
+    """
+    told = history(project, item)
+    why = reasons.record(project, item)
+    datasets, models = _contained_in(project, item)
+    lines = [f"{item}: {why['sentence']}"]
+    if not why["hidden"] and why["round"] is not None:
+        chance = "determined" if why["probability"] is None else f"probability {why['probability']:.4g}"
+        score = "no score" if why["score"] is None else f"score {why['score']:.4g}"
+        lines.append(
+            f"  lane {why['lane']}, strategy {why['strategy']}, round {why['round']}, rank {why['rank']} of {why['of']}, "
+            f"{score}, {chance}, model {why['model'] or 'none'}"
+        )
+    lines += [f"  {entry['seq']:>6}  {entry['who']} {entry['sentence']}" for entry in told["entries"]]
+    lines.append(f"  in data sets: {', '.join(datasets) or 'none'}")
+    lines.append(f"  in models: {', '.join(models) or 'none'}")
+    return {
+        "item": item,
+        "why": why,
+        "history": told["entries"],
+        "datasets": datasets,
+        "models": models,
+        "lines": lines,
+    }
+
+
+def _contained_in(project: Project, item: str) -> tuple[list[str], list[str]]:
+    datasets = []
+    for recorded in project.store.events(kinds=["dataset_frozen"]):
+        assert isinstance(recorded.event, DatasetFrozen)
+        if item in dataset_rows(project, recorded.event)["item"]:
+            datasets.append(recorded.event.dataset)
+    models = [event.model for event in project.trained() if event.dataset in datasets]
+    return datasets, models
+
+
+# --- erase
+
+
+def erase(project: Project, item: str, *, reason: str) -> str:
+    """Withdraw an item and remove its content for good; the ledger still verifies.
+
+    Features that were made of it are made anew without it, and the old arrays go.
+
+    Raises:
+        NotFound: no such item.
+    """
+    project.store.rows([item])
+    if item not in project.state().withdrawn:
+        event = ItemWithdrawn(item=item, reason=reason, erased=True)
+        project.record(str(uuid.uuid4()), event, actor="cli")
+    left = project.store.erase(item)
+    told = [f"{item}: content removed; the ledger keeps its id and its answers, and verifies"]
+    if left.media is not None:
+        told.append(f"the file {left.media} is yours, and yours to remove")
+    if left.features or left.models:
+        commands.refit_features(project, "cli", str(uuid.uuid4()))
+        told.append(
+            f"{len(left.features)} features and {len(left.models)} models were made while it was there: "
+            "they are made anew; `querist gc` removes the old ones"
+        )
+    return "\n".join(told)
+
+
+# --- back up
+
+
+def backup(folder: Path, out: Path) -> str:
+    """Copy a project, also while people work.
+
+    Raises:
+        BadValue: the target is there already.
+    """
+    from querist.store.backup import backup as copy
+
+    if out.exists():
+        raise BadValue("out", str(out), "is there already")
+    copy(folder, out)
+    return f"{folder} copied to {out}"
+
+
+# --- strategies of one's own
+
+
+def check_strategy(name: str) -> list[str]:
+    """Run the conformance suite on a function that registers itself: `my_package.module.function`.
+
+    Raises:
+        NotFound: the module cannot be imported.
+        UnknownName: it registers nothing of that name.
+    """
+    from querist.acquire.conformance import check
+
+    module, _, function = name.rpartition(".")
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise NotFound(f"module {module!r} cannot be imported: {error}", field="name", value=name) from error
+    entries = [entry for entry in registry.entries() if entry.function.__module__ == module]
+    found = [entry for entry in entries if entry.name == function]
+    if not found:
+        raise UnknownName(f"strategy in {module}", function, [entry.name for entry in entries])
+    return [str(finding) for entry in found for finding in check(entry)]

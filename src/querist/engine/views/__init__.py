@@ -1,0 +1,26 @@
+"""What pages, the command line and reports show, as plain dicts in the shapes of `server/schemas.py`.
+
+Everything here is read from the ledger and the artefacts; nothing is kept.
+"""
+
+from querist.engine.views.evidence import curves
+from querist.engine.views.items import history, item, items, why
+from querist.engine.views.overview import now, project, project_row, status, status_text
+from querist.engine.views.tables import calibration, classes, rounds, timing
+
+__all__ = [
+    "calibration",
+    "classes",
+    "curves",
+    "history",
+    "item",
+    "items",
+    "now",
+    "project",
+    "project_row",
+    "rounds",
+    "status",
+    "status_text",
+    "timing",
+    "why",
+]

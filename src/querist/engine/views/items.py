@@ -1,0 +1,264 @@
+"""Finding an item, seeing it whole, why it was asked, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from querist.engine import reasons
+from querist.engine.project import Project
+from querist.engine.round import State
+from querist.engine.steps import renamed, text_of
+from querist.engine.views.people import who
+from querist.errors import BadValue
+from querist.events import (
+    AnswerAdjudicated,
+    AnswerSubmitted,
+    AnswerWithdrawn,
+    BatchSelected,
+    ItemWithdrawn,
+    Recorded,
+)
+from querist.types import Answer, Content, ItemId, Json
+
+ERASED = Content("text", {"text": "(erased)"})
+SEARCHED = 20_000
+"""Items that a search for text looks through at most in one request."""
+
+
+def why(project: Project, item: ItemId) -> Json:
+    """Return the whole record of why an item was asked; hidden for evaluation items."""
+    return reasons.record(project, item)
+
+
+def items(
+    project: Project,
+    *,
+    query: str = "",
+    state: str | None = None,
+    label: str | None = None,
+    person: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Json:
+    """Return items that match, those with the newest answers first, then the rest in row order.
+
+    Args:
+        project: the project.
+        query: text or id to find; case is ignored.
+        state: unlabelled, labelled, skipped, withdrawn …
+        label: class of the answer in force.
+        person: who answered it.
+        cursor: from the page before.
+        limit: items a page.
+
+    Raises:
+        BadValue: a cursor that this function did not give.
+    """
+    fold = project.state()
+    part, _, place = (cursor or "answered:").partition(":")
+    if part not in ("answered", "rest") or (place and not place.lstrip("-").isdigit()):
+        raise BadValue("cursor", cursor, "not one that this server gave")
+    found: list[Json] = []
+    following: str | None = None
+    if part == "answered":
+        found, following = _answered(project, fold, query, state, label, person, place, limit)
+    if following is None and len(found) < limit and label is None and person is None:
+        more, following = _rest(
+            project, fold, query, state, int(place or -1) if part == "rest" else -1, limit - len(found)
+        )
+        found += more
+    return {"items": found, "next": following, "total": None}
+
+
+def _answered(
+    project: Project,
+    fold: State,
+    query: str,
+    state: str | None,
+    label: str | None,
+    person: str | None,
+    place: str,
+    limit: int,
+) -> tuple[list[Json], str | None]:
+    newest: dict[ItemId, Answer] = {}
+    by_item: dict[ItemId, list[Answer]] = {}
+    for answer in project.store.answers():
+        newest[answer.item] = answer
+        by_item.setdefault(answer.item, []).append(renamed(answer, fold))
+    order = sorted(newest.values(), key=lambda answer: -answer.seq)
+    if place:
+        order = [answer for answer in order if answer.seq < int(place)]
+    found: list[Json] = []
+    last = 0
+    for answer in order:
+        if len(found) == limit:
+            return found, f"answered:{last}"
+        answers = by_item[answer.item]
+        if person is not None and all(known.person != person for known in answers):
+            continue
+        if label is not None and all(known.value != label for known in answers):
+            continue
+        row = _row(project, fold, answer.item, answers)
+        if (state is None or row["state"] == state) and _matches(row, query):
+            found.append(row)
+            last = answer.seq
+    return found, None
+
+
+def _rest(
+    project: Project, fold: State, query: str, state: str | None, after: int, limit: int
+) -> tuple[list[Json], str | None]:
+    found: list[Json] = []
+    looked = 0
+    while looked < SEARCHED:
+        page = project.store.find_items(after=after, limit=200)
+        if not page:
+            return found, None
+        for row, item in page:
+            after = row
+            looked += 1
+            if item in fold.live:
+                continue
+            entry = _row(project, fold, item, [])
+            if (state is None or entry["state"] == state) and _matches(entry, query):
+                found.append(entry)
+                if len(found) == limit:
+                    return found, f"rest:{after}"
+    return found, f"rest:{after}"
+
+
+def _matches(row: Json, query: str) -> bool:
+    wanted = query.strip().casefold()
+    if not wanted:
+        return True
+    content = Content(row["content"]["kind"], row["content"]["value"])
+    return wanted in row["item"].casefold() or wanted in text_of(content).casefold()
+
+
+def _row(project: Project, fold: State, item: ItemId, answers: list[Answer]) -> Json:
+    content = project.store.contents([item])[0] or ERASED
+    last = answers[-1] if answers else None
+    recorded = next(iter(project.store.events(last.seq - 1, through=last.seq))) if last is not None else None
+    event = recorded.event if recorded is not None else None
+    return {
+        "item": item,
+        "content": content.to_json(),
+        "state": _state(project, fold, item),
+        "value": last.value if last is not None else None,
+        "answers": len(answers),
+        "unsure": isinstance(event, AnswerSubmitted) and event.confidence == "unsure",
+        "person": who(project, last.person) if last is not None else None,
+        "at": recorded.at if recorded is not None else None,
+    }
+
+
+def _state(project: Project, fold: State, item: ItemId) -> str:
+    standing = project.store.states([item])[0]
+    if standing == "unanswerable":
+        return "skipped"
+    if standing == "unlabelled":
+        if any(lease.item == item for lease in project.store.leases()):
+            return "leased"
+        return "queued" if item in fold.batch.items else "unlabelled"
+    return standing
+
+
+def item(project: Project, name: ItemId, *, viewer: str) -> Json:
+    """Return an item whole, with all answers to it, the newest first.
+
+    Raises:
+        NotFound: no such item.
+    """
+    project.store.rows([name])
+    fold = project.state()
+    content = project.store.contents([name])[0] or ERASED
+    live = [renamed(answer, fold) for answer in project.store.answers(items=[name])]
+    in_force = {answer.seq for answer in live}
+    answers = [
+        _answer(project, fold, recorded, viewer, recorded.seq in in_force)
+        for recorded in project.store.history(name)
+        if isinstance(recorded.event, AnswerSubmitted)
+    ]
+    row = int(project.store.rows([name])[0])
+    group = project.pool().group
+    return {
+        "item": name,
+        "content": content.to_json(),
+        "state": _state(project, fold, name),
+        "value": live[-1].value if live else None,
+        "group": group[row] if group is not None else None,
+        "copies": 1,
+        "answers": answers[::-1],
+    }
+
+
+def _answer(project: Project, fold: State, recorded: Recorded, viewer: str, live: bool) -> Json:
+    event = recorded.event
+    assert isinstance(event, AnswerSubmitted)
+    value = fold.renamed.get(event.value, event.value) if isinstance(event.value, str) else event.value
+    return {
+        "seq": recorded.seq,
+        "at": recorded.at,
+        "person": who(project, recorded.actor),
+        "mine": recorded.actor == viewer,
+        "outcome": event.outcome,
+        "value": value,
+        "unsure": event.confidence == "unsure",
+        "reason": event.reason,
+        "source": event.source,
+        "active_ms": event.active_ms,
+        "guideline": event.guideline,
+        "live": live,
+    }
+
+
+def history(project: Project, name: ItemId) -> Json:
+    """Return everything that the ledger says of an item, oldest first.
+
+    Raises:
+        NotFound: no such item.
+    """
+    project.store.rows([name])
+    entries = [_entry(project, recorded) for recorded in project.store.history(name)]
+    for pick in project.store.picked(name):
+        recorded = next(iter(project.store.events(pick.seq - 1, through=pick.seq)))
+        assert isinstance(recorded.event, BatchSelected)
+        sentence = reasons.sentence(recorded.event, pick, pick.lane)
+        entries.append(_line(recorded, "Querist", f"Put into the queue, round {pick.round}: {sentence}"))
+    return {"item": name, "entries": sorted(entries, key=lambda entry: entry["seq"])}
+
+
+def _entry(project: Project, recorded: Recorded) -> Json:
+    person = who(project, recorded.actor)
+    match recorded.event:
+        case AnswerSubmitted() as event:
+            return _line(recorded, person, answer_sentence(event))
+        case AnswerWithdrawn(reason=reason):
+            return _line(recorded, person, f"took the answer back ({reason})")
+        case AnswerAdjudicated(value=value, reason=reason):
+            return _line(recorded, person, f"decided {value}: {reason}")
+        case ItemWithdrawn(reason=reason, erased=erased):
+            return _line(recorded, person, f"{'erased' if erased else 'withdrew'} the item: {reason}")
+        case event:
+            return _line(recorded, person, event.kind.replace("_", " "))
+
+
+def answer_sentence(event: AnswerSubmitted) -> str:
+    """Return what a person did, without the person.
+
+    >>> answer_sentence(AnswerSubmitted("i", "single_label", "answered", "Refund", confidence="unsure"))
+    'answered Refund, not sure'
+    """
+    what: Any = {"answered": f"answered {event.value}", "skipped": "skipped it", "unanswerable": "could not answer it"}
+    text = str(what[event.outcome])
+    if event.confidence == "unsure":
+        text += ", not sure"
+    if event.reason:
+        text += f" ({event.reason})"
+    if event.replaces is not None:
+        text += ", in place of an earlier answer"
+    return text
+
+
+def _line(recorded: Recorded, person: str, sentence: str) -> Json:
+    return {"seq": recorded.seq, "at": recorded.at, "kind": recorded.event.kind, "who": person, "sentence": sentence}

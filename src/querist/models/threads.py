@@ -1,0 +1,23 @@
+"""One BLAS thread for small work: waking a second one costs more than it does, and under load far more."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from typing import Any, Final
+
+_SMALL: Final = 5_000_000
+"""Numbers in a matrix below which one thread is faster than several."""
+
+
+@functools.cache
+def _controller() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def one_thread_if_small(size: int) -> contextlib.AbstractContextManager[Any]:
+    """Return a context that pins the numeric libraries to one thread while `size` numbers are worked on."""
+    limit: contextlib.AbstractContextManager[Any] = _controller().limit(limits=1 if size < _SMALL else None)
+    return limit

@@ -1,0 +1,154 @@
+"""`/projects/inspect` and `POST /projects`: from a file in the browser to a project, with every guess shown first."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, UploadFile
+
+from querist import pools
+from querist.engine import create as engine
+from querist.engine.project import Project as Opened
+from querist.errors import BadValue, Conflict
+from querist.pools.inspection import ColumnInfo, Suggestion
+from querist.server import schemas
+from querist.server.access import Allowed, Visit, Visitor, site_of
+from querist.server.projects import shown
+from querist.types import Content, Item, Json, Rejected
+
+router = APIRouter(prefix="/projects", tags=["projects"])
+
+Managing = Annotated[Visitor, Depends(Allowed("manager"))]
+
+PREVIEW: Final = 8
+REJECTED: Final = 20
+CELL: Final = 300
+_KINDS: Final = {"identifier": "id", "list": "text", "empty": "text"}
+
+
+@router.post("/inspect")
+def inspect_file(file: UploadFile, visitor: Managing, request: Request) -> schemas.Inspection:  # noqa: ARG001
+    """Say what a file holds and which columns to use, before anything is made of it."""
+    site = site_of(request)
+    site.home_of_new_projects()
+    name = site.uploads.keep(file.filename or "", file.file)
+    return inspection(site.uploads.path(name), upload=name, filename=file.filename or "")
+
+
+@router.post("", status_code=201)
+def create_project(form: schemas.ProjectCreate, visitor: Managing, request: Request) -> schemas.Project:
+    """Make a project of an uploaded file, or of the sample that comes with Querist."""
+    site = site_of(request)
+    folder = new_folder(site.home_of_new_projects(), form.name)
+    if (form.upload is None) == (form.sample is None):
+        raise BadValue("upload", form.upload, "name an uploaded file, or the sample")
+    options = engine.settings(
+        budget=form.budget,
+        cost_per_label=form.cost_per_label,
+        currency=form.currency,
+        question=form.question,
+        sample=form.sample,
+    )
+    if form.target is not None:
+        rules = options.get("stop", {"any": [{"rule": "settled"}]})["any"]
+        options["stop"] = {"any": [*rules, {"rule": "target", "at_least": form.target}]}
+    try:
+        _fill(folder, form, site.uploads.path(form.upload) if form.upload else None, options)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return shown(Visit(visitor, site.add(Opened.open(folder))))
+
+
+def _fill(folder: Path, form: schemas.ProjectCreate, upload: Path | None, options: Json) -> None:
+    folder.mkdir(parents=True)
+    data = None
+    if upload is not None:
+        data = str(shutil.copyfile(upload, folder / f"data{upload.suffix}"))
+    engine.init(
+        folder,
+        data=data,
+        sample=form.sample,
+        text=form.text,
+        label=form.label,
+        classes=form.classes,
+        id=form.id,
+        name=form.name,
+        settings=options,
+    )
+
+
+def inspection(path: Path, *, upload: str, filename: str) -> schemas.Inspection:
+    """Return what a file holds: its columns, its first rows, what would be set aside, and a guess at the roles."""
+    found = pools.inspect(path)
+    guess = found.suggestion
+    reader = pools.read_pool(path, text=guess.text, label=guess.label, id=guess.id, columns=guess.columns)
+    rejected: list[schemas.Rejected] = []
+    kinds: Counter[str] = Counter()
+    preview: list[dict[str, str]] = []
+    for entry in reader.read():
+        kinds["rejected" if isinstance(entry, Rejected) else "kept"] += 1
+        if isinstance(entry, Rejected):
+            if len(rejected) < REJECTED:
+                rejected.append(schemas.Rejected(line=entry.line, reason=entry.reason))
+        elif len(preview) < PREVIEW:
+            preview.append(_cells(entry, guess))
+    return schemas.Inspection(
+        upload=upload,
+        filename=filename[:CELL],
+        rows=kinds["kept"],
+        duplicates=reader.summary.duplicates,
+        rejected=rejected,
+        rejected_count=kinds["rejected"],
+        columns=[_column(column) for column in found.columns],
+        preview=preview,
+        text=guess.text,
+        label=guess.label,
+        id=guess.id,
+        labels=list(islice(guess.classes, 1000)),
+    )
+
+
+def _column(column: ColumnInfo) -> schemas.Column:
+    return schemas.Column.model_validate(
+        {
+            "name": column.name,
+            "kind": _KINDS.get(column.kind, column.kind),
+            "distinct": column.distinct,
+            "missing": column.missing,
+            "examples": [sample[:CELL] for sample in column.samples[:5]],
+        }
+    )
+
+
+def _cells(item: Item, guess: Suggestion) -> dict[str, str]:
+    cells = _values(item.content, guess.text or "text")
+    if guess.label:
+        cells[guess.label] = "" if item.label is None else str(item.label)
+    if guess.id:
+        cells = {guess.id: item.id, **cells}
+    return {name: value[:CELL] for name, value in cells.items()}
+
+
+def _values(content: Content, text: str) -> dict[str, str]:
+    if "fields" in content.value:
+        return {name: "" if value is None else str(value) for name, value in content.value["fields"].items()}
+    return {text: str(content.value.get("text", ""))}
+
+
+def new_folder(home: Path, name: str) -> Path:
+    """Return a folder for a project of that name: inside the home, and not there yet.
+
+    >>> new_folder(Path("/nowhere"), "../Card reviews, 2026").name
+    'card-reviews-2026'
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "project"
+    folder = home / plain
+    if folder.exists():
+        raise Conflict(f"there is a folder {plain!r} already; take another name", field="name", value=name)
+    return folder

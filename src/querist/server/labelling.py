@@ -1,0 +1,62 @@
+"""`/next`, `/leases`, `/answers`: what the labelling screen talks to all day."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Response
+
+from querist.engine import commands
+from querist.errors import NotFound
+from querist.server.access import InProject, Visit
+from querist.server.contents import with_content
+from querist.server.schemas import AnswerForm, AnswerReceipt, LeaseReply, NextReply, NextRequest, Undone
+
+router = APIRouter(prefix="/projects/{project}", tags=["labelling"])
+
+Labelling = Annotated[Visit, Depends(InProject("annotator"))]
+LeaseId = Annotated[str, Path(max_length=200)]
+
+
+@router.post("/next")
+def next_items(form: NextRequest, visit: Labelling) -> NextReply:
+    """Give the person up to n items in all, those they still hold included."""
+    reply = commands.next_items(visit.project, visit.person, form.n, form.held)
+    tasks = [with_content(visit.project.id, task) for task in reply["tasks"]]
+    return NextReply.model_validate({**reply, "tasks": tasks})
+
+
+@router.post("/leases/{lease}/heartbeat")
+def heartbeat(lease: LeaseId, visit: Labelling) -> LeaseReply:
+    """Keep an item a while longer; `expires_at` is null when somebody else has it by now."""
+    try:
+        expires_at = visit.project.store.renew(lease, visit.person).expires_at
+    except NotFound:
+        expires_at = None
+    return LeaseReply(lease=lease, expires_at=expires_at)
+
+
+@router.delete("/leases/{lease}")
+def release(lease: LeaseId, visit: Labelling) -> LeaseReply:
+    """Give an item back unanswered; giving back twice is no error."""
+    visit.project.store.release(lease, visit.person)
+    return LeaseReply(lease=lease, expires_at=None)
+
+
+@router.post("/answers", status_code=201, responses={200: {"model": AnswerReceipt}})
+def submit(form: AnswerForm, visit: Labelling, response: Response) -> AnswerReceipt:
+    """Keep an answer: 201, or 200 with the first receipt when its key is known."""
+    answer = cast(commands.Form, form)
+    receipt, is_new = commands.submit(visit.project, visit.person, answer, may_correct_others=visit.reviews)
+    response.status_code = 201 if is_new else 200
+    return AnswerReceipt.model_validate(receipt)
+
+
+@router.delete("/answers/{seq}")
+def undo(seq: Annotated[int, Path(ge=1)], key: UUID, visit: Labelling) -> Undone:
+    """Take back one's own answer; the item is the person's again."""
+    undone = commands.undo(visit.project, visit.person, seq, str(key))
+    if undone["task"] is not None:
+        undone = {**undone, "task": with_content(visit.project.id, undone["task"])}
+    return Undone.model_validate(undone)

@@ -1,0 +1,400 @@
+"""Who may do what: people, their sessions and tokens. Names live here only; the ledger knows pseudonyms (`p_…`).
+
+Passwords are kept as Argon2id hashes, sessions and tokens as SHA-256 of 256 random bits: a stolen database opens
+nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from querist.errors import BadValue, Conflict, NotFound, NotSignedIn, TooMany
+from querist.store.database import Database
+from querist.store.dialect import insert_new, upsert
+from querist.store.memory import wall_clock
+from querist.store.schema import ATTEMPT, PERSON, SESSION, TOKEN
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+Role: TypeAlias = Literal["admin", "manager", "reviewer", "annotator"]
+ROLES: Final[tuple[Role, ...]] = ("admin", "manager", "reviewer", "annotator")
+
+SHORTEST_PASSWORD: Final = 10
+SESSION_SECONDS: Final = 14 * 86_400
+LINK_SECONDS: Final = 3_600
+ATTEMPTS: Final = {"both": 10, "source": 50, "name": 100}
+"""Wrong passwords within `ATTEMPT_SECONDS` for one name from one address, from one address, and for one name."""
+ATTEMPT_SECONDS: Final = 900
+
+_SECOND: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may sign in."""
+
+    id: str
+    name: str
+    role: Role
+    email: str | None = None
+    must_change_password: bool = False
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A person who is signed in; `csrf` must come back with every change, `by_link` began without a password."""
+
+    person: Person
+    csrf: str
+    by_link: bool
+    expires_at: int
+
+
+class People:
+    """The people of a database.
+
+    Args:
+        database: of a project (`store.database`), or one of its own: `People.open`.
+        clock: gives UTC microseconds; for tests.
+        hasher: an `argon2.PasswordHasher` of another cost than usual (about 50 ms and 64 MiB a password).
+
+    >>> people = People.open("sqlite://")
+    >>> ann = people.create_person("ann", role="annotator")
+    >>> people.find("ann").role
+    'annotator'
+    >>> ann.id[:2]
+    'p_'
+    """
+
+    def __init__(
+        self, database: Database, *, clock: Callable[[], int] = wall_clock, hasher: PasswordHasher | None = None
+    ) -> None:
+        self.database = database
+        self._clock = clock
+        self._given_hasher = hasher
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        root: Path | str = ".",
+        clock: Callable[[], int] = wall_clock,
+        hasher: PasswordHasher | None = None,
+    ) -> People:
+        """Open the people of a database, which is made where there is none."""
+        return cls(Database(url, root=Path(root), create=True), clock=clock, hasher=hasher)
+
+    # People.
+
+    def create_person(
+        self,
+        name: str,
+        *,
+        role: Role,
+        password: str | None = None,
+        email: str | None = None,
+        must_change_password: bool = False,
+    ) -> Person:
+        """Add a person; without a password they can sign in by link or token only.
+
+        Raises:
+            Conflict: the name is taken.
+            BadValue: an unknown role, an empty name, or too short a password.
+        """
+        if not name.strip() or len(name) > 200:
+            raise BadValue("name", name, "must have 1 to 200 characters")
+        if role not in ROLES:
+            raise BadValue("role", role, f"must be one of {', '.join(ROLES)}", choices=ROLES)
+        person = Person(f"p_{secrets.token_hex(8)}", name, role, email, must_change_password)
+        row = {
+            "id": person.id,
+            "name": name,
+            "email": email,
+            "password": None if password is None else self._hash(password),
+            "role": role,
+            "must_change_password": must_change_password,
+            "active": True,
+            "created": self._clock(),
+        }
+        with self.database.writing() as connection:
+            if connection.execute(insert_new(connection, PERSON).values(row)).rowcount == 0:
+                raise Conflict(f"there is somebody called {name!r} already", field="name", value=name)
+        return person
+
+    def create_first_admin(self, name: str = "admin") -> tuple[Person, str] | None:
+        """Add an administrator with a random password, to be shown once, if there is nobody yet; else return None."""
+        with self.database.reading() as connection:
+            if connection.execute(select(func.count()).select_from(PERSON)).scalar_one():
+                return None
+        password = "-".join(secrets.token_hex(2) for _ in range(5))
+        return self.create_person(name, role="admin", password=password, must_change_password=True), password
+
+    def people(self) -> list[Person]:
+        """Return everybody, by name."""
+        with self.database.reading() as connection:
+            return [_read(row) for row in connection.execute(select(PERSON).order_by(PERSON.c.name))]
+
+    def find(self, who: str) -> Person:
+        """Return a person by id or name; NotFound if there is none."""
+        with self.database.reading() as connection:
+            return _read(_row(connection, who))
+
+    def change_person(
+        self, who: str, *, role: Role | None = None, email: str | None = None, active: bool | None = None
+    ) -> Person:
+        """Change what a person may do; somebody who is no longer active is signed out at once."""
+        if role is not None and role not in ROLES:
+            raise BadValue("role", role, f"must be one of {', '.join(ROLES)}", choices=ROLES)
+        given = {"role": role, "email": email, "active": active}
+        changed = {name: value for name, value in given.items() if value is not None}
+        with self.database.writing() as connection:
+            row = _row(connection, who)
+            if changed:
+                connection.execute(update(PERSON).where(PERSON.c.id == row.id).values(**changed))
+            if active is False:
+                for table in (SESSION, TOKEN):
+                    connection.execute(delete(table).where(table.c.person == row.id))
+            return _read(_row(connection, row.id))
+
+    # Passwords.
+
+    @functools.cached_property
+    def _hasher(self) -> PasswordHasher:
+        from argon2 import PasswordHasher
+
+        return self._given_hasher or PasswordHasher()
+
+    @functools.cached_property
+    def _nobody(self) -> str:
+        """The hash of a password that nobody has: an unknown name takes as long as a wrong password."""
+        return self._hasher.hash(secrets.token_urlsafe(32))
+
+    def _hash(self, password: str) -> str:
+        if not SHORTEST_PASSWORD <= len(password) <= 200:
+            raise BadValue("password", "…", f"must have {SHORTEST_PASSWORD} to 200 characters")
+        return self._hasher.hash(password)
+
+    def _is_right(self, kept: str, password: str) -> bool:
+        from argon2.exceptions import VerifyMismatchError
+
+        try:
+            return self._hasher.verify(kept, password)
+        except VerifyMismatchError:
+            return False
+
+    def authenticate(self, name: str, password: str, *, source: str = "") -> Person:
+        """Return the person whose name and password these are.
+
+        Args:
+            name: as it was given at `create_person`.
+            password: in clear.
+            source: where the attempt comes from (an address), for the count of wrong attempts.
+
+        Raises:
+            NotSignedIn: name or password is wrong; it does not say which, and takes as long for either.
+            TooMany: too many wrong attempts within a quarter of an hour.
+        """
+        keys = {f"both {source} {name}": "both", f"source {source}": "source", f"name {name}": "name"}
+        with self.database.reading() as connection:
+            for key, limit in keys.items():
+                _check_limit(connection, key, ATTEMPTS[limit], self._clock())
+            row = connection.execute(select(PERSON).where(PERSON.c.name == name)).one_or_none()
+        kept = row.password if row is not None and row.active else None
+        right = self._is_right(kept or self._nobody, password)
+        if kept is None or not right:
+            for key in keys:
+                self._count(key)
+            raise NotSignedIn("name or password is wrong", field="password")
+        assert row is not None
+        with self.database.writing() as connection:
+            connection.execute(delete(ATTEMPT).where(ATTEMPT.c.key == f"both {source} {name}"))
+            if self._hasher.check_needs_rehash(kept):
+                connection.execute(
+                    update(PERSON).where(PERSON.c.id == row.id).values(password=self._hasher.hash(password))
+                )
+        return _read(row)
+
+    def change_password(self, person: str, new: str, *, old: str | None, keep: str | None = None) -> Person:
+        """Set a new password and end the person's sessions.
+
+        Args:
+            person: id or name.
+            new: at least 10 characters, and not the old one.
+            old: the present password; None where it need not be known (a session by link, an administrator).
+            keep: the token of the session that goes on.
+
+        Raises:
+            NotSignedIn: the old password is wrong.
+            BadValue: the new one is too short or the old one again.
+        """
+        with self.database.reading() as connection:
+            row = _row(connection, person)
+        if old is not None and not (row.password is not None and self._is_right(row.password, old)):
+            raise NotSignedIn("the old password is wrong", field="old")
+        if row.password is not None and self._is_right(row.password, new):
+            raise BadValue("new", "…", "is the old password")
+        hashed = self._hash(new)
+        changed = {"password": hashed, "must_change_password": False}
+        with self.database.writing() as connection:
+            connection.execute(update(PERSON).where(PERSON.c.id == row.id).values(**changed))
+            others = delete(SESSION).where(SESSION.c.person == row.id)
+            if keep is not None:
+                others = others.where(SESSION.c.hash != _digest(keep))
+            connection.execute(others)
+            return _read(_row(connection, row.id))
+
+    # Sessions.
+
+    def create_session(
+        self, person: str, *, by_link: bool = False, seconds: int = SESSION_SECONDS
+    ) -> tuple[str, Session]:
+        """Sign a person in: return the token for their cookie, and the session."""
+        token, csrf, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), self._clock()
+        with self.database.writing() as connection:
+            row = _row(connection, person)
+            if not row.active:
+                raise NotSignedIn(f"{row.name} may not sign in any more", field="person", value=row.name)
+            connection.execute(delete(SESSION).where(SESSION.c.expires_at <= now))
+            session = {"csrf": csrf, "by_link": by_link, "created": now, "expires_at": now + seconds * _SECOND}
+            connection.execute(insert(SESSION).values(hash=_digest(token), person=row.id, **session))
+        return token, Session(_read(row), csrf, by_link, now + seconds * _SECOND)
+
+    def session(self, token: str) -> Session:
+        """Return the session of a cookie; NotSignedIn when it has ended."""
+        query = select(PERSON, SESSION.c.csrf, SESSION.c.by_link, SESSION.c.expires_at).join(
+            SESSION, SESSION.c.person == PERSON.c.id
+        )
+        with self.database.reading() as connection:
+            row = connection.execute(query.where(SESSION.c.hash == _digest(token))).one_or_none()
+        if row is None or row.expires_at <= self._clock() or not row.active:
+            raise NotSignedIn("you are not signed in, or were away too long")
+        return Session(_read(row), row.csrf, row.by_link, row.expires_at)
+
+    def end_session(self, token: str) -> None:
+        """Sign out."""
+        with self.database.writing() as connection:
+            connection.execute(delete(SESSION).where(SESSION.c.hash == _digest(token)))
+
+    # Tokens.
+
+    def create_link_token(self, person: str, *, seconds: int = LINK_SECONDS) -> str:
+        """Return a token that signs a person in once."""
+        return self._create_token(person, "link", "", seconds)
+
+    def consume_link_token(self, token: str) -> Person:
+        """Return whom a link signs in; it never works again. NotSignedIn when it was used or is too old."""
+        mine = (TOKEN.c.hash == _digest(token)) & (TOKEN.c.purpose == "link")
+        with self.database.writing() as connection:
+            row = connection.execute(select(TOKEN).where(mine)).one_or_none()
+            used = connection.execute(delete(TOKEN).where(mine)).rowcount
+            if row is not None and used and (row.expires_at is None or row.expires_at > self._clock()):
+                person = _row(connection, row.person)
+                if person.active:
+                    return _read(person)
+        raise NotSignedIn("this sign-in link was used already or is too old", field="token")
+
+    def create_api_token(self, person: str, name: str, *, seconds: int | None = None) -> str:
+        """Return a token with which a program acts as a person; shown once."""
+        return self._create_token(person, "api", name, seconds)
+
+    def api_person(self, token: str) -> Person:
+        """Return the person that an API token acts as; NotSignedIn when it is not valid."""
+        query = select(PERSON, TOKEN.c.expires_at).join(TOKEN, TOKEN.c.person == PERSON.c.id)
+        mine = (TOKEN.c.hash == _digest(token)) & (TOKEN.c.purpose == "api")
+        with self.database.reading() as connection:
+            row = connection.execute(query.where(mine)).one_or_none()
+        expired = row is not None and row.expires_at is not None and row.expires_at <= self._clock()
+        if row is None or expired or not row.active:
+            raise NotSignedIn("the API token is not valid", field="token")
+        return _read(row)
+
+    def api_tokens(self, person: str) -> list[str]:
+        """Return the names of a person's API tokens."""
+        with self.database.reading() as connection:
+            who = _row(connection, person).id
+            query = select(TOKEN.c.name).where(TOKEN.c.person == who, TOKEN.c.purpose == "api").order_by(TOKEN.c.name)
+            return list(connection.execute(query).scalars())
+
+    def revoke_api_token(self, person: str, name: str) -> None:
+        """End the API tokens of that name; NotFound when there is none."""
+        with self.database.writing() as connection:
+            who = _row(connection, person).id
+            mine = (TOKEN.c.person == who) & (TOKEN.c.purpose == "api") & (TOKEN.c.name == name)
+            if connection.execute(delete(TOKEN).where(mine)).rowcount == 0:
+                raise NotFound(f"there is no API token {name!r}", field="name", value=name)
+
+    def _create_token(self, person: str, purpose: str, name: str, seconds: int | None) -> str:
+        token, now = secrets.token_urlsafe(32), self._clock()
+        with self.database.writing() as connection:
+            row = {
+                "hash": _digest(token),
+                "person": _row(connection, person).id,
+                "purpose": purpose,
+                "name": name,
+                "created": now,
+                "expires_at": None if seconds is None else now + seconds * _SECOND,
+            }
+            connection.execute(delete(TOKEN).where(TOKEN.c.expires_at <= now))
+            connection.execute(insert(TOKEN).values(row))
+        return token
+
+    # Limits.
+
+    def limit(self, key: str, most: int, *, seconds: int = ATTEMPT_SECONDS) -> None:
+        """Count one use of a key; TooMany when there were `most` already within the time."""
+        with self.database.reading() as connection:
+            _check_limit(connection, key, most, self._clock(), seconds)
+        self._count(key, seconds)
+
+    def _count(self, key: str, seconds: int = ATTEMPT_SECONDS) -> None:
+        now = self._clock()
+        with self.database.writing() as connection:
+            known = connection.execute(select(ATTEMPT).where(ATTEMPT.c.key == key)).one_or_none()
+            row = {"key": key, "uses": 1, "since": now}
+            fresh = known is None or known.since <= now - seconds * _SECOND
+            if known is not None and not fresh:
+                row.update(uses=known.uses + 1, since=known.since)
+            connection.execute(upsert(connection, ATTEMPT), row)
+            if fresh:
+                connection.execute(delete(ATTEMPT).where(ATTEMPT.c.since <= now - 86_400 * _SECOND))
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.database.close()
+
+
+def _row(connection: Connection, who: str) -> Row[Any]:
+    row = connection.execute(select(PERSON).where(PERSON.c.id == who)).one_or_none()
+    row = row or connection.execute(select(PERSON).where(PERSON.c.name == who)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is nobody called {who!r}", field="person", value=who)
+    return row
+
+
+def _read(row: Row[Any]) -> Person:
+    role = cast("Role", row.role)
+    return Person(row.id, row.name, role, row.email, bool(row.must_change_password), bool(row.active))
+
+
+def _check_limit(connection: Connection, key: str, most: int, now: int, seconds: int = ATTEMPT_SECONDS) -> None:
+    row = connection.execute(select(ATTEMPT).where(ATTEMPT.c.key == key)).one_or_none()
+    if row is None or row.since <= now - seconds * _SECOND or row.uses < most:
+        return
+    wait = max(1, (row.since + seconds * _SECOND - now) // (60 * _SECOND))
+    raise TooMany(f"too many attempts; try again in {wait} min", field="key")
+
+
+def _digest(token: str) -> bytes:
+    # Of 256 random bits: nothing to guess, so nothing slow is needed.
+    return hashlib.sha256(token.encode()).digest()

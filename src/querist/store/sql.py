@@ -1,0 +1,460 @@
+"""A project's memory in a database: SQLite in its folder, or PostgreSQL for a team."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+
+from querist.errors import BadValue, Conflict, NotFound
+from querist.events import GENESIS, BatchSelected, Event, ItemWithdrawn, PoolImported, Recorded, from_json
+from querist.store import items as shelf
+from querist.store import queue, tables, views
+from querist.store.artefacts import FileArtefacts
+from querist.store.database import Database
+from querist.store.dialect import batches, empty_log, insert_new
+from querist.store.erasing import derived_from
+from querist.store.ledger import Line, check_same, write_line
+from querist.store.memory import CLAIM_SECONDS, check_size, counts, taken_over, wall_clock
+from querist.store.protocol import Decision, Erased, ItemRow, Job, Lease, NewEvent, Picked, PoolTable, QueueEntry
+from querist.store.schema import ANSWER, CONTENT, DECISION, HEAD, JOB, LEASE, LEDGER, PICK, PROJECT, QUEUE
+from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
+
+PAGE: Final = 1_000
+DEFAULT_URL: Final = "sqlite:///querist.db"
+_DAY: Final = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    key: str
+    event: Event
+    actor: str
+    extra: views.Attached
+
+
+class SqlStore:
+    """One project in a database. Safe to use from several threads, and from several processes at once.
+
+    Open it with `SqlStore.create` or `SqlStore.open`. A process that forks must open its own.
+
+    >>> store = SqlStore.create("sqlite://", name="reviews")
+    >>> store.head()[0]
+    0
+    >>> store.close()
+    """
+
+    def __init__(
+        self, database: Database, number: int, project: str, artefacts: FileArtefacts, clock: Callable[[], int]
+    ) -> None:
+        self.database = database
+        self.number = number
+        self.project = project
+        self.artefacts = artefacts
+        self._clock = clock
+        self._pool: PoolTable | None = None
+
+    @classmethod
+    def create(
+        cls,
+        url: str | Database = DEFAULT_URL,
+        *,
+        name: str,
+        root: Path | str = ".",
+        project: str | None = None,
+        clock: Callable[[], int] = wall_clock,
+    ) -> SqlStore:
+        """Make a project, and the database where there is none.
+
+        Args:
+            url: where the ledger lives (a relative SQLite path is taken from `root`), or an open database.
+            name: what people call the project; one of its kind in a database.
+            root: the project's folder; artefacts lie below it.
+            project: its id; a new UUID if not given.
+            clock: gives UTC microseconds; for tests.
+
+        Raises:
+            Conflict: the database has a project of that name or id.
+        """
+        database = Database(url, root=Path(root), create=True) if isinstance(url, str) else url
+        project = project or str(uuid.uuid4())
+        with database.writing() as connection:
+            row = {"id": project, "name": name, "created": clock()}
+            made = connection.execute(insert_new(connection, PROJECT).values(row))
+            if made.rowcount == 0:
+                if isinstance(url, str):
+                    database.close()
+                raise Conflict(f"there is a project {name!r} already", field="name", value=name)
+            number = connection.execute(select(PROJECT.c.number).where(PROJECT.c.id == project)).scalar_one()
+            connection.execute(insert(HEAD).values(project=number, seq=0, hash=GENESIS, size=0))
+        return cls(database, number, project, FileArtefacts(Path(root) / "artefacts"), clock)
+
+    @classmethod
+    def open(
+        cls,
+        url: str | Database = DEFAULT_URL,
+        *,
+        root: Path | str = ".",
+        project: str | None = None,
+        clock: Callable[[], int] = wall_clock,
+    ) -> SqlStore:
+        """Open a project by its id or name; without either, the only one of the database.
+
+        Raises:
+            NotFound: there is no such database or project.
+            BadValue: there are several, and none was named.
+            NewerVersion: a newer Querist wrote the database.
+        """
+        database = Database(url, root=Path(root)) if isinstance(url, str) else url
+        try:
+            with database.reading() as connection:
+                found = _find_project(connection, project)
+        except BaseException:
+            if isinstance(url, str):
+                database.close()
+            raise
+        return cls(database, found.number, found.id, FileArtefacts(Path(root) / "artefacts"), clock)
+
+    # The ledger.
+
+    def append(self, key: str, event: Event, *, actor: str = "engine") -> tuple[Recorded, bool]:
+        """Append the event and update the views; see `protocol.Store`."""
+        new = _New(key, event, actor, views.attached(event, self.artefacts))
+        with self.database.writing() as connection:
+            known = self._find(connection, key)
+            if known is not None:
+                check_same(known, event, actor)
+                return known, False
+            return self._write(connection, [new])[0], True
+
+    def append_many(self, events: Iterable[NewEvent]) -> int:
+        """Append events in one transaction; known keys are passed over. Return how many were new."""
+        count = 0
+        with self.database.writing() as connection:
+            for some in batches(events, PAGE):
+                query = select(LEDGER.c.key).where(
+                    LEDGER.c.project == self.number, LEDGER.c.key.in_([event.key for event in some])
+                )
+                known = set(connection.execute(query).scalars())
+                fresh = {event.key: event for event in reversed(some) if event.key not in known}
+                ordered = [event for event in some if fresh.get(event.key) is event]
+                if ordered:
+                    self._write(
+                        connection,
+                        [_New(n.key, n.event, n.actor, views.attached(n.event, self.artefacts)) for n in ordered],
+                    )
+                count += len(ordered)
+        return count
+
+    def _write(self, connection: Connection, new: Sequence[_New]) -> list[Recorded]:
+        query = select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.project == self.number)
+        seq, prev = connection.execute(query.with_for_update()).one()
+        changes = tables.load(connection, self.number, [(one.event, one.extra) for one in new])
+        lines: list[Line] = []
+        for one in new:
+            if isinstance(one.event, PoolImported) and one.event.role == "pool":
+                check_size(one.event, shelf.kept(connection, self.number))
+            seq += 1
+            line = write_line(one.event, seq=seq, key=one.key, at=self._clock(), actor=one.actor, prev=prev)
+            prev = line.recorded.hash
+            views.apply(changes, line.recorded, one.extra)
+            lines.append(line)
+        connection.execute(insert(LEDGER), [{"project": self.number, **_line_row(line)} for line in lines])
+        tables.save(connection, self.number, changes)
+        recorded = [line.recorded for line in lines]
+        queue.end(connection, self.number, recorded)
+        if any(isinstance(one.event, BatchSelected) for one in new):
+            queue.sweep(connection, before=self._clock() - _DAY)
+        connection.execute(
+            update(HEAD).where(HEAD.c.project == self.number).values(seq=seq, hash=prev, size=changes.size)
+        )
+        return recorded
+
+    def events(
+        self, after: int = 0, *, through: int | None = None, kinds: Sequence[str] | None = None
+    ) -> Iterator[Recorded]:
+        """Yield the events behind `after`, up to `through`, of some kinds; no transaction stays open meanwhile."""
+        while True:
+            query = select(LEDGER).where(LEDGER.c.project == self.number, LEDGER.c.seq > after)
+            if through is not None:
+                query = query.where(LEDGER.c.seq <= through)
+            if kinds is not None:
+                query = query.where(LEDGER.c.kind.in_(list(kinds)))
+            with self.database.reading() as connection:
+                page = connection.execute(query.order_by(LEDGER.c.seq).limit(PAGE)).all()
+            for row in page:
+                yield read_line(row)
+            if len(page) < PAGE:
+                return
+            after = page[-1].seq
+
+    def find(self, key: str) -> Recorded | None:
+        """Return the event under a key."""
+        with self.database.reading() as connection:
+            return self._find(connection, key)
+
+    def _find(self, connection: Connection, key: str) -> Recorded | None:
+        row = connection.execute(
+            select(LEDGER).where(LEDGER.c.project == self.number, LEDGER.c.key == key)
+        ).one_or_none()
+        return None if row is None else read_line(row)
+
+    def head(self) -> tuple[int, Sha256]:
+        """Return the last seq and its hash."""
+        with self.database.reading() as connection:
+            row = connection.execute(select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.project == self.number)).one()
+            return row.seq, row.hash
+
+    def history(self, item: ItemId) -> list[Recorded]:
+        """Return the events of people about an item, by seq."""
+        with self.database.reading() as connection:
+            seqs: set[int] = set()
+            for table in (ANSWER, DECISION):
+                query = select(table.c.seq, table.c.until).where(table.c.project == self.number, table.c.item == item)
+                for row in connection.execute(query):
+                    seqs.update(seq for seq in row if seq is not None)
+            about = or_(LEDGER.c.seq.in_(seqs), LEDGER.c.kind == ItemWithdrawn.kind)
+            found = connection.execute(
+                select(LEDGER).where(LEDGER.c.project == self.number, about).order_by(LEDGER.c.seq)
+            )
+            events = [read_line(row) for row in found]
+        return [e for e in events if not isinstance(e.event, ItemWithdrawn) or e.event.item == item]
+
+    # Items.
+
+    def add_items(self, rows: Iterable[ItemRow]) -> None:
+        """Keep items and their content, a few thousand in each transaction, so that people need not wait."""
+        for some in batches(rows, 2 * PAGE):
+            with self.database.writing() as connection:
+                shelf.add(connection, self.number, some)
+
+    def pool(self) -> PoolTable:
+        """Return the whole pool as columns in row order; kept between calls while no item joins."""
+        with self.database.reading() as connection:
+            announced = shelf.size(connection, self.number)
+            if self._pool is None or len(self._pool) != announced:
+                self._pool = shelf.pool(connection, self.number)
+            pool, gone = self._pool, shelf.withdrawn(connection, self.number)
+        withdrawn = pool.withdrawn.copy()
+        withdrawn[gone[gone < announced]] = True
+        return replace(pool, withdrawn=withdrawn)
+
+    def rows(self, items: Sequence[ItemId]) -> Array:
+        """Return the row numbers of items; NotFound names the first unknown one."""
+        with self.database.reading() as connection:
+            return shelf.rows(connection, self.number, items)
+
+    def contents(self, items: Sequence[ItemId]) -> list[Content | None]:
+        """Return what people see of items; None where it was erased."""
+        with self.database.reading() as connection:
+            numbers = shelf.rows(connection, self.number, items).tolist()
+            return shelf.contents(connection, self.number, numbers)
+
+    def iter_contents(self, start: int, stop: int) -> Iterator[Content | None]:
+        """Yield contents of rows start to stop in row order, a page at a time."""
+        with self.database.reading() as connection:
+            stop = min(stop, shelf.kept(connection, self.number))
+        for first in range(start, stop, PAGE):
+            with self.database.reading() as connection:
+                page = list(shelf.page_of_contents(connection, self.number, first, min(stop, first + PAGE)))
+            yield from page
+
+    def erase(self, item: ItemId) -> Erased:
+        """Remove an item's content from the database file, and say what was made of it."""
+        with self.database.writing() as connection:
+            row = int(shelf.rows(connection, self.number, [item])[0])
+            content = shelf.contents(connection, self.number, [row])[0]
+            connection.execute(delete(CONTENT).where(CONTENT.c.project == self.number, CONTENT.c.row == row))
+        empty_log(self.database.engine)
+        return derived_from(self, item, row, content)
+
+    def states(self, items: Sequence[ItemId]) -> list[str]:
+        """Return each item's state."""
+        with self.database.reading() as connection:
+            return shelf.states(connection, self.number, items)
+
+    def find_items(self, *, state: str | None = None, after: int = -1, limit: int = 50) -> list[tuple[int, ItemId]]:
+        """Return (row, item) in row order from behind row `after`, only those in a state if it is given."""
+        with self.database.reading() as connection:
+            return shelf.find(connection, self.number, state=state, after=after, limit=limit)
+
+    # Answers.
+
+    def answers(self, *, through: int | None = None, items: Sequence[ItemId] | None = None) -> list[Answer]:
+        """Return the answers in force when the ledger's head was `through`, by seq."""
+        query = select(
+            ANSWER.c.seq, ANSWER.c.item, ANSWER.c.person, ANSWER.c.outcome, ANSWER.c.value, ANSWER.c.lane
+        ).where(ANSWER.c.project == self.number)
+        if through is None:
+            query = query.where(ANSWER.c.until.is_(None))
+        else:
+            query = query.where(ANSWER.c.seq <= through, or_(ANSWER.c.until.is_(None), ANSWER.c.until > through))
+        found: list[Answer] = []
+        with self.database.reading() as connection:
+            for some in [None] if items is None else batches(dict.fromkeys(items)):
+                page = query if some is None else query.where(ANSWER.c.item.in_(some))
+                for seq, item, person, outcome, value, lane in connection.execute(page.order_by(ANSWER.c.seq)):
+                    found.append(Answer(seq, item, person, outcome, json.loads(value), lane))
+        return found if items is None else sorted(found, key=lambda answer: answer.seq)
+
+    def decisions(self, *, through: int | None = None) -> dict[ItemId, Decision]:
+        """Return what reviewers had decided when the ledger's head was `through`."""
+        query = select(DECISION).where(DECISION.c.project == self.number)
+        if through is None:
+            query = query.where(DECISION.c.until.is_(None))
+        else:
+            query = query.where(DECISION.c.seq <= through, or_(DECISION.c.until.is_(None), DECISION.c.until > through))
+        with self.database.reading() as connection:
+            rows = connection.execute(query.order_by(DECISION.c.seq)).all()
+        return {row.item: tables.read_decision(row).decision() for row in rows}
+
+    def picked(self, item: ItemId) -> list[Picked]:
+        """Return every batch that asked for an item, and why."""
+        query = select(PICK).where(PICK.c.project == self.number, PICK.c.item == item).order_by(PICK.c.seq)
+        with self.database.reading() as connection:
+            return [tables.read_pick(row) for row in connection.execute(query)]
+
+    # The queue.
+
+    def queue(self) -> list[QueueEntry]:
+        """Return the items that still want an opinion, in the order of serving."""
+        with self.database.reading() as connection:
+            return queue.waiting(connection, self.number)
+
+    def leases(self) -> list[Lease]:
+        """Return the leases that have not expired."""
+        with self.database.reading() as connection:
+            return queue.live(connection, self.number, now=self._clock())
+
+    def lease(self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600) -> list[Lease]:
+        """Give a person up to n items in all: those still held, then the first of the queue that are free."""
+        now = self._clock()
+        with self.database.writing() as connection:
+            self._lock(connection)
+            until = now + seconds * 1_000_000
+            return queue.give(connection, self.number, person, n, held=held, now=now, until=until)
+
+    def lease_item(self, person: str, item: ItemId, *, lane: Lane, round_: int, seconds: int = 600) -> Lease | None:
+        """Give a person one item out of turn; None while somebody else has it."""
+        now = self._clock()
+        with self.database.writing() as connection:
+            self._lock(connection)
+            new = Lease(uuid.uuid4().hex, item, person, now + seconds * 1_000_000, lane=lane, round=round_)
+            return queue.give_one(connection, self.number, new, now=now)
+
+    def renew(self, lease: str, person: str, *, seconds: int = 600) -> Lease:
+        """Renew a lease, also an expired one while its item is still wanted."""
+        now = self._clock()
+        with self.database.writing() as connection:
+            self._lock(connection)
+            return queue.renew(connection, self.number, lease, person, now=now, until=now + seconds * 1_000_000)
+
+    def release(self, lease: str, person: str) -> None:
+        """Give an item back."""
+        with self.database.writing() as connection:
+            queue.release(connection, self.number, lease, person)
+
+    def _lock(self, connection: Connection) -> None:
+        """One at a time decides who gets what; SQLite has locked already."""
+        if connection.dialect.name != "sqlite":
+            connection.execute(select(HEAD.c.seq).where(HEAD.c.project == self.number).with_for_update())
+
+    # Steps.
+
+    def claim(self, step: str, owner: str) -> bool:
+        """Take a step if nobody else has a live claim."""
+        now = self._clock()
+        row = {"project": self.number, "step": step, "owner": owner, "heartbeat_at": now}
+        with self.database.writing() as connection:
+            if connection.execute(insert_new(connection, JOB).values(row)).rowcount:
+                return True
+            stale = or_(JOB.c.owner == owner, JOB.c.heartbeat_at <= now - CLAIM_SECONDS * 1_000_000)
+            return connection.execute(update(JOB).where(self._job(step), stale).values(row)).rowcount == 1
+
+    def heartbeat(self, step: str, owner: str) -> None:
+        """Say that the owner is still at it."""
+        mine = update(JOB).where(self._job(step), JOB.c.owner == owner)
+        with self.database.writing() as connection:
+            if connection.execute(mine.values(heartbeat_at=self._clock())).rowcount == 0:
+                raise taken_over(step, owner)
+
+    def unclaim(self, step: str, owner: str) -> None:
+        """Let go of a step, if the owner still has it."""
+        with self.database.writing() as connection:
+            connection.execute(delete(JOB).where(self._job(step), JOB.c.owner == owner))
+
+    def jobs(self) -> list[Job]:
+        """Return all claims."""
+        query = select(JOB.c.step, JOB.c.owner, JOB.c.heartbeat_at).where(JOB.c.project == self.number)
+        with self.database.reading() as connection:
+            return [Job(*row) for row in connection.execute(query)]
+
+    def _job(self, step: str) -> Any:
+        return (JOB.c.project == self.number) & (JOB.c.step == step)
+
+    # Pages.
+
+    def status_counts(self) -> Json:
+        """Return counts for pages."""
+        by_lane = select(ANSWER.c.lane, ANSWER.c.person, func.count()).where(
+            ANSWER.c.project == self.number, ANSWER.c.until.is_(None)
+        )
+        waiting = select(func.count()).select_from(QUEUE).where(QUEUE.c.project == self.number, queue.WAITING)
+        out = select(func.count()).select_from(LEASE).where(LEASE.c.project == self.number)
+        lanes: dict[str, int] = {}
+        people: dict[str, int] = {}
+        with self.database.reading() as connection:
+            for lane, person, count in connection.execute(by_lane.group_by(ANSWER.c.lane, ANSWER.c.person)):
+                lanes[lane or "none"] = lanes.get(lane or "none", 0) + count
+                people[person] = people.get(person, 0) + count
+            return counts(
+                items=shelf.size(connection, self.number),
+                states=shelf.count_states(connection, self.number),
+                lanes=lanes,
+                people=people,
+                queue=connection.execute(waiting).scalar_one(),
+                leases=connection.execute(out.where(LEASE.c.expires_at > self._clock())).scalar_one(),
+            )
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.database.close()
+
+
+def read_line(row: Row[Any]) -> Recorded:
+    """Return the event of a ledger row."""
+    event = from_json(row.kind, json.loads(row.body), version=row.v)
+    return Recorded(row.seq, row.key, row.at, row.actor, event, row.prev, row.hash)
+
+
+def _line_row(line: Line) -> dict[str, Any]:
+    recorded = line.recorded
+    return {
+        "seq": recorded.seq,
+        "kind": recorded.event.kind,
+        "v": recorded.event.version,
+        "key": recorded.key,
+        "at": recorded.at,
+        "actor": recorded.actor,
+        "body": line.body,
+        "prev": recorded.prev,
+        "hash": recorded.hash,
+    }
+
+
+def _find_project(connection: Connection, project: str | None) -> Row[Any]:
+    query = select(PROJECT).order_by(PROJECT.c.number)
+    if project is not None:
+        query = query.where(or_(PROJECT.c.id == project, PROJECT.c.name == project))
+    found = connection.execute(query).all()
+    if len(found) == 1:
+        return found[0]
+    names = list(connection.execute(select(PROJECT.c.name)).scalars())
+    if not found:
+        raise NotFound(f"there is no project {project!r} here", field="project", value=project, choices=names)
+    raise BadValue("project", project, "there are several: name one", choices=names)

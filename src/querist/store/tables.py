@@ -1,0 +1,213 @@
+"""The views in a database: load the rows that some events touch, and write back what the events changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, insert, select, update
+
+from querist.events import BatchSelected, DatasetFrozen, Event, ModelEvaluated, ModelFailed, ModelTrained
+from querist.store.dialect import batches, upsert
+from querist.store.protocol import Picked
+from querist.store.schema import ANSWER, DECISION, HEAD, ITEM, PICK, QUEUE, ROUND
+from querist.store.views import AnswerRow, Attached, DecisionRow, QueueRow, RoundRow, Standing, Tables, touched
+from querist.types import ItemId, canonical_json
+
+_ROUND_EVENTS: Final = (BatchSelected, DatasetFrozen, ModelTrained, ModelFailed, ModelEvaluated)
+
+
+@dataclasses.dataclass(slots=True)
+class Changes(Tables):
+    """A part of the views that remembers what was changed."""
+
+    new_answers: list[AnswerRow] = dataclasses.field(default_factory=list)
+    ended_answers: list[AnswerRow] = dataclasses.field(default_factory=list)
+    new_decisions: list[DecisionRow] = dataclasses.field(default_factory=list)
+    ended_decisions: list[DecisionRow] = dataclasses.field(default_factory=list)
+    new_states: dict[ItemId, Standing] = dataclasses.field(default_factory=dict)
+    new_queue: set[ItemId] = dataclasses.field(default_factory=set)
+    dropped: set[ItemId] = dataclasses.field(default_factory=set)
+    new_rounds: set[int] = dataclasses.field(default_factory=set)
+
+    # Named calls instead of super(): dataclasses with slots make a new class, which super() does not know.
+
+    def add_answer(self, row: AnswerRow) -> None:
+        Tables.add_answer(self, row)
+        self.new_answers.append(row)
+
+    def end_answer(self, row: AnswerRow, seq: int) -> None:
+        Tables.end_answer(self, row, seq)
+        self.ended_answers.append(row)
+
+    def add_decision(self, row: DecisionRow) -> None:
+        before = self.decided.get(row.item)
+        if before is not None:
+            self.ended_decisions.append(before)
+        Tables.add_decision(self, row)
+        self.new_decisions.append(row)
+
+    def set_state(self, item: ItemId, state: Standing) -> None:
+        Tables.set_state(self, item, state)
+        self.new_states[item] = state
+
+    def put_queue(self, row: QueueRow) -> None:
+        Tables.put_queue(self, row)
+        self.new_queue.add(row.item)
+        # What was dropped may come again in the same batch.
+
+    def drop_queue(self, item: ItemId) -> None:
+        if item in self.queue:
+            self.dropped.add(item)
+            self.new_queue.discard(item)
+        Tables.drop_queue(self, item)
+
+    def change_round(self, number: int) -> RoundRow:
+        self.new_rounds.add(number)
+        return Tables.change_round(self, number)
+
+
+def load(connection: Connection, project: int, events: Sequence[tuple[Event, Attached]]) -> Changes:
+    """Return the rows that the events touch."""
+    tables = Changes(size=connection.execute(select(HEAD.c.size).where(HEAD.c.project == project)).scalar_one())
+    items, seqs = touched(events)
+    for row in _where_in(connection, project, ANSWER, "seq", seqs):
+        items.add(row.item)
+    for row in _where_in(connection, project, ANSWER, "item", items):
+        Tables.add_answer(tables, read_answer(row))
+    for rows in tables.by_item.values():
+        rows.sort(key=lambda row: row.seq)
+    for row in _where_in(connection, project, DECISION, "item", items):
+        if row.until is None:
+            Tables.add_decision(tables, read_decision(row))
+    for row in _where_in(connection, project, ITEM, "id", items):
+        if row.state != "unlabelled":
+            tables.states[row.id] = row.state
+    if any(isinstance(event, BatchSelected) for event, _ in events):
+        queued: Iterable[Row[Any]] = connection.execute(select(QUEUE).where(QUEUE.c.project == project))
+    else:
+        queued = _where_in(connection, project, QUEUE, "item", items)
+    for row in queued:
+        tables.queue[row.item] = read_queue(row)
+    rounds = {event.round for event, _ in events if isinstance(event, _ROUND_EVENTS)}
+    for row in _where_in(connection, project, ROUND, "round", rounds):
+        tables.rounds[row.round] = read_round(row)
+    return tables
+
+
+def save(connection: Connection, project: int, tables: Changes) -> None:
+    """Write what was changed."""
+    _insert(connection, project, ANSWER, (write_answer(row) for row in tables.new_answers))
+    _end(connection, project, ANSWER, tables.ended_answers)
+    _insert(connection, project, DECISION, (write_decision(row) for row in tables.new_decisions))
+    _end(connection, project, DECISION, tables.ended_decisions)
+    if tables.new_states:
+        connection.execute(
+            update(ITEM).where(ITEM.c.project == project, ITEM.c.id == bindparam("item")).values(state=bindparam("is")),
+            [{"item": item, "is": state} for item, state in tables.new_states.items()],
+        )
+    if tables.dropped:
+        connection.execute(
+            delete(QUEUE).where(QUEUE.c.project == project, QUEUE.c.item == bindparam("gone")),
+            [{"gone": item} for item in tables.dropped],
+        )
+    _upsert(connection, project, QUEUE, (write_queue(tables.queue[item]) for item in tables.new_queue))
+    _insert(connection, project, PICK, (write_pick(pick) for pick in tables.picks.values()))
+    _upsert(connection, project, ROUND, (dataclasses.asdict(tables.rounds[number]) for number in tables.new_rounds))
+
+
+def dump(tables: Tables) -> dict[str, Iterator[dict[str, Any]]]:
+    """Return the rows of every view as the database should hold them."""
+    return {
+        "answer": (write_answer(row) for row in tables.answers.values()),
+        "decision": (write_decision(row) for row in tables.decisions.values()),
+        "queue": (write_queue(row) for row in tables.queue.values()),
+        "pick": (write_pick(pick) for pick in tables.picks.values()),
+        "round": (dataclasses.asdict(row) for row in tables.rounds.values()),
+    }
+
+
+def read_answer(row: Row[Any]) -> AnswerRow:
+    """Return the answer of a row."""
+    value = json.loads(row.value)
+    return AnswerRow(row.seq, row.item, row.person, row.outcome, value, row.lane, row.round, row.until)
+
+
+def write_answer(row: AnswerRow) -> dict[str, Any]:
+    """Return the row of an answer."""
+    return {
+        "seq": row.seq,
+        "item": row.item,
+        "person": row.person,
+        "outcome": row.outcome,
+        "value": canonical_json(row.value),
+        "lane": row.lane,
+        "round": row.round,
+        "until": row.until,
+    }
+
+
+def read_decision(row: Row[Any]) -> DecisionRow:
+    """Return the decision of a row."""
+    return DecisionRow(row.seq, row.item, row.person, json.loads(row.value), row.until)
+
+
+def write_decision(row: DecisionRow) -> dict[str, Any]:
+    """Return the row of a decision."""
+    return {**dataclasses.asdict(row), "value": canonical_json(row.value)}
+
+
+def read_queue(row: Row[Any]) -> QueueRow:
+    """Return the place of a row."""
+    return QueueRow(row.item, row.round, row.part, row.rank, row.lane, row.score, row.wanted, row.opinions_left)
+
+
+def write_queue(row: QueueRow) -> dict[str, Any]:
+    """Return the row of a place."""
+    return dataclasses.asdict(row)
+
+
+def read_pick(row: Row[Any]) -> Picked:
+    """Return the pick of a row."""
+    return Picked(row.seq, row.round, row.item, row.lane, row.rank, row.score, row.probability)
+
+
+def write_pick(pick: Picked) -> dict[str, Any]:
+    """Return the row of a pick."""
+    return dataclasses.asdict(pick)
+
+
+def read_round(row: Row[Any]) -> RoundRow:
+    """Return the round of a row."""
+    return RoundRow(**{name: value for name, value in row._mapping.items() if name != "project"})
+
+
+def _where_in(
+    connection: Connection, project: int, table: Table, column: str, values: Collection[Any]
+) -> Iterator[Row[Any]]:
+    for some in batches(sorted(values)):
+        yield from connection.execute(select(table).where(and_(table.c.project == project, table.c[column].in_(some))))
+
+
+def _insert(connection: Connection, project: int, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    values = [{"project": project, **row} for row in rows]
+    if values:
+        connection.execute(insert(table), values)
+
+
+def _upsert(connection: Connection, project: int, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    values = [{"project": project, **row} for row in rows]
+    if values:
+        connection.execute(upsert(connection, table), values)
+
+
+def _end(connection: Connection, project: int, table: Table, rows: Sequence[AnswerRow] | Sequence[DecisionRow]) -> None:
+    if rows:
+        connection.execute(
+            update(table)
+            .where(table.c.project == project, table.c.seq == bindparam("ended"))
+            .values(until=bindparam("at")),
+            [{"ended": row.seq, "at": row.until} for row in rows],
+        )

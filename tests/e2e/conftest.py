@@ -1,0 +1,99 @@
+"""Projects as `querist init` makes them, servers as `querist serve` starts them, and a real browser."""
+
+from __future__ import annotations
+
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from querist.server.contents import API
+
+START = "import sys; from pathlib import Path; from querist.server.serve import serve; from querist.errors import QueristError"
+CODE = f"""
+{START}
+try:
+    say = lambda line: print(line, flush=True)
+    serve(Path(sys.argv[1]), host=sys.argv[2], port=int(sys.argv[3]), browser=False, say=say)
+except QueristError as error:
+    print("refused:", error, flush=True)
+    sys.exit(error.exit_code)
+"""
+
+
+class Served:
+    """A running `serve` and what it has said."""
+
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        command = [sys.executable, "-c", CODE, str(folder), host, str(port)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.said = ""
+
+    def read_until(self, pattern: str, seconds: float = 60.0) -> re.Match[str]:
+        end = time.monotonic() + seconds
+        while (found := re.search(pattern, self.said)) is None:
+            assert time.monotonic() < end, self.said
+            if select.select([self.process.stdout], [], [], 0.1)[0]:
+                line = self.process.stdout.readline()
+                assert line or self.process.poll() is None, self.said
+                self.said += line
+        return found
+
+    def sign_in(self) -> httpx.Client:
+        link = self.read_until(r"(http://\S+)/sign-in\?token=(\S+)")
+        client = httpx.Client(base_url=link[1], timeout=30)
+        me = client.post(f"{API}/session", json={"token": link[2]}).json()
+        client.headers["X-CSRF-Token"] = me["csrf"]
+        return client
+
+    def worker(self) -> int:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return next(int(pid) for task in tasks for pid in (task / children.name).read_text().split())
+
+    def end(self, sig: int = signal.SIGTERM) -> int:
+        self.process.send_signal(sig)
+        code = self.process.wait(timeout=30)
+        self.said += self.process.stdout.read()
+        return code
+
+
+@pytest.fixture
+def serve(new_project) -> Iterator[Callable[..., Served]]:
+    """Start servers, on a new project unless told otherwise; all are ended with the test."""
+    started = []
+
+    def start(folder: Path | None = None, **options) -> Served:
+        started.append(Served(folder or new_project(), **options))
+        return started[-1]
+
+    yield start
+    for served in started:
+        if served.process.poll() is None:
+            served.process.kill()
+            served.process.wait()
+        served.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator:
+    """A real Chromium, or a plain word about what is missing."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium here: `apt-get install chromium` brings one")
+    playwright = pytest.importorskip("playwright.sync_api")
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=path, args=[*quiet, "--disable-component-update", "--disable-sync"]
+        )
+        yield browser
+        browser.close()

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from querist.server import worker
+
+
+def test_it_works_on_every_project_until_told_to_stop(house):
+    house = house.fresh()
+    house.label(house.signed_in(), 25)
+    stop = threading.Event()
+    ended = []
+    thread = threading.Thread(target=lambda: ended.append(worker.work(house.folder, stop)))
+    thread.start()
+    deadline = time.monotonic() + 60
+    while house.open().state().model is None:
+        assert time.monotonic() < deadline, "no model came"
+        time.sleep(0.1)
+    stop.set()
+    thread.join(timeout=20)
+    assert ended == [True]
+
+
+def test_work_that_breaks_off_is_told_so_that_it_is_begun_again(house, monkeypatch):
+    def broken(project, stop):
+        raise SystemExit(1)
+
+    monkeypatch.setattr(worker, "work_forever", broken)
+    monkeypatch.setattr(worker, "LOOK", 0.01)
+    assert worker.work(house.fresh().folder, threading.Event()) is False
+
+
+def test_a_project_that_is_made_later_is_worked_on_too(house, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "LOOK", 0.05)
+    seen = []
+    monkeypatch.setattr(worker, "work_forever", lambda project, stop: (seen.append(project.id), stop.wait()))
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.work, args=(tmp_path, stop))
+    thread.start()
+    house.copy_to(tmp_path / "later")
+    deadline = time.monotonic() + 20
+    while not seen:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    stop.set()
+    thread.join(timeout=10)
+    assert seen == [house.project]
+
+
+@pytest.mark.parametrize("folder", ["nothing", "."])
+def test_a_folder_without_projects_is_waited_for(tmp_path, folder):
+    stop = threading.Event()
+    threading.Timer(0.1, stop.set).start()
+    assert worker.work(tmp_path / folder, stop) is True
