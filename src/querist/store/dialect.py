@@ -27,6 +27,10 @@ _SQLITE_TRIGGERS: Final = (
        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: a correction is a new event'); END""",
     """CREATE TRIGGER ledger_is_never_deleted BEFORE DELETE ON ledger
        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: nothing is deleted'); END""",
+    # INSERT OR REPLACE removes the old line without asking the trigger above.
+    """CREATE TRIGGER ledger_is_never_replaced BEFORE INSERT ON ledger
+       WHEN EXISTS (SELECT 1 FROM ledger WHERE project = NEW.project AND (seq = NEW.seq OR key = NEW.key))
+       BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: nothing is replaced'); END""",
 )
 _POSTGRES_TRIGGERS: Final = (
     """CREATE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS

@@ -390,7 +390,7 @@ export const en = {
     target: "Or when it is, % correct",
     targetHint: "0: no target",
     strategy: "Strategy",
-    strategyHint: "`auto` chooses by what the model offers, and says why.",
+    strategyHint: "“auto” chooses by what the model offers, and says why.",
     classes: "Classes",
     classesMore: "Old answers keep the name they were given under; all pages show the new one.",
     rename: "Rename",
