@@ -12,7 +12,9 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 def run(name: str, cwd: Path) -> str:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    ran = subprocess.run([sys.executable, EXAMPLES / name], cwd=cwd, env=env, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, EXAMPLES / name], cwd=cwd, env=env, capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 
