@@ -186,8 +186,8 @@ def erase(project: Project, item: str, *, reason: str) -> str:
     if left.features or left.models:
         commands.refit_features(project, "cli", str(uuid.uuid4()))
         told.append(
-            f"{len(left.features)} features and {len(left.models)} models were made while it was there: "
-            "they are made anew; `querist gc` removes the old ones"
+            f"{len(left.features)} features and {len(left.models)} models were made while it was there: new ones are made "
+            "without it; the old ones keep numbers that were computed from it, for replay"
         )
     return "\n".join(told)
 
@@ -207,6 +207,16 @@ def backup(folder: Path, out: Path) -> str:
         raise BadValue("out", str(out), "is there already")
     copy(folder, out)
     return f"{folder} copied to {out}"
+
+
+def collect(folder: Path) -> str:
+    """Remove artefacts that no event names."""
+    from querist.store import SqlStore
+    from querist.store.gc import gc
+
+    spec = read_spec(folder)
+    swept = gc(SqlStore.open(spec.store.url, root=folder))
+    return f"{swept.removed} files removed, {swept.bytes:,} bytes"
 
 
 # --- strategies of one's own
