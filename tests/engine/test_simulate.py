@@ -276,3 +276,54 @@ def test_the_demo_shows_that_margin_beats_random_on_digits(tmp_path) -> None:
     (first, *_) = demo(tmp_path).comparisons
     assert (first["strategy"], first["n"]) == ("margin", 10)
     assert first["low"] > 0
+
+
+def test_the_text_names_strategies_failures_and_the_report(tmp_path) -> None:
+    text = str(simulate(*IRIS, **SMALL, seeds=2, jobs=1, out=tmp_path))
+    assert "margin" in text
+    assert "points (" in text
+    assert f"report: {tmp_path}/index.html" in text
+    failed = simulate_anything(*IRIS, **SMALL, seeds=1, jobs=1, timeout=0.001)
+    assert "2 of 2 runs failed: took longer than 0.001 s" in failed.text()
+
+
+def test_the_digits_can_be_named() -> None:
+    data = load("digits")
+    assert (len(data), data.classes, data.name) == (1797, tuple("0123456789"), "handwritten digits")
+
+
+def test_rows_of_a_file_without_a_label_are_left_out_and_counted(tmp_path) -> None:
+    lines = [
+        "text,label",
+        *(f"good {k},yes" for k in range(9)),
+        *(f"bad {k},no" for k in range(9)),
+        "odd,",
+        "good 0,yes",
+    ]
+    file = tmp_path / "reviews.csv"
+    file.write_text("\n".join(lines) + "\n")
+    data = load(file, target="label", text="text")
+    assert (len(data), data.classes) == (18, ("no", "yes"))
+    assert "1 without a label" in data.about["left_out"]
+    assert "1 exact duplicates" in data.about["left_out"]
+
+
+def test_a_column_that_does_not_exist_is_named(tmp_path) -> None:
+    file = tmp_path / "reviews.csv"
+    file.write_text("text,label\na,yes\nb,no\n")
+    with pytest.raises(UnknownName, match="label"):
+        load(file, target="labell", text="text")
+    with pytest.raises(BadValue, match="target"):
+        load(file, text="text")
+
+
+def test_the_command_for_a_file_is_for_the_shell(tmp_path) -> None:
+    file = tmp_path / "my reviews.csv"
+    rows = [f"{word} {k},{label}" for k in range(30) for word, label in (("good", "yes"), ("bad", "no"))]
+    file.write_text("text,label\n" + "\n".join(rows) + "\n")
+    result = simulate(file, target="label", text="text", **SMALL, seeds=1, jobs=1)
+    command = result.summary["settings"]["command"]
+    assert command.startswith(
+        f"querist simulate '{file}' --target label --text text --strategy margin --strategy random"
+    )
+    assert "--batch 10 --budget 40 --seed-set 10" in command

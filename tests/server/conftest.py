@@ -24,10 +24,12 @@ from querist.engine.run import run_until_waiting
 from querist.events import PoolImported
 from querist.server.app import create_app
 from querist.server.contents import API
+from querist.server.schemas import Role
 from querist.server.serve import listen
 from querist.server.site import Site
+from querist.store.people import People
 from querist.store.protocol import ItemRow
-from querist.types import Content
+from querist.types import Content, short_hash
 
 
 @contextlib.contextmanager
@@ -67,9 +69,7 @@ class House:
         self.folder = folder = self.copy_to(tmp() / "digits")
         self._stack = stack
         self.site = Site.open(folder)
-        first = self.site.people.create_first_admin()
-        assert first is not None
-        self.password = first[1]
+        self.password = (untouched.parent / "password").read_text()
         self.app = create_app(self.site, pages_folder=folder / "no pages")
         self.address = stack.enter_context(running(self.app))
         self.project = self.open().id
@@ -90,19 +90,26 @@ class House:
         """A browser that has not signed in."""
         return self._stack.enter_context(httpx.Client(base_url=self.address, cookies=cookies, timeout=30))
 
-    def signed_in(self, name: str = "admin", password: str | None = None) -> httpx.Client:
-        """A browser that has."""
+    def signed_in(self, name: str = "admin") -> httpx.Client:
+        """A browser that has, by a link: checking a password takes its time on purpose."""
         client = self.client()
-        form = {"name": name, "password": password or self.password}
-        answer = client.post(f"{API}/session", json=form)
+        token = self.site.people.create_link_token(name)
+        answer = client.post(f"{API}/session", json={"token": token})
         assert answer.status_code == 200, answer.text
         client.headers["X-CSRF-Token"] = answer.json()["csrf"]
         return client
 
-    def person(self, name: str, role: str = "annotator") -> httpx.Client:
+    def by_password(self) -> httpx.Client:
+        """A browser in which the first account has signed in by its password."""
+        client = self.client()
+        answer = client.post(f"{API}/session", json={"name": "admin", "password": self.password})
+        client.headers["X-CSRF-Token"] = answer.json()["csrf"]
+        return client
+
+    def person(self, name: str, role: Role = "annotator") -> httpx.Client:
         """A browser of somebody else."""
-        self.site.people.create_person(name, role=role, password="a long enough password")
-        return self.signed_in(name, "a long enough password")
+        self.site.people.create_person(name, role=role)
+        return self.signed_in(name)
 
     def link(self) -> str:
         """A one-time token for the first account."""
@@ -145,7 +152,7 @@ class House:
             file = self.open().media_root() / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
-        return self._plant(f"planted {path}", Content("image", {"path": path}))
+        return self._plant(f"planted {short_hash(path)}", Content("image", {"path": path}))
 
     def _plant(self, item: str, content: Content) -> str:
         project = self.open()
@@ -167,7 +174,12 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project as `querist init --sample digits` makes it, with its first batch chosen and no answer yet."""
     folder = tmp_path_factory.mktemp("untouched") / "digits"
     create.init(folder, sample="digits", name="digits", settings=create.settings(sample="digits"))
-    run_until_waiting(Project.open(folder))
+    project = Project.open(folder)
+    run_until_waiting(project)
+    first = People(project.store.database).create_first_admin()
+    assert first is not None
+    (folder.parent / "password").write_text(first[1])
+    project.store.close()
     return folder
 
 
