@@ -99,7 +99,8 @@ def recall(name: str, estimate: Estimate | None, *, evaluated: int, prevalence: 
         told = f"No example of {name} among the {evaluated} evaluation items: its recall is unknown."
         if not prevalence:
             return told
-        return f"{told} About {_about(EXAMPLES_TO_SHOW_A_CLASS / prevalence)} more random labels would show {EXAMPLES_TO_SHOW_A_CLASS}."
+        more = _about(EXAMPLES_TO_SHOW_A_CLASS / prevalence)
+        return f"{told} About {more} more random labels would show {EXAMPLES_TO_SHOW_A_CLASS}."
     low, high = _range(estimate, None)
     return (
         f"{_percent(estimate.value, estimate.n)} of {name} is found, between {low} and {high} (95 %, one look), "
