@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -91,6 +92,21 @@ def inspect(path: str | Path) -> Inspection:
     suggestion = _suggest(columns, rows)
     item = "text" if suggestion.text else "image" if suggestion.image else "row"
     return Inspection(str(path), item, len(rows), len(records) > _LOOKED_AT, columns, suggestion)
+
+
+def _archive(path: Path) -> Inspection:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise BadValue("data", str(path), f"cannot be read as .npz: {error}") from error
+    image = next((name for name in ("images", "image", "x", "X") if name in names), None)
+    label = next((name for name in names if name.lower() in _LABEL_NAMES and name != image), None)
+    found = (("image", image), ("label", label))
+    reasons = tuple(f"{role} = {name!r}: is named like it" for role, name in found if name)
+        f"{role} = {name!r}: is named like it" for role, name in (("image", image), ("label", label)) if name
+    )
+    return Inspection(str(path), "image", 0, True, (), Suggestion(image=image, label=label, reasons=reasons))
 
 
 def _folder(path: Path) -> Inspection:
