@@ -104,8 +104,6 @@ def _archive(path: Path) -> Inspection:
     label = next((name for name in names if name.lower() in _LABEL_NAMES and name != image), None)
     found = (("image", image), ("label", label))
     reasons = tuple(f"{role} = {name!r}: is named like it" for role, name in found if name)
-        f"{role} = {name!r}: is named like it" for role, name in (("image", image), ("label", label)) if name
-    )
     return Inspection(str(path), "image", 0, True, (), Suggestion(image=image, label=label, reasons=reasons))
 
 
