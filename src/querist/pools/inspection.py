@@ -80,9 +80,7 @@ def inspect(path: str | Path) -> Inspection:
     if path.is_dir():
         return _folder(path)
     if path.suffix == ".npz":
-        return Inspection(
-            str(path), "image", 0, True, (), Suggestion(image="images", reasons=("pixels in an archive",))
-        )
+        return _archive(path)
     table = pools.open_table(path)
     records = [record for record in islice(table.records(table.names), _LOOKED_AT + 1) if isinstance(record, Record)]
     if not records:

@@ -63,6 +63,14 @@ def test_pairs_of_texts_are_read_together() -> None:
     assert (pair != joined).nnz == 0
 
 
+def test_long_texts_are_fitted_on_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fit(TEXTS)[0].report["texts"] == 20
+    monkeypatch.setattr("querist.models.features.text._CHARACTERS", sum(map(len, TEXTS)) // 2)
+    features, pool = fit(TEXTS, "svd")
+    assert features.report["texts"] == 10
+    assert len(features.transform(pool)) == 20
+
+
 @pytest.mark.parametrize("texts", [["hello"], ["a b", "c d"], ["same words"] * 30])
 def test_small_pools(texts: list[str]) -> None:
     features, pool = fit(texts, "svd")
