@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
@@ -147,22 +149,26 @@ def copy_database(source: Path, target: Path) -> None:
         old.backup(new)
 
 
-def insert_new(connection: Connection, table: Table) -> Any:
+def insert_new(connection: Connection, table: Table) -> Insert:
     """Return an INSERT that passes over rows that are there already."""
-    if connection.dialect.name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert
-    else:
-        from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
-    return insert(table).on_conflict_do_nothing()
+    return _insert_new(connection.dialect.name, table)
 
 
-def upsert(connection: Connection, table: Table) -> Any:
+def upsert(connection: Connection, table: Table) -> Insert:
     """Return an INSERT that overwrites the row of the same primary key."""
-    if connection.dialect.name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert
-    else:
-        from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
-    statement = insert(table)
+    return _upsert(connection.dialect.name, table)
+
+
+@functools.cache
+def _insert_new(dialect: str, table: Table) -> Insert:
+    if dialect == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+@functools.cache
+def _upsert(dialect: str, table: Table) -> Insert:
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     keys = [column.name for column in table.primary_key]
     changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from querist.errors import BadValue, Conflict, NotFound
 from querist.events import GENESIS, BatchSelected, Event, ItemWithdrawn, PoolImported, Recorded, from_json
@@ -28,6 +28,17 @@ from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
 PAGE: Final = 1_000
 DEFAULT_URL: Final = "sqlite:///querist.db"
 _DAY: Final = 86_400_000_000
+
+# Statements of the hot path are made once: putting one together costs more than running it.
+_HEAD: Final = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.size).where(HEAD.c.project == bindparam("of"))
+_LOCKED_HEAD: Final = _HEAD.with_for_update()
+_NEW_HEAD: Final = (
+    update(HEAD)
+    .where(HEAD.c.project == bindparam("of"))
+    .values(seq=bindparam("last"), hash=bindparam("its_hash"), size=bindparam("items"))
+)
+_LINE_OF_KEY: Final = select(LEDGER).where(LEDGER.c.project == bindparam("of"), LEDGER.c.key == bindparam("wanted"))
+_NEW_LINE: Final = insert(LEDGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +163,8 @@ class SqlStore:
         return count
 
     def _write(self, connection: Connection, new: Sequence[_New]) -> list[Recorded]:
-        query = select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.project == self.number)
-        seq, prev = connection.execute(query.with_for_update()).one()
-        changes = tables.load(connection, self.number, [(one.event, one.extra) for one in new])
+        seq, prev, size = connection.execute(_LOCKED_HEAD, {"of": self.number}).one()
+        changes = tables.load(connection, self.number, size, [(one.event, one.extra) for one in new])
         lines: list[Line] = []
         for one in new:
             if isinstance(one.event, PoolImported) and one.event.role == "pool":
@@ -164,15 +174,13 @@ class SqlStore:
             prev = line.recorded.hash
             views.apply(changes, line.recorded, one.extra)
             lines.append(line)
-        connection.execute(insert(LEDGER), [{"project": self.number, **_line_row(line)} for line in lines])
+        connection.execute(_NEW_LINE, [{"project": self.number, **_line_row(line)} for line in lines])
         tables.save(connection, self.number, changes)
         recorded = [line.recorded for line in lines]
         queue.end(connection, self.number, recorded)
         if any(isinstance(one.event, BatchSelected) for one in new):
             queue.sweep(connection, before=self._clock() - _DAY)
-        connection.execute(
-            update(HEAD).where(HEAD.c.project == self.number).values(seq=seq, hash=prev, size=changes.size)
-        )
+        connection.execute(_NEW_HEAD, {"of": self.number, "last": seq, "its_hash": prev, "items": changes.size})
         return recorded
 
     def events(
@@ -199,15 +207,13 @@ class SqlStore:
             return self._find(connection, key)
 
     def _find(self, connection: Connection, key: str) -> Recorded | None:
-        row = connection.execute(
-            select(LEDGER).where(LEDGER.c.project == self.number, LEDGER.c.key == key)
-        ).one_or_none()
+        row = connection.execute(_LINE_OF_KEY, {"of": self.number, "wanted": key}).one_or_none()
         return None if row is None else read_line(row)
 
     def head(self) -> tuple[int, Sha256]:
         """Return the last seq and its hash."""
         with self.database.reading() as connection:
-            row = connection.execute(select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.project == self.number)).one()
+            row = connection.execute(_HEAD, {"of": self.number}).one()
             return row.seq, row.hash
 
     def history(self, item: ItemId) -> list[Recorded]:
