@@ -138,12 +138,16 @@ def serve(
     project: Folder = HERE,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0: any.")] = 8765,
+    allow_host: Annotated[
+        str | None, typer.Option(help="Names by which browsers may call it, comma-separated.")
+    ] = None,
+    proxy: Annotated[str, typer.Option(help="Address of the proxy in front, whose word on TLS is believed.")] = "",
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser where there is one.")] = True,
 ) -> None:
     """Label in the browser: starts the server and its worker."""
     from querist.server.serve import serve as run
 
-    run(project, host=host, port=port, open_browser=open_browser)
+    run(project, host=host, port=port, browser=open_browser, allow_hosts=names(allow_host), proxy=proxy)
 
 
 @app.command()
@@ -329,6 +333,14 @@ def backup(project: Folder, out: Annotated[Path, typer.Argument(help="A folder t
     from querist.engine import trust
 
     print(trust.backup(project, out))
+
+
+@app.command()
+def gc(project: Folder = HERE) -> None:
+    """Remove files that nothing refers to any more."""
+    from querist.engine import trust
+
+    print(trust.collect(project))
 
 
 # --- steering

@@ -9,12 +9,22 @@ from typing import Final
 
 BUILTINS: Final = (
     "querist.acquire.bayesian",
+    "querist.acquire.combine",
+    "querist.acquire.coverage",
+    "querist.acquire.density",
     "querist.acquire.disagreement",
     "querist.acquire.diversity",
     "querist.acquire.draws",
+    "querist.acquire.error_reduction",
+    "querist.acquire.fisher",
     "querist.acquire.gradient",
+    "querist.acquire.gradient_embeddings",
     "querist.acquire.hybrid",
+    "querist.acquire.multilabel",
+    "querist.acquire.newton",
     "querist.acquire.policies",
+    "querist.acquire.regression",
+    "querist.acquire.typical",
     "querist.acquire.uncertainty",
     "querist.stop.rules",
 )

@@ -104,7 +104,8 @@ class Content:
     """What a person sees of an item.
 
     `value` by kind: text {"text"}, image {"path"} (relative to the pool's media root) or {"pixels", "width", "height"}
-    (rows of grey values 0–255), row {"fields": {column: value}}, pair {"first": …, "second": …} of contents.
+    (rows of grey values 0–255; with "ink": true, 0 is paper and 255 is ink), row {"fields": {column: value}},
+    pair {"first": …, "second": …} of contents.
     """
 
     kind: ItemKind

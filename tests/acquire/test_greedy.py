@@ -67,10 +67,8 @@ def chances(held, n):
     for order in itertools.permutations(range(len(X)), n):
         centres, chance = [*held], 1.0
         for row in order:
-            if centres:
-                weight = np.square(X[:, None] - np.array(centres)).sum(axis=2).min(axis=1)
-            else:
-                weight = np.ones(len(X))
+            far = [np.square(X - centre).sum(axis=1) for centre in centres] or [np.ones(len(X))]
+            weight = np.min(far, axis=0)
             chance *= weight[row] / weight.sum()
             centres.append(X[row])
         table[order] = chance
@@ -110,13 +108,29 @@ def test_lazy_greedy_picks_what_greedy_picks(seed, n):
         return picks
 
     covered = np.zeros(12)
-    seen = []
 
     def gains(rows):
-        seen.extend(rows.tolist())
         return np.maximum(kernel[rows] - covered, 0).sum(axis=1)
 
     def take(row):
         np.maximum(covered, kernel[row], out=covered)
 
     assert lazy_greedy(kernel.sum(axis=1), gains, take, n).tolist() == greedy()
+
+
+def test_lazy_greedy_on_a_pool_larger_than_its_front():
+    kernel = np.random.default_rng(0).random((FRONT + 2000, 40)) ** 4
+    covered, expected = np.zeros(40), []
+    for _ in range(30):
+        gain = np.maximum(kernel - covered, 0).sum(axis=1)
+        gain[expected] = -1
+        expected.append(int(gain.argmax()))
+        covered = np.maximum(covered, kernel[expected[-1]])
+    state = np.zeros(40)
+    found = lazy_greedy(
+        kernel.sum(axis=1),
+        lambda rows: np.maximum(kernel[rows] - state, 0).sum(axis=1),
+        lambda row: np.maximum(state, kernel[row], out=state),
+        30,
+    )
+    assert found.tolist() == expected

@@ -1,5 +1,6 @@
 """Every registered scorer and selector keeps what all must keep; a new one is covered with no new test."""
 
+import pkgutil
 import subprocess
 import sys
 from collections import Counter
@@ -40,6 +41,11 @@ def test_it_can_be_imported_from_acquire(entry):
 
 def test_names_are_unique_across_scorers_and_selectors():
     assert not [name for name, count in Counter(e.name for e in [*SCORERS, *SELECTORS]).items() if count > 1]
+
+
+def test_no_module_hides_a_function_of_its_name():
+    modules = {module.name for module in pkgutil.iter_modules(acquire.__path__)}
+    assert not modules & {entry.name for entry in registry.entries()}
 
 
 def test_an_unknown_name_is_an_attribute_error_with_the_choices():

@@ -17,6 +17,7 @@ def cell(strategy: str, seed: int, accuracy: list[float], **changes) -> dict:
             "labels": labels,
             **dict.fromkeys(FIGURES, value),
             "recall": [value, value / 2],
+            "failed_fits": 0,
             "seconds_model": 0.2,
             "seconds_query": 0.0 if labels == LABELS[0] else 0.1,
         }

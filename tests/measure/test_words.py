@@ -10,6 +10,7 @@ from querist.errors import BadValue
 from querist.measure import words
 from querist.measure.alarm import watch
 from querist.measure.evidence import Difference
+from querist.measure.guarantee import recall_guarantee
 from querist.measure.intervals import anytime, planned, wilson
 from querist.measure.saving import LabelsSaved
 
@@ -118,6 +119,15 @@ def test_a_rare_class_that_was_not_seen_has_no_recall():
     told = words.recall("fraud", None, evaluated=200)
     assert "unknown" in told
     assert "%" not in told
+
+
+@given(st.integers(0, 80), st.integers(0, 80), st.sampled_from([0.7, 0.9]))
+@settings(max_examples=50, deadline=None)
+def test_recall_is_guaranteed_only_when_it_is(known, passed, recall):
+    found = recall_guarantee(known, min(passed, known), recall=recall)
+    told = words.guarantee(found, prevalence=0.01)
+    assert told.startswith("At least") == found.reached
+    assert ("needs" in told and "more random labels" in told) == (found.needed is None)
 
 
 @pytest.mark.parametrize(

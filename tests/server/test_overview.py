@@ -38,17 +38,10 @@ def at(house, path=""):
     return f"{API}/projects/{house.project}" + (f"/{path}" if path else "")
 
 
-def label(client, house, n):
-    for _ in range(n):
-        for task in client.post(at(house, "next"), json={"n": 1}).json()["tasks"]:
-            form = {"key": str(uuid4()), "item": task["item"], "value": house.truth(task), "active_ms": 1200}
-            assert client.post(at(house, "answers"), json=form).status_code == 201
-
-
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_reads_before_the_first_answer_and_after_some(client, house, path):
     assert client.get(at(house, path)).status_code == 200
-    label(client, house, 3)
+    house.label(client, 3)
     answer = client.get(at(house, path))
     assert answer.status_code == 200
     PAGES[path].model_validate(answer.json())
@@ -57,9 +50,9 @@ def test_every_page_reads_before_the_first_answer_and_after_some(client, house, 
 def test_the_first_hour_in_figures(client, house):
     """Labels until models are trained: the counts add up, and curves come with their intervals."""
     house.work()
-    label(client, house, 30)
+    house.label(client, 30)
     house.work()
-    label(client, house, 30)
+    house.label(client, 30)
     house.work()
     status = client.get(at(house, "status")).json()
     assert status["now"]["counts"]["answers"] == 60
@@ -108,7 +101,7 @@ def test_a_wrong_setting_is_named_with_the_choices(client, house):
 
 
 def test_a_class_is_renamed_everywhere(client, house):
-    label(client, house, 3)
+    house.label(client, 3)
     form = {"key": str(uuid4()), "operation": "rename", "before": ["1"], "after": ["one"]}
     assert "one" in client.post(at(house, "classes"), json=form).json()["classes"]
     assert client.post(at(house, "classes"), json=form).status_code == 200
@@ -139,7 +132,7 @@ def test_stopping_and_going_on_are_events(client, house):
 
 
 def test_all_labels_can_be_exported_at_any_moment(client, house):
-    label(client, house, 4)
+    house.label(client, 4)
     answer = client.get(at(house, "export"))
     assert answer.headers["content-type"].startswith("text/csv")
     assert "attachment" in answer.headers["content-disposition"]
@@ -166,14 +159,14 @@ def test_the_stream_tells_of_an_answer(client, house):
     listener = threading.Thread(target=listen)
     listener.start()
     labeller = house.signed_in()
-    label(labeller, house, 1)
+    house.label(labeller, 1)
     listener.join(timeout=20)
     assert heard[-1]["now"]["seq"] > 0
     assert "status" in heard[-1]["changed"]
 
 
 def test_a_stream_goes_on_from_the_last_event(client, house):
-    label(client, house, 2)
+    house.label(client, 2)
     with client.stream("GET", at(house, "events"), headers={"Last-Event-ID": "1"}) as stream:
         data = next(line for line in stream.iter_lines() if line.startswith("data: "))
     assert "status" in json.loads(data.removeprefix("data: "))["changed"]

@@ -53,6 +53,11 @@ def test_numbers_name_the_class_that_is_written_like_them(value: object) -> None
     assert SingleLabel(("3", "4")).check(value) == "3"
 
 
+@pytest.mark.parametrize("value", [True, np.bool_(True), "true"])
+def test_truth_values_are_written_small(value: object) -> None:
+    assert SingleLabel(("true", "false")).check(value) == "true"
+
+
 @pytest.mark.parametrize("value", [None, "", "A", 3.5, ["a"]])
 def test_what_is_no_class_is_refused_with_the_choices(value: object) -> None:
     with pytest.raises(BadValue, match="have: a, b, c") as caught:

@@ -73,9 +73,9 @@ def k_means(
     weight = np.ones(len(space), space.dtype) if weight is None else np.asarray(weight, space.dtype)
     if not weight.any():
         weight = np.ones_like(weight)
-    still = space.place(fixed) if fixed is not None else np.empty((0, space.x.shape[1]), space.dtype)
+    still = space.place(fixed) if fixed is not None else np.empty((0, space.width), space.dtype)
     centres = space.centred(seeds(space, k, rng=rng, weight=weight, still=still))
-    allowed = tolerance * float(space.norms.mean(dtype=np.float64)) / space.x.shape[1]
+    allowed = tolerance * float(space.norms.mean(dtype=np.float64)) / space.width
     assignment, distance = nearest(space, np.concatenate([centres, still]))
     done, shift = 0, np.inf
     while done < iterations and shift > allowed:
@@ -157,7 +157,7 @@ def _means(space: Space, assignment: Array, distance: Array, weight: Array, cent
     if space.scale is not None:
         free *= space.scale
     at = np.where(assignment < k, assignment, 0)
-    for span in spans(len(space), space.x.shape[1] * centres.itemsize, PRODUCT):
+    for span in spans(len(space), space.width * centres.itemsize, PRODUCT):
         ends = np.arange(span.stop - span.start + 1)
         belongs = csr_array((free[span], at[span], ends), shape=(len(ends) - 1, k)).T
         part = space.x[span]
@@ -165,7 +165,7 @@ def _means(space: Space, assignment: Array, distance: Array, weight: Array, cent
         total += product.toarray() if is_sparse(product) else product
     full = mass > 0
     moved = centres.copy()
-    moved[full] = (total[full] / mass[full, None] - space.mean).astype(centres.dtype)
+    moved[full] = (total[full] / mass[full, None] - space.offset).astype(centres.dtype)
     empty = np.flatnonzero(~full)
     if len(empty):
         far = np.argsort(-distance * weight, kind="stable")[: len(empty)]

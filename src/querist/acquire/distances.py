@@ -9,7 +9,7 @@ import numpy as np
 from querist.acquire.blocks import CACHED, MEMORY_LIMIT, dots, is_sparse, read, spans, square_norms, working_type
 from querist.types import Array
 
-PRODUCT: Final = 2**22
+PRODUCT: Final = 2**20
 """Bytes of one block of products: it stays in the shared cache between the product and what is done with it."""
 
 
@@ -40,8 +40,10 @@ class Geometry(Protocol):
 class Space:
     """Rows in Euclidean space, seen from their mean: without that, float32 loses short distances far from the origin.
 
+    Dense rows that fit into half of the memory limit are kept as they are seen; others are read anew in blocks.
+
     Args:
-        x: (n, d) dense, memory-mapped or CSR; read in blocks, never copied.
+        x: (n, d) dense, memory-mapped or CSR.
         unit: measure between the rows scaled to length 1 (a zero row stays 0).
         memory_limit: bytes of working memory.
 
@@ -53,11 +55,16 @@ class Space:
     def __init__(self, x: Any, *, unit: bool = False, memory_limit: int = MEMORY_LIMIT) -> None:
         self.x = x
         self.dtype = working_type(x)
-        lengths = np.sqrt(square_norms(x, memory_limit=memory_limit)) if unit else None
-        self.scale = None if lengths is None else np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        self.unit = unit
         self.memory_limit = memory_limit
         self.width = int(x.shape[1])
+        lengths = np.sqrt(square_norms(x, memory_limit=memory_limit)) if unit else None
+        self.scale = None if lengths is None else np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
         self.mean = self._mean()
+        self.offset = self.mean
+        if not is_sparse(x) and len(self) * self.width * self.dtype.itemsize <= memory_limit // 2:
+            self.x = self._kept()
+            self.scale, self.offset = None, np.zeros_like(self.mean)
         self.norms = self._norms()
 
     def __len__(self) -> int:
@@ -66,26 +73,33 @@ class Space:
     def part(self, rows: Array) -> Space:
         """Return some rows as a space of their own, held in memory and seen from the same mean."""
         own: Space = object.__new__(Space)
-        own.x, own.dtype, own.memory_limit, own.width = self.rows(rows), self.dtype, self.memory_limit, self.width
-        own.scale, own.mean, own.norms = None, self.mean, self.norms[rows]
+        own.x, own.dtype, own.memory_limit, own.width = self.centred(rows), self.dtype, self.memory_limit, self.width
+        own.unit, own.scale, own.mean, own.offset = self.unit, None, self.mean, np.zeros_like(self.mean)
+        own.norms = self.norms[rows]
         return own
 
     def block_rows(self, others: int) -> int:
         """Return how many rows to take at once against so many others."""
-        row_bytes = (others + self.x.shape[1]) * self.dtype.itemsize
+        row_bytes = (others + self.width) * self.dtype.itemsize
         return max(1, int(min(self.memory_limit // 2, PRODUCT) // row_bytes))
 
     def _spans(self) -> Any:
-        return spans(len(self), self.x.shape[1] * self.dtype.itemsize, min(self.memory_limit // 4, 2 * CACHED))
+        return spans(len(self), self.width * self.dtype.itemsize, min(self.memory_limit // 4, 2 * CACHED))
 
     def _mean(self) -> Array:
-        total = np.zeros(self.x.shape[1])
+        total = np.zeros(self.width)
         weight = np.ones(len(self), self.dtype) if self.scale is None else self.scale
         for span in self._spans():
             part = self.x[span]
             block = part if is_sparse(part) else np.asarray(part, self.dtype)
             total += np.asarray(weight[span] @ block).reshape(-1)
         return (total / max(1, len(self))).astype(self.dtype)
+
+    def _kept(self) -> Array:
+        kept = np.empty((len(self), self.width), self.dtype)
+        for span in self._spans():
+            np.subtract(self.rows(span), self.mean, out=kept[span])
+        return kept
 
     def _norms(self) -> Array:
         result = np.empty(len(self), self.dtype)
@@ -105,8 +119,9 @@ class Space:
         return block if self.scale is None else block * self.scale[rows][:, None]
 
     def centred(self, rows: Any) -> Array:
-        """Return some rows as seen from the mean, dense."""
-        return self.rows(rows) - self.mean
+        """Return some rows as seen from the mean, dense; not to be written to."""
+        block = self.rows(rows)
+        return block - self.offset if self.offset.any() else block
 
     def dots(self, rows: Any, others: Array) -> Array:
         """Return the inner products of some rows with each of `others` (o, d)."""
@@ -115,10 +130,8 @@ class Space:
 
     def to(self, rows: Any, centres: Array) -> Array:
         """Return (r, o) squared distances between some rows and centres (o, d) that are given as seen from the mean."""
-        squared = self.dots(rows, centres)
-        squared -= centres @ self.mean
-        squared *= -2
-        squared += np.einsum("ij,ij->i", centres, centres)
+        squared = self.dots(rows, -2 * centres)
+        squared += np.einsum("ij,ij->i", centres, centres) + 2 * (centres @ self.offset)
         squared += self.norms[rows][:, None]
         np.maximum(squared, 0, out=squared)
         return squared
@@ -130,7 +143,7 @@ class Space:
     def place(self, points: Any) -> Array:
         """Return points that are not rows (labelled, pending) as the space sees its own: scaled, from the mean."""
         block = read(points, slice(None), self.dtype)
-        if self.scale is not None:
+        if self.unit:
             lengths = np.sqrt(np.einsum("ij,ij->i", block, block))[:, None]
             block = np.divide(block, lengths, out=np.zeros_like(block), where=lengths > 0)
         return block - self.mean
@@ -139,7 +152,7 @@ class Space:
 def held(space: Space, *groups: Any) -> Array:
     """Return (h, d) the points of all groups that are given, as the space sees them."""
     placed = [space.place(group) for group in groups if group is not None and group.shape[0]]
-    return np.concatenate(placed) if placed else np.empty((0, space.x.shape[1]), space.dtype)
+    return np.concatenate(placed) if placed else np.empty((0, space.width), space.dtype)
 
 
 def nearest(space: Space, centres: Array) -> tuple[Array, Array]:
@@ -151,7 +164,7 @@ def nearest(space: Space, centres: Array) -> tuple[Array, Array]:
     """
     assignment = np.empty(len(space), np.int64)
     distance = np.empty(len(space), space.dtype)
-    half = np.einsum("ij,ij->i", centres, centres) / 2 + centres @ space.mean
+    half = np.einsum("ij,ij->i", centres, centres) / 2 + centres @ space.offset
     for span in spans(len(space), 1, space.block_rows(len(centres))):
         products = space.dots(span, centres)
         products -= half

@@ -177,31 +177,43 @@ def lazy_greedy(bounds: Array, gains: Callable[[Array], Array], take: Callable[[
 
     Args:
         bounds: (n,) upper bounds of the gains (at best the gains themselves at the start); they are used up.
-        gains: exact gains of some rows, given what was taken; they never grow.
+        gains: exact gains of some rows at the time; they never grow.
         take: called with each pick.
         n: how many.
 
     Minoux, 1978: a row whose bound is below the best exact gain needs no evaluation.
+
+    >>> worth = np.array([3.0, 1.0, 2.0])
+    >>> lazy_greedy(worth.copy(), lambda rows: worth[rows], lambda row: None, 2)
+    array([0, 2])
     """
     picks: list[int] = []
     front = Front(bounds, FRONT)
-    fresh = np.zeros(len(front.rows), bool)
+    fresh, chunk = np.zeros(len(front.rows), bool), TOGETHER
     while len(picks) < min(n, len(bounds)):
         at, sure = front.best()
         if not fresh[at]:
-            stale = np.flatnonzero(~fresh)
-            some = stale[np.argsort(-front.values[stale], kind="stable")[:TOGETHER]]
+            some = _highest_stale(front.values, fresh, chunk)
             front.values[some] = gains(front.rows[some])
             fresh[some] = True
+            chunk = min(2 * chunk, 8 * TOGETHER)
         elif sure:
             row = int(front.rows[at])
             picks.append(row)
             take(row)
             front.values[at] = -np.inf
-            fresh[:] = False
-            fresh[front.values == -np.inf] = True
+            np.equal(front.values, -np.inf, out=fresh)
+            chunk = TOGETHER
         else:
             bounds[front.rows] = front.values
             front = Front(bounds, FRONT)
-            fresh = np.zeros(len(front.rows), bool)
+            fresh, chunk = np.zeros(len(front.rows), bool), TOGETHER
     return np.array(picks, np.int64)
+
+
+def _highest_stale(values: Array, fresh: Array, n: int) -> Array:
+    stale = np.flatnonzero(~fresh)
+    if len(stale) <= n:
+        return stale
+    some: Array = stale[np.argpartition(values[stale], len(stale) - n)[len(stale) - n :]]
+    return some

@@ -6,6 +6,7 @@ that what differs between them is what was asked, and nothing else.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 from querist.engine.labelled import Labelled
 from querist.errors import NotReady
 from querist.measure import calibration, scores
-from querist.types import Array, Json, Strategy, short_hash
+from querist.types import Array, Features, Json, Strategy, short_hash
 
 if TYPE_CHECKING:
     from querist.engine.learner import ActiveLearner
@@ -93,13 +94,12 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
 
     parts = split(data.target, seed=cell.seed, hold_out=cell.hold_out, seed_set=cell.seed_set)
     pool_target, held_target = data.target[parts.pool], data.target[parts.hold_out]
-    held_rows = data.take(parts.hold_out)
+    pool, held_rows = _features(data, cell.seed, cell.hold_out)
     learner = ActiveLearner(
         cell.model,
-        pool=data.take(parts.pool),
+        pool=pool,
         strategy=cell.strategy,
         seed=cell.seed,
-        features=data.features,
         classes=list(data.classes),
         calibrate=cell.calibrate,
         batch=cell.batch,
@@ -118,6 +118,7 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
             {
                 "labels": len(picks),
                 "has_model": has_model,
+                "failed_fits": failed_fits(learner),
                 **figures(held_target, proba),
                 "labels_per_class": np.bincount(pool_target[picks], minlength=len(data.classes)).tolist(),
                 "seconds_model": seconds_model,
@@ -131,7 +132,19 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
     return {"points": points, "picks": picks, "reliability": bins(held_target, proba)}
 
 
-def _predict(learner: ActiveLearner, rows: Any, labelled: Array, classes: int) -> tuple[Array, bool]:
+def failed_fits(learner: ActiveLearner) -> int:
+    """Return how many trainings failed so far: the last good model was measured in their place."""
+    return sum(1 for _ in learner.project.store.events(kinds=["model_failed"]))
+
+
+@functools.lru_cache(maxsize=1)
+def _features(data: Labelled, seed: int, hold_out: float) -> tuple[Features, Features]:
+    """The features of pool and hold-out; strategies of one seed share them, and cells come seed by seed."""
+    parts = split(data.target, seed=seed, hold_out=hold_out, seed_set=0)
+    return data.part(parts.pool, parts.hold_out, seed=seed)
+
+
+def _predict(learner: ActiveLearner, rows: Features, labelled: Array, classes: int) -> tuple[Array, bool]:
     """Return the probabilities of the held-out rows; before there is a model, the shares of the labels so far."""
     try:
         return np.asarray(learner.predict_proba(rows), dtype=float), True

@@ -31,16 +31,26 @@ LEASE_SECONDS: Final = 600
 class Form(Protocol):
     """An answer as a client sends it; the fields of `AnswerForm` on the wire."""
 
-    key: UUID
-    item: str
-    outcome: Outcome
-    value: Any
-    confidence: str | None
-    reason: str | None
-    active_ms: int | None
-    lease: str | None
-    guideline: int | None
-    replaces: int | None
+    @property
+    def key(self) -> UUID: ...
+    @property
+    def item(self) -> str: ...
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def confidence(self) -> str | None: ...
+    @property
+    def reason(self) -> str | None: ...
+    @property
+    def active_ms(self) -> int | None: ...
+    @property
+    def lease(self) -> str | None: ...
+    @property
+    def guideline(self) -> int | None: ...
+    @property
+    def replaces(self) -> int | None: ...
 
 
 # --- labelling

@@ -202,6 +202,18 @@ def _reader(pool: Mapping[str, Any], folder: Path, data: str | None = None) -> P
     return read_pool(source, columns=columns, keep_duplicates=pool["keep_duplicates"], **roles)
 
 
+def read_like(project: Project, data: str, *, keep_duplicates: bool = False) -> PoolReader:
+    """Return a reader of other data of the project's form.
+
+    Raises:
+        NotFound: no such file.
+        UnknownName: a column that the project's data have and these have not.
+    """
+    assert project.folder is not None
+    pool = {**project.spec.pool.model_dump(), "keep_duplicates": keep_duplicates, "label": "", "group": "", "cost": ""}
+    return _reader(pool, project.folder, data)
+
+
 def _classes(reader: PoolReader, classes: Sequence[str], label: str | None) -> list[str]:
     if classes:
         return list(classes)

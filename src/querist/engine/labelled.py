@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from querist.errors import BadValue
-from querist.types import Array, Content, Rejected, canonical_json
+from querist.types import Array, Content, Features, Item, Rejected, canonical_json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
     """A data set whose every label is known.
 
-    `rows` is an array (n, p) or a list of contents, `target` (n,) the class numbers; `features` is how rows become
-    arrays, fitted on the pool part of each split alone. `about` is what the report tells of where it came from.
+    `rows` is an array (n, p), dense or CSR, or a list of contents, whose images lie under `media`; `target` (n,) is the
+    class numbers. `features` is how contents become arrays. `about` is what the report tells of where it came from.
     """
 
     name: str
@@ -30,15 +30,21 @@ class Labelled:
     features: str
     fingerprint: str
     about: Mapping[str, Any]
+    media: Path | None = None
 
     def __len__(self) -> int:
         return len(self.target)
 
-    def take(self, numbers: Array) -> Any:
-        """Return some rows, in the order given."""
-        if isinstance(self.rows, list):
-            return [self.rows[number] for number in numbers]
-        return self.rows[numbers]
+    def part(self, pool: Array, others: Array, *, seed: int) -> tuple[Features, Features]:
+        """Return the features of two sets of rows; what has to be fitted is fitted on the first alone."""
+        if not isinstance(self.rows, list):
+            first, second = self.rows[pool], self.rows[others]
+            return Features(first, first), Features(second, second)
+        from querist.models.features import fit_features
+
+        known, unknown = ([self.rows[row] for row in rows] for rows in (pool, others))
+        fitted = fit_features(lambda: known, kind=known[0].kind, method=self.features, seed=seed, media=self.media)
+        return fitted.transform(known, media=self.media), fitted.transform(unknown, media=self.media)
 
 
 def load(
@@ -63,68 +69,76 @@ def load(
     """
     if isinstance(data, Labelled):
         return data
-    if y is not None:
-        return _from_memory(data, y, features, name)
-    if not isinstance(data, str | Path):
-        raise BadValue("y", None, "labels are needed beside the rows")
-    if target is None:
-        raise BadValue("target", None, f"name the column of {data} that holds the labels")
-    return _from_file(Path(data), target, text, columns, image, features, name)
+    if y is None:
+        return _from_source(data, target, text, columns, image, features, name)
+    is_array = hasattr(data, "shape") or not (len(data) and isinstance(data[0], str | Mapping | Content))
+    if len(y) != (data.shape[0] if hasattr(data, "shape") else len(data)):
+        raise BadValue("y", f"{len(y)} labels", f"there are not as many rows: {np.shape(data)[0]}")
+    if is_array:
+        rows = data.tocsr() if hasattr(data, "tocsr") else np.asarray(data)
+        return _labelled(name or "array", rows, [_name(label) for label in y], features, {}, None)
+    from querist.pools import memory
+
+    return _from_items(memory.reader(data, [_name(label) for label in y]).read(), features, name or "list", {}, None)
 
 
-def _from_memory(data: Any, y: Sequence[Any] | Array, features: str, name: str | None) -> Labelled:
-    is_array = hasattr(data, "shape") or not (len(data) and isinstance(data[0], str | dict | Content))
-    rows: Any = (data if hasattr(data, "shape") else np.asarray(data)) if is_array else list(data)
-    size = rows.shape[0] if is_array else len(rows)
-    if size != len(y):
-        raise BadValue("y", f"{len(y)} labels", f"there are {size} rows")
-    labels = [_name(label) for label in y]
-    return _labelled(name or ("array" if is_array else "list"), rows, labels, features, {})
-
-
-def _from_file(
-    source: Path,
-    target: str,
+def _from_source(
+    source: Any,
+    target: str | None,
     text: str | None,
     columns: Sequence[str],
     image: str | None,
     features: str,
     name: str | None,
 ) -> Labelled:
-    from querist.pools import read_pool
+    from querist.pools import SAMPLES, read_pool
 
+    if source == "digits" and not Path(source).exists():
+        source, name = "sample:digits:labelled", name or "handwritten digits"
+    if target is None and source not in SAMPLES:
+        raise BadValue("target", None, f"name the column of {source} that holds the labels")
+    reader = read_pool(source, text=text, columns=list(columns) or None, image=image, label=target)
+    path = Path(str(source))
+    media = path if path.is_dir() else path.parent
+    return _from_items(reader.read(), features, name or path.stem, {"source": str(source)}, media)
+
+
+def _from_items(
+    found: Iterable[Item | Rejected], features: str, name: str, about: Mapping[str, Any], media: Path | None
+) -> Labelled:
+    """Items with a label; the report names how many were left out, and why."""
     rows: list[Content] = []
     labels: list[str] = []
     left_out: Counter[str] = Counter()
-    for found in read_pool(source, text=text, columns=columns or None, image=image, label=target).read():
-        if isinstance(found, Rejected):
+    for item in found:
+        if isinstance(item, Rejected):
             left_out["unreadable"] += 1
-        elif found.label is None:
+        elif item.label is None:
             left_out["without a label"] += 1
         else:
-            rows.append(found.content)
-            labels.append(_name(found.label))
-            left_out["exact duplicates"] += found.copies - 1
-    about: dict[str, Any] = {"source": str(source)}
-    if left_out.total():
-        about["left_out"] = ", ".join(f"{count:,} {why}" for why, count in left_out.items() if count)
-    return _labelled(name or source.stem, rows, labels, features, about)
+            rows.append(item.content)
+            labels.append(_name(item.label))
+            left_out["exact duplicates"] += item.copies - 1
+    said = {"left_out": ", ".join(f"{count:,} {why}" for why, count in left_out.items() if count)}
+    return _labelled(name, rows, labels, features, {**about, **said}, media)
 
 
-def _labelled(name: str, rows: Any, labels: Sequence[str], features: str, about: Mapping[str, Any]) -> Labelled:
+def _labelled(
+    name: str, rows: Any, labels: Sequence[str], features: str, about: Mapping[str, Any], media: Path | None
+) -> Labelled:
     classes = tuple(sorted(set(labels), key=_natural))
     if len(classes) < 2:
         raise BadValue("target", ", ".join(classes), "a simulation needs labelled rows of at least two classes")
     number = {label: k for k, label in enumerate(classes)}
     target = np.array([number[label] for label in labels], dtype=np.int64)
-    return Labelled(name, rows, target, classes, features, _fingerprint(rows, labels), about)
+    return Labelled(name, rows, target, classes, features, _fingerprint(rows, labels), about, media)
 
 
 def _fingerprint(rows: Any, labels: Sequence[str]) -> str:
     digest = hashlib.sha256("\0".join(labels).encode())
     if isinstance(rows, list):
         for row in rows:
-            digest.update(canonical_json(row.to_json() if isinstance(row, Content) else row).encode())
+            digest.update(canonical_json(row.to_json()).encode())
     elif hasattr(rows, "tocsr"):
         matrix = rows.tocsr()
         for part in (matrix.data, matrix.indices, matrix.indptr):

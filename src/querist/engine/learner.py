@@ -27,13 +27,14 @@ class ActiveLearner:
 
     Args:
         model: a scikit-learn classifier, its registered name ("logistic_regression"), or a `types.Learner`.
-        pool: (n, d) array or CSR matrix; or a list of texts, of dicts (table rows) or of `types.Content`.
+        pool: (n, d) array or CSR matrix; `types.Features`, where input and embedding differ; or a list of texts, of
+            dicts (table rows) or of `types.Content`.
         strategy: a preset's name, a `Strategy`, or a policy's name; "auto" decides by itself.
         settings: of the strategy.
         seed: of all chance; recorded.
         ids: one for each row of the pool; without them `ask` gives row numbers.
         classes: all labels that may come; without them they are learnt from what is told.
-        features: how texts and table rows become arrays ("auto", "tfidf", "svd", "columns"); arrays are taken as they are.
+        features: how texts and table rows become arrays ("auto", "tfidf", "svd", "columns"); arrays stay as they are.
         calibrate: fit a temperature on out-of-fold probabilities before uncertainty is used (five more fits a round).
         batch: how many `ask()` gives when no number is said.
         groups: (n,) rows of a group stay on one side of each calibration split.
@@ -242,7 +243,7 @@ class ActiveLearner:
 
     def _features_of(self, rows: Any) -> Features:
         if self._project.arrays is not None:
-            return Features(rows, rows) if not _is_sparse(rows) else _sparse_features(rows)
+            return _as_features(rows)
         features: Features = self._project.pipeline().transform(_contents(rows))
         return features
 
@@ -276,13 +277,13 @@ def _project(
 ) -> Project:
     from querist.store import MemoryStore
 
-    is_array = hasattr(pool, "shape")
+    is_array = hasattr(pool, "shape") or isinstance(pool, Features)
     store = MemoryStore()
     order = _shuffled(pool, spec.project.seed)
     arrays = None
     if is_array:
-        rows = pool if order is None else pool[order]
-        arrays = _sparse_features(rows) if _is_sparse(rows) else Features(rows, rows)
+        arrays = _as_features(pool)
+        arrays = arrays if order is None else arrays.rows(order)
     project = Project(spec, store, learner=recipe, arrays=arrays)
     places = range(len(items)) if order is None else order.tolist()
     contents = None if is_array else _contents(pool)
@@ -293,7 +294,7 @@ def _project(
             row,
             0.5,
             0.5,
-            contents and contents[place],
+            None if contents is None else contents[place],
             group=None if groups is None else str(groups[place]),
         )
         for row, place in enumerate(places)
@@ -346,12 +347,10 @@ def _content(row: Any) -> Content:
             raise BadValue("pool", type(row).__name__, "rows must be arrays, texts, dicts or Content")
 
 
-def _is_sparse(rows: Any) -> bool:
-    return hasattr(rows, "tocsr")
-
-
-def _sparse_features(rows: Any) -> Features:
-    matrix = rows.tocsr()
+def _as_features(rows: Any) -> Features:
+    if isinstance(rows, Features):
+        return rows
+    matrix = rows.tocsr() if hasattr(rows, "tocsr") else rows
     return Features(matrix, matrix)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+import importlib
 import json
-import os
 import platform
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,28 +17,51 @@ import numpy as np
 
 from querist import compute, registry
 from querist.acquire import presets
-from querist.engine.cells import Cell, run_cell, split
+from querist.engine.bench import run_cells, write_text
+from querist.engine.cells import Cell, split
 from querist.engine.labelled import Labelled, load
 from querist.engine.summary import RISING, Question, summarise
-from querist.errors import BadValue, Damaged, UnknownName
-from querist.types import Array, Json, Strategy, canonical_json
+from querist.errors import BadValue, UnknownName
+from querist.types import Array, Json, Strategy
 
 Page = Callable[[Json], str]
-"""Turns a summary into the HTML of the report; `querist.report.simulation.page` is one."""
+"""Turns a summary into the HTML of `index.html`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationResult:
-    """What a simulation found. `summary` is what `summary.json` holds, `cells` every figure of every seed."""
+    """What a simulation found. `summary` is what `summary.json` holds, `cells` every figure of every seed.
+
+    `folder` is where it was written, if it was.
+    """
 
     summary: Json
     cells: tuple[Json, ...]
+    folder: Path | None = None
+
+    def __str__(self) -> str:
+        return self.text()
 
     @property
     def comparisons(self) -> list[Json]:
         """Each strategy against the baseline: strategy, baseline, metric, difference, low, high."""
         found: list[Json] = self.summary["comparisons"]
         return found
+
+    def text(self) -> str:
+        """Return the comparison as a few lines for a terminal."""
+        metric, baseline = self.summary["metric"], self.summary["baseline"]
+        lines = [f"{metric}: mean over the curve, and at {self.summary['settings']['budget']} labels"]
+        for found in sorted(self.summary["strategies"], key=lambda s: -s["area"][metric]["mean"]):
+            area, final = (found[key][metric]["mean"] for key in ("area", "final"))
+            lines.append(f"  {found['strategy']:<24}{area:8.1%}{final:8.1%}  {_compared(found, baseline)}".rstrip())
+        failed = self.summary["cells"]["failed"]
+        lines += [f"{failed} of {self.summary['cells']['planned']} runs failed: {self._errors()}"] * (failed > 0)
+        lines += [f"report: {self.folder / 'index.html'}"] if self.folder is not None else []
+        return "\n".join(lines)
+
+    def _errors(self) -> str:
+        return "; ".join(sorted({failure["error"] for failure in self.summary["failures"]}))
 
     def table(self) -> Any:
         """Return a pyarrow table: one row for each strategy, seed and number of labels; one for a failed cell."""
@@ -49,19 +71,38 @@ class SimulationResult:
         for cell in self.cells:
             about = {name: cell[name] for name in ("strategy", "seed", "status", "error")}
             rows.extend({**about, **point} for point in cell["points"] or [{}])
-        return pa.Table.from_pylist(rows) if rows else pa.table({})
+        names = dict.fromkeys(name for row in rows for name in row)
+        return pa.table({name: [row.get(name) for row in rows] for name in names})
 
     def write(self, out: str | Path, *, page: Page | None = None) -> Path:
-        """Write `summary.json`, `results.parquet` and, given a page, `index.html`; return the folder."""
+        """Write `summary.json`, `results.parquet` and `index.html` into a folder, and return the folder."""
         import pyarrow.parquet as pq
 
         folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)
-        _write_text(folder / "summary.json", json.dumps(self.summary, indent=2, ensure_ascii=False, allow_nan=False))
+        write_text(folder / "summary.json", json.dumps(self.summary, indent=2, ensure_ascii=False, allow_nan=False))
         pq.write_table(self.table(), folder / "results.parquet", compression="zstd")
-        if page is not None:
-            _write_text(folder / "index.html", page(self.summary))
+        write_text(folder / "index.html", (page or _own_page())(self.summary))
         return folder
+
+
+def _compared(found: Json, baseline: str | None) -> str:
+    against = found.get("against")
+    if against is None:
+        return "the baseline" if found["strategy"] == baseline else ""
+    area, saving = against["area"], found["labels_saved"]
+    if area["low"] is None:
+        return f"{100 * area['difference']:+.1f} points, no interval from one seed"
+    text = f"{100 * area['difference']:+.1f} points ({100 * area['low']:+.1f} to {100 * area['high']:+.1f})"
+    if saving.get("low") is None:
+        return text
+    return f"{text}, {saving['saved']:.0f} labels saved ({saving['low']:.0f} to {saving['high']:.0f})"
+
+
+def _own_page() -> Page:
+    # By name, so that the engine stands below the report: whoever calls `write` has asked for both.
+    found: Page = importlib.import_module("querist.report.simulation").page
+    return found
 
 
 def simulate(
@@ -102,7 +143,8 @@ def simulate(
     hold-out, whose labels are *not* counted in the budget; the first labels are.
 
     Args:
-        data: a file or folder that a pool can read, or an array (n, p), or a list of texts.
+        data: a file or folder that a pool can read; "digits", which ship with scikit-learn; an array (n, p), dense or
+            sparse; a list of texts or of table rows.
         y: (n,) labels, where `data` is an array or a list.
         target: the column of the labels, where `data` is a file.
         text: the column of the text. Without `text`, `columns` or `image` all other columns are used.
@@ -128,7 +170,7 @@ def simulate(
         out: a folder for `summary.json`, `results.parquet`, `index.html` and every finished cell: an interrupted run
             that is started again goes on where it stopped.
         progress: show a bar with the time that remains.
-        page: what makes `index.html` of the summary.
+        page: what makes `index.html` of the summary; None takes `querist.report.simulation.page`.
 
     Raises:
         BadValue: a setting that cannot work, such as a budget larger than the pool.
@@ -137,7 +179,7 @@ def simulate(
     >>> from sklearn.datasets import load_iris
     >>> x, y = load_iris(return_X_y=True)
     >>> result = simulate(x, y, strategies=["margin"], budget=30, batch=10, seed_set=10, seeds=2, jobs=1)
-    >>> [(c["strategy"], c["baseline"], c["metric"], c["seeds"]) for c in result.comparisons][:1]
+    >>> [(c["strategy"], c["baseline"], c["metric"], c["n"]) for c in result.comparisons][:1]
     [('margin', 'random', 'accuracy_area_under_curve', 2)]
     """
     labelled = load(data, y, target=target, text=text, columns=columns, image=image, features=features, name=name)
@@ -157,106 +199,10 @@ def simulate(
     summary["seconds"] = time.perf_counter() - began
     columns_said = {"target": target, "text": text, "image": image, "columns": list(columns)}
     summary["settings"]["command"] = command(summary, columns_said)
-    result = SimulationResult(summary, tuple(results))
+    result = SimulationResult(summary, tuple(results), None if out is None else Path(out))
     if out is not None:
         result.write(out, page=page)
     return result
-
-
-def run_cells(
-    data: Labelled,
-    cells: Sequence[Cell],
-    *,
-    kept: Path | None = None,
-    jobs: int | None = None,
-    timeout: float | None = None,
-    progress: bool = False,
-) -> list[Json]:
-    """Run cells in parallel and return what became of each, in the order given.
-
-    A cell whose file is in the folder `kept` is read, not run; a finished one is written there at once. A cell that
-    fails is a result with status "failed", its error, and no points; remove its file to try it again.
-    """
-    results: dict[int, Json] = {}
-    for number, cell in enumerate(cells):
-        known = None if kept is None else _read_cell(kept / f"{cell.key(data.fingerprint)}.json")
-        if known is not None:
-            results[number] = known
-    missing = [number for number in range(len(cells)) if number not in results]
-    todo = [cells[number] for number in missing]
-    with _bar(len(cells), done=len(results), show=progress) as advance:
-        for outcome in compute.map(run_cell, todo, shared=data, jobs=jobs, timeout=timeout):
-            cell = todo[outcome.index]
-            results[missing[outcome.index]] = result = {
-                "strategy": cell.name,
-                "seed": cell.seed,
-                "status": "finished" if outcome.error is None else "failed",
-                "error": outcome.error,
-                "seconds": outcome.seconds,
-                "cell": cell.to_json(),
-                **(outcome.value or {"points": [], "picks": [], "reliability": []}),
-            }
-            if kept is not None:
-                kept.mkdir(parents=True, exist_ok=True)
-                _write_text(kept / f"{cell.key(data.fingerprint)}.json", canonical_json(result))
-            advance()
-    return [results[number] for number in range(len(cells))]
-
-
-def _read_cell(path: Path) -> Json | None:
-    try:
-        result: Json = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise Damaged(f"{path} is not a finished cell ({error}); remove the file to run the cell again") from error
-    return result
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write a file in one step: a reader, or a run after a crash, sees all of it or nothing."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
-
-
-@contextlib.contextmanager
-def _bar(total: int, *, done: int, show: bool) -> Iterator[Callable[[], None]]:
-    if not show:
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    left = TextColumn("{task.fields[left]}")
-    # Standard error, so that `--json` on standard output stays clean.
-    with Progress(*columns, left, console=Console(stderr=True)) as progress:
-        task = progress.add_task("runs", total=total, completed=done, left="" if done < total else "all were kept")
-        began, before = time.perf_counter(), done
-
-        def advance() -> None:
-            nonlocal done
-            done += 1
-            # Rich's own estimate sees a burst as soon as two processes finish together; the mean is steadier.
-            seconds = (time.perf_counter() - began) / (done - before) * (total - done)
-            progress.update(task, completed=done, left=f"{_duration(seconds)} left" if done < total else "done")
-
-        yield advance
-
-
-def _duration(seconds: float) -> str:
-    """Return a time as people say it.
-
-    >>> _duration(75), _duration(3.2), _duration(7300)
-    ('1 min 15 s', '3 s', '2 h 1 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def _with_baseline(strategies: Sequence[str | Strategy], baseline: str) -> list[str | Strategy]:
@@ -359,13 +305,14 @@ def command(summary: Json, columns: Json) -> str:
     said = {name: settings[name] for name in kept if settings[name] not in (None, _DEFAULTS.get(name))}
     seeds = settings["seeds"]
     count = len(seeds) if seeds == [*range(len(seeds))] else seeds
-    if source is None:
-        said = {"strategies": named, "seeds": count, **said}
-        return f"querist.simulate(x, y, {', '.join(f'{name}={value!r}' for name, value in said.items())})"
+    roles = {name: value for name, value in columns.items() if value}
+    if source is None or roles.keys() - {"target", "text"} or settings["metric"] != "accuracy":
+        first = "x, y" if source is None else repr(source)
+        said = {**({} if source is None else roles), "strategies": named, "seeds": count, **said}
+        return f"querist.simulate({first}, {', '.join(f'{name}={value!r}' for name, value in said.items())})"
     words = ["querist", "simulate", shlex.quote(source)]
-    for name, value in columns.items():
-        for one in value if isinstance(value, list) else [value] * (value is not None):
-            words += ["--column" if name == "columns" else f"--{name}", shlex.quote(one)]
+    for name, value in roles.items():
+        words += [f"--{name}", shlex.quote(value)]
     for strategy in named:
         words += ["--strategy", shlex.quote(strategy)]
     for name, value in {"seeds": count, **said}.items():
@@ -394,17 +341,13 @@ def versions() -> dict[str, str]:
     }
 
 
-def demo(out: str | Path = "demo-report", *, page: Page | None = None, progress: bool = False) -> SimulationResult:
+def demo(out: str | Path = "demo-report", *, progress: bool = False) -> SimulationResult:
     """Run the loop on the handwritten digits that ship with scikit-learn, the known labels answering.
 
     Takes well under a minute on two processors and needs no download.
     """
-    from sklearn.datasets import load_digits
-
-    x, y = load_digits(return_X_y=True)
     return simulate(
-        x / 16,
-        y,
+        "sample:digits:labelled",
         name="handwritten digits",
         strategies=["margin", "k_center"],
         batch=20,
@@ -412,6 +355,5 @@ def demo(out: str | Path = "demo-report", *, page: Page | None = None, progress:
         seeds=10,
         seed_set=20,
         out=out,
-        page=page,
         progress=progress,
     )

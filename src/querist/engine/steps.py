@@ -176,7 +176,7 @@ def select(project: Project, state: State, number: int, part: int, *, n: int | N
         strategy=chosen.strategy.to_json(),
         strategy_hash=chosen.strategy.hash,
         evidence=chosen.evidence,
-        model=state.model,
+        model=state.choosing_model,
         dataset=state.dataset,
         features=state.features,
         through_seq=through_seq,
@@ -238,7 +238,7 @@ def training_rows(project: Project, state: State, *, through: int) -> dict[ItemI
 def resolve(
     project: Project, state: State, *, through: int, use: Callable[[Answer], bool] = lambda _: True
 ) -> dict[ItemId, Resolved]:
-    """Return what each item's live answers amount to, where they agree; withdrawn items and old class names are seen to.
+    """Return what each item's live answers amount to, where they agree, under the class names now in force.
 
     Args:
         project: whose answers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -61,16 +62,16 @@ def history_of(project: Project, state: State, *, latest: Archived | None = None
     measured = measuring(project, state)
     price = project.spec.cost.per_label
     labels = max(state.paid, state.training) if project.folder is None else state.paid
-    spent = {"labels": labels, "money": labels * price, "hours": project.active_ms / 3.6e6, "price": price}
+    spent = History((), labels=labels, money=labels * price, hours=project.active_ms / 3.6e6, price=price)
     if measured is None or not archived:
-        return History((), **spent)
+        return spent
     known = measured.known
     items = [item for item, is_known in zip(measured.items, known, strict=True) if is_known]
     target = measured.target[known]
     rounds = tuple(_round(entry, items, target, project) for entry in archived)
     right = rounds[-1].correct
     promises = {"accuracy": intervals.anytime(int(right.sum()), right.size)} if right.size else {}
-    return History(rounds, promises=promises, **spent)
+    return dataclasses.replace(spent, rounds=rounds, promises=promises)
 
 
 def _round(entry: Archived, items: list[str], target: Array, project: Project) -> Round:

@@ -121,6 +121,7 @@ def _strategy(table: _Table, classes: Sequence[str], held_out: Array, metric: st
             {"class": name, "held_out": int(held_out[k]), **mean_interval(table.recall[:, -1, k])}
             for k, name in enumerate(classes)
         ],
+        "failed_fits": sum(cell["points"][-1]["failed_fits"] for cell in table.cells),
         "reliability": _pooled_bins([cell["reliability"] for cell in table.cells]),
         "seconds": {
             "model": _mean_of(table, "seconds_model"),

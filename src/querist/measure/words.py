@@ -13,6 +13,7 @@ from querist.errors import BadValue
 from querist.measure.alarm import Watch, no_useful_gain
 from querist.measure.duel import DUEL_SIZE
 from querist.measure.evidence import Difference
+from querist.measure.guarantee import RecallGuarantee
 from querist.measure.intervals import Estimate
 from querist.measure.saving import LabelsSaved
 
@@ -104,6 +105,39 @@ def recall(name: str, estimate: Estimate | None, *, evaluated: int, prevalence: 
         f"{_percent(estimate.value, estimate.n)} of {name} is found, between {low} and {high} (95 %, one look), "
         f"from {_items(estimate.n)} of that class."
     )
+
+
+def guarantee(found: RecallGuarantee, *, prevalence: float | None = None) -> str:
+    """Return whether enough of the relevant items have been found, or what it would take to say so.
+
+    Args:
+        found: where the review stands.
+        prevalence: the share of relevant items in the collection, for the number of labels that are missing.
+
+    >>> from querist.measure.guarantee import recall_guarantee
+    >>> guarantee(recall_guarantee(30, 28))
+    'At least 80 % of the relevant items found, 95 % certain: 28 of 30 hidden ones have come up.'
+    >>> guarantee(recall_guarantee(2, 1, recall=0.9), prevalence=0.01)
+    'A guarantee of 90 % recall needs 29 relevant items in the random sample; it holds 2. At about 1 % prevalence that
+    is about 2,700 more random labels, whatever the size of the collection.'
+    """
+    share = f"{100 * found.recall:.0f} %"
+    if found.needed is None:
+        told = (
+            f"A guarantee of {share} recall needs {found.least_known} relevant items in the random sample; "
+            f"it holds {found.known}."
+        )
+        if not prevalence:
+            return told
+        missing = _about((found.least_known - found.known) / prevalence, digits=2)
+        return (
+            f"{told} At about {100 * prevalence:.2g} % prevalence that is about {missing} more random labels, "
+            "whatever the size of the collection."
+        )
+    come_up = f"{found.passed} of {found.known} hidden ones have come up"
+    if found.reached:
+        return f"At least {share} of the relevant items found, {100 * found.level:.0f} % certain: {come_up}."
+    return f"Not certain yet that {share} of the relevant items are found: {come_up}, {found.needed} are needed."
 
 
 def comparison(difference: Difference | None, *, evaluated: int, duel_width: float | None = None) -> str:
@@ -329,9 +363,12 @@ def _saved(count: float) -> str:
     return f"{abs(count):.0f} {'lost' if count < 0 else 'saved'}"
 
 
-def _about(count: float) -> str:
-    """Return a count with its first digit only, or its first two where the first is 1."""
-    unit = 10 ** max(math.floor(math.log10(max(count, 1))) - (1 if f"{count:.0f}"[0] == "1" else 0), 0)
+def _about(count: float, digits: int = 1) -> str:
+    """Return a count rounded to its first digits; to two where the first is a 1."""
+    size = math.floor(math.log10(max(count, 1)))
+    if count / 10**size < 2:
+        digits = max(digits, 2)
+    unit = 10 ** max(size - digits + 1, 0)
     return f"{round(count / unit) * unit:,.0f}"
 
 

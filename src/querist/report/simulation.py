@@ -69,7 +69,8 @@ def _drawn(summary: Json) -> list[str]:
 
 def _title(summary: Json) -> str:
     held_out = number(summary["data"]["hold_out"])
-    words: str = METRICS.get(summary["metric"], summary["metric"])
+    metric: str = summary["metric"]
+    words = METRICS.get(metric, metric)
     return f"{words[:1].upper()}{words[1:]}, on {held_out} held-out items, %"
 
 

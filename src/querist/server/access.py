@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, get_args
@@ -13,17 +12,17 @@ from starlette.responses import Response
 from querist.errors import Denied, NotSignedIn
 from querist.server.guard import SAFE_METHODS
 from querist.server.schemas import Role
+from querist.store.people import SESSION_SECONDS
 
 if TYPE_CHECKING:
     from querist.engine.project import Project
     from querist.server.site import Site
-    from querist.store.people import Person
+    from querist.store.people import Person, Session
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)[::-1]
 """From the least to the most: each may do all that those before it may."""
 
 CSRF_HEADER: Final = "X-CSRF-Token"
-SESSION_SECONDS: Final = 30 * 24 * 3600
 
 
 def at_least(role: str, least: Role) -> bool:
@@ -37,21 +36,16 @@ def at_least(role: str, least: Role) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A person whose request carries a live session or an API token."""
+    """A person whose request carries a live session, or an API token: then there is neither session nor cookie."""
 
     person: Person
-    session: str | None
-    by_link: bool = False
+    session: Session | None = None
+    cookie: str | None = None
 
     @property
     def id(self) -> str:
         """The pseudonym that the ledger knows."""
         return self.person.id
-
-    @property
-    def csrf(self) -> str:
-        """What every changing request must repeat in a header: only a page of this server can read it."""
-        return csrf_token(self.session) if self.session else ""
 
     def is_at_least(self, least: Role) -> bool:
         """Say whether the person's role includes another."""
@@ -121,21 +115,16 @@ def identify(request: Request) -> Visitor:
     people = site_of(request).people
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return Visitor(people.by_api_token(bearer.strip()), None)
-    token = request.cookies.get(cookie_name(request))
-    session = people.session(token) if token else None
-    if token is None or session is None:
+        return Visitor(people.api_person(bearer.strip()))
+    cookie = request.cookies.get(cookie_name(request))
+    if not cookie:
         raise NotSignedIn("sign in first")
+    session = people.session(cookie)
     if request.method not in SAFE_METHODS:
         given = request.headers.get(CSRF_HEADER, "")
-        if not hmac.compare_digest(given.encode(), csrf_token(token).encode()):
+        if not hmac.compare_digest(given.encode(), session.csrf.encode()):
             raise Denied(f"the header {CSRF_HEADER} is missing or old; GET /api/v1/me tells it", field=CSRF_HEADER)
-    return Visitor(session.person, token, session.by_link)
-
-
-def csrf_token(session: str) -> str:
-    """Return the CSRF token of a session: derived one way, so that no server secret has to be kept."""
-    return hashlib.sha256(b"querist csrf\0" + session.encode()).hexdigest()[:40]
+    return Visitor(session.person, session, cookie)
 
 
 def cookie_name(request: Request) -> str:
@@ -148,15 +137,11 @@ def cookie_name(request: Request) -> str:
     return f"querist-{request.url.port or 80}"
 
 
-def set_session(request: Request, response: Response, token: str) -> None:
+def set_session(request: Request, response: Response, cookie: str) -> None:
     """Give the browser its session."""
+    secure = request.url.scheme == "https"
     response.set_cookie(
-        cookie_name(request),
-        token,
-        max_age=SESSION_SECONDS,
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
+        cookie_name(request), cookie, max_age=SESSION_SECONDS, httponly=True, samesite="lax", secure=secure
     )
 
 

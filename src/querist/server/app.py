@@ -17,6 +17,9 @@ from querist.server.guard import Guard
 from querist.server.schemas import Error, Health
 from querist.server.site import Site
 
+ROUTERS = (sign_in.router, creation.router, projects.router, labelling.router, items.router, figures.router)
+"""All routes under `/api/v1`; of two that fit an address the first one answers."""
+
 _REFUSALS: dict[int | str, dict[str, object]] = {
     status: {"model": Error} for status in (400, 401, 403, 404, 409, 413, 422, 429)
 }
@@ -39,6 +42,7 @@ def create_app(site: Site, *, hosts: Collection[str] = (), pages_folder: Path = 
     app = service(lifespan=lifespan)
     app.state.site = site
     pages.install(app, pages_folder)
+    app.add_middleware(items.EncodedIds)
     app.add_middleware(Guard, hosts=hosts, is_upload=lambda path: path == f"{API}/projects/inspect")
     return app
 
@@ -56,8 +60,8 @@ def service(**settings: Any) -> FastAPI:
     )
     problems.install(app)
     api = APIRouter(prefix=API, responses=_REFUSALS)
-    for module in (sign_in, creation, projects, labelling, items, figures):
-        api.include_router(module.router)
+    for router in ROUTERS:
+        api.include_router(router)
     app.include_router(api)
 
     @app.get("/health", tags=["server"])

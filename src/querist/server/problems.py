@@ -36,8 +36,10 @@ STATUS: Final[Mapping[type[errors.QueristError], int]] = {
 }
 """What a client may do about it: 4xx is final for this request, 5xx is worth trying again later."""
 
+RETRY_AFTER: Final = {429: "60", 503: "1"}
+"""Seconds after which trying again makes sense."""
 LONGEST_VALUE: Final = 200
-SECRET: Final = frozenset({"password", "current", "new", "token"})
+SECRET: Final = frozenset({"password", "old", "new", "token"})
 
 
 class TooLarge(errors.TooMany):
@@ -69,8 +71,8 @@ def respond(error: errors.QueristError) -> Response:
     """Return the response of an error."""
     status = status_of(error)
     headers = {}
-    if status in {429, 503}:
-        headers["Retry-After"] = str(getattr(error, "retry_after", 1))
+    if status in RETRY_AFTER:
+        headers["Retry-After"] = RETRY_AFTER[status]
     if status >= 500:
         log.error("%s: %s", type(error).__name__, error.message)
     return JSONResponse(body(error), status_code=status, headers=headers)

@@ -224,14 +224,14 @@ def serve(
         stack.callback(site.close)
         for lock in site.locks():
             stack.enter_context(lock)
-        password = site.people.first_admin()
+        first = site.people.create_first_admin()
         _refuse_public(host, site.people)
         listening = stack.enter_context(listen(host, port))
         address = _address(host, listening.getsockname()[1])
 
         def ready() -> None:
-            link = f"{address}/sign-in?token={site.people.create_token(site.people.admin().id, 'sign_in')}"
-            for line in _greeting(address, link, password, is_loopback(host)):
+            link = f"{address}/sign-in?token={site.people.create_link_token(site.admin().id)}"
+            for line in _greeting(address, link, first[1] if first else None, local=is_loopback(host)):
                 say(line)
             if browser:
                 open_browser(link)
@@ -274,7 +274,7 @@ class _Server(uvicorn.Server):
 
 
 def _refuse_public(host: str, people: People) -> None:
-    if not is_loopback(host) and people.must_change_first_password():
+    if not is_loopback(host) and any(person.must_change_password for person in people.people()):
         raise BadValue(
             "host",
             host,
@@ -295,7 +295,7 @@ def _address(host: str, port: int) -> str:
     return f"http://{shown}:{port}"
 
 
-def _greeting(address: str, link: str, password: str | None, local: bool) -> list[str]:
+def _greeting(address: str, link: str, password: str | None, *, local: bool) -> list[str]:
     lines = [f"Querist serves at {address}"]
     if password is not None:
         lines.append(f"First account: admin, password {password} (shown this once; change it under Settings)")

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 
 import querist
-from querist.errors import BadValue, NotSignedIn
-from querist.server.access import Allowed, Visitor, clear_session, csrf_token, set_session, site_of
+from querist.errors import BadValue, Denied
+from querist.server.access import Allowed, Visitor, clear_session, set_session, site_of
 from querist.server.schemas import Me, PasswordChange, SignIn
 
 router = APIRouter(tags=["people"])
@@ -20,27 +20,31 @@ HASHERS: Final = threading.BoundedSemaphore(2)
 """Checking a password takes 64 MiB and a core on purpose; more at once would be a way to stop the server."""
 
 
+PASSWORD_CHANGES: Final = 10
+"""Tries at a new password within a quarter of an hour; a stolen session must not find out the old one."""
+
+
 @router.post("/session")
 def sign_in(form: SignIn, request: Request, response: Response) -> Me:
     """Begin a session by name and password, or by a one-time token."""
     people = site_of(request).people
     if form.token:
-        person = people.consume(form.token, "sign_in", address=address_of(request))
+        person = people.consume_link_token(form.token)
     elif form.name:
         with HASHERS:
-            person = people.authenticate(form.name, form.password, address=address_of(request))
+            person = people.authenticate(form.name, form.password, source=address_of(request))
     else:
         raise BadValue("name", "", "give name and password, or a one-time token")
-    token = people.create_session(person.id, by_link=bool(form.token))
-    set_session(request, response, token)
-    return _me(Visitor(person, token, bool(form.token)))
+    cookie, session = people.create_session(person.id, by_link=bool(form.token))
+    set_session(request, response, cookie)
+    return _me(Visitor(person, session, cookie))
 
 
 @router.delete("/session")
 def sign_out(visitor: AnyVisitor, request: Request, response: Response) -> Me:
     """End this session; answers with who it was."""
-    if visitor.session:
-        site_of(request).people.end_session(visitor.session)
+    if visitor.cookie is not None:
+        site_of(request).people.end_session(visitor.cookie)
     clear_session(request, response)
     return _me(visitor)
 
@@ -52,22 +56,16 @@ def me(visitor: AnyVisitor) -> Me:
 
 
 @router.put("/me/password")
-def change_password(form: PasswordChange, visitor: AnyVisitor, request: Request, response: Response) -> Me:
+def change_password(form: PasswordChange, visitor: AnyVisitor, request: Request) -> Me:
     """Change the password; every other session of the person ends."""
     people = site_of(request).people
     if visitor.session is None:
-        raise NotSignedIn("a password is changed in a session, not with an API token")
+        raise Denied("a password is changed in a session, not with an API token")
+    people.limit(f"password {visitor.id}", PASSWORD_CHANGES)
+    old = None if visitor.session.by_link and not form.old else form.old
     with HASHERS:
-        if form.old or not visitor.by_link:
-            people.authenticate(visitor.person.name, form.old, address=address_of(request))
-        if form.new == form.old:
-            raise BadValue("new", None, "must differ from the old one")
-        people.change_password(visitor.id, form.new)
-    token = people.create_session(visitor.id)
-    set_session(request, response, token)
-    person = people.session(token)
-    assert person is not None
-    return _me(Visitor(person.person, token))
+        person = people.change_password(visitor.id, form.new, old=old, keep=visitor.cookie)
+    return _me(Visitor(person, visitor.session, visitor.cookie))
 
 
 def address_of(request: Request) -> str:
@@ -81,7 +79,7 @@ def _me(visitor: Visitor) -> Me:
         id=person.id,
         name=person.name,
         role=person.role,
-        csrf=csrf_token(visitor.session) if visitor.session else "",
+        csrf=visitor.session.csrf if visitor.session is not None else "",
         must_change_password=person.must_change_password,
         version=querist.__version__,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from querist.types import Json
 
 if TYPE_CHECKING:
     from querist.engine.project import Project
+    from querist.store.database import Database
     from querist.store.people import People, Person
 
 
@@ -42,18 +44,51 @@ class Site:
         self.people = people
         self.home = home
         self._projects = {project.id: project for project in projects}
+        for project in projects:
+            project.person_name = self.person_name
         self._feeds: dict[str, Feed] = {}
         self._lock = threading.Lock()
 
+    def person_name(self, pseudonym: str) -> str | None:
+        """Return the name of a person of the ledger, if they have an account here."""
+        try:
+            return self.people.find(pseudonym).name
+        except NotFound:
+            return None
+
     @classmethod
     def open(cls, folder: Path) -> Site:
-        """Open the project in a folder, or all projects in the folders inside it.
+        """Open the project in a folder with its own people, or all projects in the folders inside it with the folder's.
 
         Raises:
             NotFound: there is no project.
         """
+        from querist.store.people import People
+
         projects = open_projects(folder)
-        return cls(projects[0].store.people, projects, home=None if is_project(folder) else folder)
+        if is_project(folder):
+            return cls(People(_database(projects[0])), projects)
+        return cls(People.open("sqlite:///people.db", root=folder), projects, home=folder)
+
+    def admin(self) -> Person:
+        """Return the first administrator: whom the link at the start signs in."""
+        return next(person for person in self.people.people() if person.role == "admin" and person.active)
+
+    def locks(self) -> list[AbstractContextManager[object]]:
+        """Return what keeps a second server off: one lock for each project, and one for the home of several."""
+        from querist.store.lock import lock
+
+        folders = [project.folder for project in self._projects.values() if project.folder is not None]
+        return [lock(folder) for folder in (*folders, *([self.home] if self.home is not None else []))]
+
+    def close(self) -> None:
+        """Let go of everything."""
+        if "uploads" in self.__dict__:
+            self.uploads.close()
+        for project in self._projects.values():
+            project.store.close()
+        if self.home is not None:
+            self.people.close()
 
     @functools.cached_property
     def uploads(self) -> Uploads:
@@ -142,3 +177,10 @@ def open_projects(folder: Path) -> list[Project]:
     if not folders:
         raise NotFound(f"{folder} holds no project; make one with `querist init`", value=str(folder))
     return [Project.open(inner) for inner in folders]
+
+
+def _database(project: Project) -> Database:
+    from querist.store.sql import SqlStore
+
+    assert isinstance(project.store, SqlStore)
+    return project.store.database

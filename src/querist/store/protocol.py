@@ -153,10 +153,12 @@ class Store(Protocol):
     @property
     def project(self) -> str:
         """The project's id."""
+        ...
 
     @property
     def artefacts(self) -> Artefacts:
-        """The project's files by content."""
+        """Files named by the hash of their content."""
+        ...
 
     def append(self, key: str, event: Event, *, actor: str = "engine") -> tuple[Recorded, bool]:
         """Append the event and update the views; return it and True, or the one already under the key and False.

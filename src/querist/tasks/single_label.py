@@ -161,7 +161,9 @@ class SingleLabel:
 
 
 def _as_text(value: Any) -> str:
-    # Files with typed columns give 3 or 3.0 where the class is called "3".
+    # Files with typed columns give 3 or 3.0 where the class is called "3", and True where it is called "true".
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
     if isinstance(value, float | np.floating) and float(value).is_integer():
         value = int(value)
     return value if isinstance(value, str) else str(value)

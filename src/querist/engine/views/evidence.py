@@ -143,7 +143,7 @@ def _compared(found: Difference, stand: Standing, active: Json, random: Json) ->
     return {
         "state": state,
         "sentence": words.comparison(found, evaluated=stand.evaluation),
-        "detail": words.alarm("amber" if amber else "none", watch=None, difference=found),
+        "detail": words.amber(found) if amber else "",
         "missing": 0,
         "at": found.labels,
         "difference": {"value": found.value, "low": found.low, "high": found.high, "n": found.n},

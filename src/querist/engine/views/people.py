@@ -21,5 +21,5 @@ def who(project: Project, actor: str) -> str:
         return OURS[actor]
     names: dict[str, str] = project.cache.setdefault("names", {})
     if actor not in names:
-        names[actor] = project.store.person_name(actor) or actor
+        names[actor] = project.person_name(actor) or actor
     return names[actor]

@@ -143,11 +143,12 @@ def fit_features(
             raise UnknownName(f"setting of features {method!r}", name, defaults)
     chosen = {**defaults, **(settings or {})}
     sample = _sample(contents(), int(chosen["fit_rows"]), seed, blocks=kind == "array")
-    if len(sample) == 0:
+    size = sample.shape[0] if hasattr(sample, "shape") else len(sample)
+    if size == 0:
         raise BadValue("pool", 0, "has no items to fit features on")
     with one_thread_if_small(0):  # the sums, and with them the features, must not depend on the number of cores
         pipeline = chosen_class.fit(sample, chosen, seed=seed, media=media)
-    return FittedFeatures(method, chosen, len(sample), pipeline)
+    return FittedFeatures(method, chosen, size, pipeline)
 
 
 def load_features(saved: Mapping[str, bytes]) -> FittedFeatures:
@@ -214,8 +215,8 @@ def _sample(contents: Iterable[Any], most: int, seed: int, *, blocks: bool) -> A
 
 
 def _stacked(parts: list[Any]) -> Any:
-    if len(parts) == 1:
-        return parts[0]
+    if len(parts) < 2:
+        return parts[0] if parts else np.zeros((0, 0))
     return vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)
 
 

@@ -71,9 +71,11 @@ class ArrayPipeline:
         return cls(int(sample.shape[1]), middle, sample.mean(axis=0, dtype=np.float64), scale, _EMPTY)
 
     def transform(self, batch: Any, *, media: Path | None) -> Features:
+        if not issparse(batch) and len(batch) == 0:
+            batch = csr_matrix((0, self.width)) if self.axes.size else np.zeros((0, self.width))
         if issparse(batch):
             return self._sparse(csr_matrix(batch))
-        rows = _numbers(batch) if len(batch) else np.zeros((0, self.width))
+        rows = _numbers(batch)
         if rows.shape[1] != self.width or self.axes.size:
             found = f"{rows.shape[1]} dense columns"
             expected = f"{self.width} {'sparse' if self.axes.size else 'dense'}"

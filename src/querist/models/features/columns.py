@@ -115,6 +115,8 @@ class ColumnsPipeline:
 
 
 def _fit_column(name: str, kind: str, cells: list[Any], settings: Mapping[str, Any]) -> Column:
+    if kind in _USED and len({str(cell) for cell in cells}) == 1:
+        return Column(name, "constant", note="left out: all values are equal")
     if kind == "number":
         return _fit_number(name, _numbers(cells))
     if kind == "boolean":
@@ -134,10 +136,7 @@ def _fit_number(name: str, values: Array) -> Column:
     present = values[~missing]
     middle = float(np.median(present)) if len(present) else 0.0
     filled = np.where(missing, middle, values)
-    scale = float(filled.std())
-    if scale == 0 and not missing.any():
-        return Column(name, "constant", note="left out: all values are equal")
-    return Column(name, "number", bool(missing.any()), middle, float(filled.mean()), scale or 1.0)
+    return Column(name, "number", bool(missing.any()), middle, float(filled.mean()), float(filled.std()) or 1.0)
 
 
 def _fit_date(name: str, cells: list[Any]) -> Column:

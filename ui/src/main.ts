@@ -1,0 +1,9 @@
+import "@fontsource-variable/inter/wght.css";
+import "@fontsource-variable/source-serif-4/wght.css";
+import "@fontsource-variable/source-serif-4/wght-italic.css";
+import "./styles/tokens.css";
+import "./styles/components.css";
+import { mount } from "svelte";
+import App from "./app.svelte";
+
+mount(App, { target: document.getElementById("app")! });
