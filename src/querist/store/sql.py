@@ -17,7 +17,7 @@ from querist.store import items as shelf
 from querist.store import queue, tables, views
 from querist.store.artefacts import FileArtefacts
 from querist.store.database import Database
-from querist.store.dialect import batches, empty_log, insert_new
+from querist.store.dialect import batches, empty_log, insert_new, insert_rows
 from querist.store.erasing import derived_from
 from querist.store.ledger import Line, check_same, write_line
 from querist.store.memory import CLAIM_SECONDS, check_size, counts, taken_over, wall_clock
@@ -38,7 +38,6 @@ _NEW_HEAD: Final = (
     .values(seq=bindparam("last"), hash=bindparam("its_hash"), size=bindparam("items"))
 )
 _LINE_OF_KEY: Final = select(LEDGER).where(LEDGER.c.project == bindparam("of"), LEDGER.c.key == bindparam("wanted"))
-_NEW_LINE: Final = insert(LEDGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +136,8 @@ class SqlStore:
         """Append the event and update the views; see `protocol.Store`."""
         new = _New(key, event, actor, views.attached(event, self.artefacts))
         with self.database.writing() as connection:
+            # Before looking: two workers that write the same key must not both find nothing.
+            self._lock(connection)
             known = self._find(connection, key)
             if known is not None:
                 check_same(known, event, actor)
@@ -147,6 +148,7 @@ class SqlStore:
         """Append events in one transaction; known keys are passed over. Return how many were new."""
         count = 0
         with self.database.writing() as connection:
+            self._lock(connection)
             for some in batches(events, PAGE):
                 query = select(LEDGER.c.key).where(
                     LEDGER.c.project == self.number, LEDGER.c.key.in_([event.key for event in some])
@@ -163,7 +165,7 @@ class SqlStore:
         return count
 
     def _write(self, connection: Connection, new: Sequence[_New]) -> list[Recorded]:
-        seq, prev, size = connection.execute(_LOCKED_HEAD, {"of": self.number}).one()
+        seq, prev, size = connection.execute(_HEAD, {"of": self.number}).one()
         changes = tables.load(connection, self.number, size, [(one.event, one.extra) for one in new])
         lines: list[Line] = []
         for one in new:
@@ -174,7 +176,7 @@ class SqlStore:
             prev = line.recorded.hash
             views.apply(changes, line.recorded, one.extra)
             lines.append(line)
-        connection.execute(_NEW_LINE, [{"project": self.number, **_line_row(line)} for line in lines])
+        insert_rows(connection, LEDGER, [{"project": self.number, **_line_row(line)} for line in lines])
         tables.save(connection, self.number, changes)
         recorded = [line.recorded for line in lines]
         queue.end(connection, self.number, recorded)
@@ -237,6 +239,7 @@ class SqlStore:
         """Keep items and their content, a few thousand in each transaction, so that people need not wait."""
         for some in batches(rows, 2 * PAGE):
             with self.database.writing() as connection:
+                self._lock(connection)
                 shelf.add(connection, self.number, some)
 
     def pool(self) -> PoolTable:
@@ -366,9 +369,9 @@ class SqlStore:
             queue.release(connection, self.number, lease, person)
 
     def _lock(self, connection: Connection) -> None:
-        """One at a time decides who gets what; SQLite has locked already."""
+        """Let one at a time append and decide who gets what; SQLite has locked already."""
         if connection.dialect.name != "sqlite":
-            connection.execute(select(HEAD.c.seq).where(HEAD.c.project == self.number).with_for_update())
+            connection.execute(_LOCKED_HEAD, {"of": self.number})
 
     # Steps.
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
-    Insert,
     Row,
     Select,
     Table,
@@ -18,13 +17,12 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
-    insert,
     select,
     update,
 )
 
 from querist.events import BatchSelected, DatasetFrozen, Event, ModelEvaluated, ModelFailed, ModelTrained
-from querist.store.dialect import batches, upsert
+from querist.store.dialect import batches, insert_rows, upsert
 from querist.store.protocol import Picked
 from querist.store.schema import ANSWER, DECISION, ITEM, METADATA, PICK, QUEUE, ROUND
 from querist.store.views import AnswerRow, Attached, DecisionRow, QueueRow, RoundRow, Standing, Tables, touched
@@ -97,11 +95,6 @@ def _rows_where(table: str, column: str) -> Select[Any]:
     columns = METADATA.tables[table].c
     wanted = columns[column].in_(bindparam("wanted", expanding=True))
     return select(METADATA.tables[table]).where(columns.project == bindparam("of"), wanted)
-
-
-@functools.cache
-def _insert_into(table: str) -> Insert:
-    return insert(METADATA.tables[table])
 
 
 @functools.cache
@@ -229,9 +222,7 @@ def _where_in(
 
 
 def _insert(connection: Connection, project: int, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    values = [{"project": project, **row} for row in rows]
-    if values:
-        connection.execute(_insert_into(table.name), values)
+    insert_rows(connection, table, [{"project": project, **row} for row in rows])
 
 
 def _upsert(connection: Connection, project: int, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
