@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -254,7 +255,7 @@ def test_every_table_and_the_queue_can_be_written_for_postgresql() -> None:
     assert "LIMIT" in str(queue._NEXT.compile(dialect=dialect))
 
 
-EMPTY_LIST = {"SCAN CONSTANT ROW", "SCAN (subquery-1)"}
+EMPTY_LIST = re.compile(r"SCAN CONSTANT ROW|SCAN \(subquery-\d\)")
 """How SQLite reads `IN ()`."""
 
 
@@ -291,6 +292,6 @@ def test_nothing_that_people_wait_for_scans_a_table(project: SqlStore) -> None:
     slow = {
         statement: plan
         for statement, plan in plans.items()
-        if any(step.startswith("SCAN") and step not in EMPTY_LIST for step in plan)
+        if any(step.startswith("SCAN") and not EMPTY_LIST.fullmatch(step) for step in plan)
     }
-    assert slow == {}
+    assert list(slow.values()) == []
