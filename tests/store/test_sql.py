@@ -58,8 +58,18 @@ def test_a_project_is_opened_by_name_by_id_or_because_it_is_the_only_one(tmp_pat
     assert set(several.value.choices) == {"reviews", "scans"}
     with pytest.raises(NotFound, match="'other'"):
         SqlStore.open(root=tmp_path, project="other")
-    with pytest.raises(Conflict, match="'scans'"):
-        SqlStore.create(root=tmp_path, name="scans")
+
+
+def test_a_name_is_taken_once_something_has_happened(project: SqlStore, tmp_path: Path) -> None:
+    """An `init` that died before the first line can be repeated."""
+    again = SqlStore.create(root=tmp_path, name="reviews")
+    assert again.project == project.project
+    again.close()
+    project.append("created", TimerFired("first line", 1))
+    with pytest.raises(Conflict, match="'reviews' already"):
+        SqlStore.create(root=tmp_path, name="reviews")
+    with pytest.raises(Conflict, match="'other' already"):
+        SqlStore.create(root=tmp_path, name="other", project=project.project)
 
 
 def test_where_there_is_nothing_nothing_is_made(tmp_path: Path) -> None:

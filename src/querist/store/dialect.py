@@ -70,7 +70,7 @@ def connect(url: str, *, root: Path | None = None) -> Engine:
         path = path if root is None or path.is_absolute() else root / path
         # A handler per thread, each for a few ms: more than one write at a time never happens anyway.
         engine = create_engine(
-            parsed.set(database=str(path)), pool_size=16, max_overflow=48, connect_args={"check_same_thread": False}
+            parsed.set(database=str(path)), pool_size=20, max_overflow=20, connect_args={"check_same_thread": False}
         )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -79,7 +79,7 @@ def connect(url: str, *, root: Path | None = None) -> Engine:
 
 def _connect_postgres(url: str) -> Engine:
     try:
-        return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_size=16, max_overflow=48)
+        return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_size=20, max_overflow=20)
     except ModuleNotFoundError as error:
         raise MissingExtra("a project in PostgreSQL", "postgres") from error
 
@@ -94,7 +94,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
         "foreign_keys = ON",
         # What is erased is overwritten, instead of staying readable in a free page.
         "secure_delete = ON",
-        "cache_size = -32768",
+        "cache_size = -8192",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -79,7 +79,7 @@ class SqlStore:
         project: str | None = None,
         clock: Callable[[], int] = wall_clock,
     ) -> SqlStore:
-        """Make a project, and the database where there is none.
+        """Make a project, and the database where there is none; one that was made and never begun is taken up.
 
         Args:
             url: where the ledger lives (a relative SQLite path is taken from `root`), or an open database.
@@ -89,20 +89,17 @@ class SqlStore:
             clock: gives UTC microseconds; for tests.
 
         Raises:
-            Conflict: the database has a project of that name or id.
+            Conflict: the database has a project of that name or id, and something happened in it.
         """
         database = Database(url, root=Path(root), create=True) if isinstance(url, str) else url
-        project = project or str(uuid.uuid4())
-        with database.writing() as connection:
-            row = {"id": project, "name": name, "created": clock()}
-            made = connection.execute(insert_new(connection, PROJECT).values(row))
-            if made.rowcount == 0:
-                if isinstance(url, str):
-                    database.close()
-                raise Conflict(f"there is a project {name!r} already", field="name", value=name)
-            number = connection.execute(select(PROJECT.c.number).where(PROJECT.c.id == project)).scalar_one()
-            connection.execute(insert(HEAD).values(project=number, seq=0, hash=GENESIS, size=0))
-        return cls(database, number, project, FileArtefacts(Path(root) / "artefacts"), clock)
+        try:
+            with database.writing() as connection:
+                made = _make_project(connection, name, project or str(uuid.uuid4()), clock())
+        except BaseException:
+            if isinstance(url, str):
+                database.close()
+            raise
+        return cls(database, made.number, made.id, FileArtefacts(Path(root) / "artefacts"), clock)
 
     @classmethod
     def open(
@@ -454,6 +451,18 @@ def _line_row(line: Line) -> dict[str, Any]:
         "prev": recorded.prev,
         "hash": recorded.hash,
     }
+
+
+def _make_project(connection: Connection, name: str, project: str, now: int) -> Row[Any]:
+    row = {"id": project, "name": name, "created": now}
+    made = connection.execute(insert_new(connection, PROJECT).values(row)).rowcount
+    same = or_(PROJECT.c.name == name, PROJECT.c.id == project)
+    found = connection.execute(select(PROJECT).where(same)).all()
+    if made:
+        connection.execute(insert(HEAD).values(project=found[0].number, seq=0, hash=GENESIS, size=0))
+    elif len(found) > 1 or connection.execute(_HEAD, {"of": found[0].number}).one().seq > 0:
+        raise Conflict(f"there is a project {name!r} already", field="name", value=name)
+    return found[0]
 
 
 def _find_project(connection: Connection, project: str | None) -> Row[Any]:
