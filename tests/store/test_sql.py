@@ -265,6 +265,9 @@ def test_every_table_and_the_queue_can_be_written_for_postgresql() -> None:
     assert "LIMIT" in str(queue._NEXT.compile(dialect=dialect))
 
 
+SCAN = re.compile(r"SCAN|SEARCH (ledger|item|content|answer|decision|pick) .*\(project=\?\)$")
+"""Reading a whole table, or all of a project: the queue and the leases are the only tables that stay small."""
+
 EMPTY_LIST = re.compile(r"SCAN CONSTANT ROW|SCAN \(subquery-\d\)")
 """How SQLite reads `IN ()`."""
 
@@ -302,6 +305,6 @@ def test_nothing_that_people_wait_for_scans_a_table(project: SqlStore) -> None:
     slow = {
         statement: plan
         for statement, plan in plans.items()
-        if any(step.startswith("SCAN") and not EMPTY_LIST.fullmatch(step) for step in plan)
+        if any(SCAN.match(step) and not EMPTY_LIST.fullmatch(step) for step in plan)
     }
-    assert list(slow.values()) == []
+    assert "\n".join(f"{statement}: {plan}" for statement, plan in slow.items()) == ""

@@ -223,11 +223,13 @@ class SqlStore:
                 query = select(table.c.seq, table.c.until).where(table.c.project == self.number, table.c.item == item)
                 for row in connection.execute(query):
                     seqs.update(seq for seq in row if seq is not None)
-            about = or_(LEDGER.c.seq.in_(seqs), LEDGER.c.kind == ItemWithdrawn.kind)
-            found = connection.execute(
-                select(LEDGER).where(LEDGER.c.project == self.number, about).order_by(LEDGER.c.seq)
-            )
-            events = [read_line(row) for row in found]
+            # Two look-ups: one for both would read the whole ledger.
+            mine = LEDGER.c.project == self.number
+            rows: list[Row[Any]] = []
+            for some in batches(sorted(seqs)):
+                rows += connection.execute(select(LEDGER).where(mine, LEDGER.c.seq.in_(some))).all()
+            rows += connection.execute(select(LEDGER).where(mine, LEDGER.c.kind == ItemWithdrawn.kind)).all()
+        events = sorted(map(read_line, rows), key=lambda line: line.seq)
         return [e for e in events if not isinstance(e.event, ItemWithdrawn) or e.event.item == item]
 
     # Items.
@@ -303,8 +305,9 @@ class SqlStore:
         found: list[Answer] = []
         with self.database.reading() as connection:
             for some in [None] if items is None else batches(dict.fromkeys(items)):
-                page = query if some is None else query.where(ANSWER.c.item.in_(some))
-                for seq, item, person, outcome, value, lane in connection.execute(page.order_by(ANSWER.c.seq)):
+                # Sorted below where items are given: asked for an order, SQLite would read all answers in that order.
+                page = query.order_by(ANSWER.c.seq) if some is None else query.where(ANSWER.c.item.in_(some))
+                for seq, item, person, outcome, value, lane in connection.execute(page):
                     found.append(Answer(seq, item, person, outcome, json.loads(value), lane))
         return found if items is None else sorted(found, key=lambda answer: answer.seq)
 
