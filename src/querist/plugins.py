@@ -20,6 +20,7 @@ BUILTINS: Final = (
     "querist.acquire.gradient_embeddings",
     "querist.acquire.hybrid",
     "querist.acquire.multilabel",
+    "querist.acquire.perturbed",
     "querist.acquire.policies",
     "querist.acquire.typical",
     "querist.acquire.uncertainty",
