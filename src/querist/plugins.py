@@ -22,6 +22,7 @@ BUILTINS: Final = (
     "querist.acquire.multilabel",
     "querist.acquire.perturbed",
     "querist.acquire.policies",
+    "querist.acquire.subpools",
     "querist.acquire.typical",
     "querist.acquire.uncertainty",
     "querist.stop.rules",

@@ -54,8 +54,8 @@ class Batch:
 
     `rows` (k,) numbers of pool rows in the order to ask; `scores` (k,), NaN without a scorer; `probabilities` (k,) of
     each pick among what was left when it was drawn (the random share is drawn first), NaN where the pick was determined
-    or a rule bent the chances; `random` (k,) marks the random share; `short` is how many rows are missing; `removed`
-    counts, where rows are missing, the rows that each filter and rule kept out.
+    or where a filter or rule bent the chances; `random` (k,) marks the random share; `short` is how many rows are
+    missing; `removed` counts, where rows are missing, the rows that each filter and rule kept out.
     """
 
     rows: Array
@@ -239,7 +239,8 @@ def choose(
     kept = constraints.ask_again(plan.ask, allowed, n, rules, kept=drawn)
     order = _interleave(len(drawn), len(kept.rows))
     rows = kept.rows[order]
-    chances = np.concatenate(plan.chances) if plan.chances and not rules else np.full(len(rows), np.nan)
+    bent = bool(rules or strategy.filters)
+    chances = np.concatenate(plan.chances) if plan.chances and not bent else np.full(len(rows), np.nan)
     return Batch(
         rows=rows,
         scores=np.asarray(scores[rows], np.float64),
@@ -343,14 +344,14 @@ def _filtered(
     strategy: Strategy, given: Given, eligible: Array | None, total: int, removed: dict[str, int], model: str
 ) -> Array:
     """Return the rows that may be asked and pass all filters; counts what each filter takes away."""
-    allowed = np.ones(total, bool) if eligible is None else np.array(eligible, bool)
+    allowed = np.arange(total) if eligible is None else np.flatnonzero(eligible)
     for text in strategy.filters:
         name, settings = _filter(text)
         entry = registry.find("filter", name)
-        passed = entry.function(**arguments(strategy.name, entry, given, EVERYTHING, model=model), **settings)
-        removed[f"filter {name}"] = int(np.count_nonzero(allowed & ~passed))
-        allowed &= passed
-    return np.flatnonzero(allowed)
+        passed = entry.function(**arguments(strategy.name, entry, given, allowed, model=model), **settings)
+        removed[f"filter {name}"] = int(np.count_nonzero(~passed))
+        allowed = allowed[passed]
+    return allowed
 
 
 def _spread(part: Array | None, allowed: Array, total: int) -> Array:
