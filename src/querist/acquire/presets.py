@@ -20,8 +20,17 @@ PRESETS: Final = {
         Strategy("entropy", scorer="entropy"),
         Strategy("least_confidence", scorer="least_confidence"),
         Strategy("ratio", scorer="ratio"),
+        Strategy("power_margin", scorer="margin", selector="gumbel_top", selector_settings={"how": "power"}),
+        Strategy("power_bald", scorer="bald", selector="gumbel_top", selector_settings={"how": "power"}),
         Strategy("k_center", selector="k_center"),
         Strategy("kmeans", selector="kmeans"),
+        Strategy("kmeans_plus_plus", selector="kmeans_plus_plus"),
+        Strategy("max_herding", selector="max_herding"),
+        Strategy("typiclust", selector="typiclust"),
+        Strategy("badge", selector="badge"),
+        Strategy("bait", selector="bait"),
+        Strategy("uncertainty_herding", selector="uncertainty_herding"),
+        Strategy("cluster_margin", scorer="margin", selector="cluster_margin"),
         Strategy("weighted_kmeans", scorer="margin", selector="weighted_kmeans"),
         Strategy(
             "information_density", scorer="product", scorer_settings={"parts": ["entropy", "information_density"]}
