@@ -12,6 +12,7 @@ from querist.acquire.distances import Space, held
 from querist.acquire.diversity import stacked
 from querist.acquire.draws import highest
 from querist.acquire.uncertainty import entropy, margin
+from querist.errors import BadValue
 from querist.registry import selector
 from querist.types import Array, Rng
 
@@ -48,6 +49,9 @@ def weighted_kmeans(
     Returns:
         (n,) rows, that of the largest cluster first.
 
+    Raises:
+        BadValue: a score is negative.
+
     Zhdanov, "Diverse mini-batch active learning", 2019 (arXiv 1901.05954); the incremental form: Abraham & Dreyfus-
     Schmidt, 2021.
 
@@ -59,6 +63,8 @@ def weighted_kmeans(
     if n < 1:
         return np.empty(0, np.int64)
     rows = np.sort(highest(scores, max(n, int(prefilter * n))))
+    if scores[rows].min() < 0:
+        raise BadValue("scores", float(scores[rows].min()), "are weights here, and must not be negative")
     near = embed[rows] if is_sparse(embed) else read(embed, rows)
     fixed = stacked(labelled_embed if incremental else None, pending_embed)
     clusters = k_means(near, n, rng=rng, weight=scores[rows], fixed=fixed, memory_limit=memory_limit)

@@ -55,7 +55,8 @@ class Batch:
     `rows` (k,) numbers of pool rows in the order to ask; `scores` (k,), NaN without a scorer; `probabilities` (k,) of
     each pick among what was left when it was drawn (the random share is drawn first), NaN where the pick was determined
     or where a filter or rule bent the chances; `random` (k,) marks the random share; `short` is how many rows are
-    missing; `removed` counts, where rows are missing, the rows that each filter and rule kept out.
+    missing; `removed` counts, where rows are missing, the rows that each filter and rule kept out; `everywhere` says
+    that every eligible row had a positive chance at every pick, without which no weighted estimate is unbiased.
     """
 
     rows: Array
@@ -64,6 +65,7 @@ class Batch:
     random: Array
     short: int = 0
     removed: Mapping[str, int] = field(default_factory=dict)
+    everywhere: bool = False
 
 
 def required_signals(strategy: Strategy) -> Required:
@@ -248,6 +250,7 @@ def choose(
         random=(np.arange(len(rows)) < len(drawn))[order],
         short=kept.short,
         removed={name: count for name, count in (removed | dict(kept.closed)).items() if count} if kept.short else {},
+        everywhere=not bent and _everywhere(strategy, scores[allowed]),
     )
 
 
@@ -314,6 +317,15 @@ class _Plan:
             return rows
         best: Array = rows[np.sort(highest(self.scores[rows], wanted))]
         return best
+
+
+def _everywhere(strategy: Strategy, scores: Array) -> bool:
+    """Say whether the selector gives every row a positive chance at every pick."""
+    entry = selector_of(strategy.selector)
+    if not entry.sampling:
+        return strategy.random_share >= 1
+    how = strategy.selector_settings.get("how", entry.settings.get("how"))
+    return how != "power" or strategy.scorer is None or bool((scores > 0).all())
 
 
 def refined_by(settings: Mapping[str, Any]) -> list[Strategy]:
