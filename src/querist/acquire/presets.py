@@ -48,9 +48,9 @@ def strategy(value: str | Mapping[str, Any] | Strategy, settings: Mapping[str, A
     """Return the strategy of that name, with settings given to the part that declares them.
 
     Args:
-        value: a preset; a scorer or combinator (its best rows are taken); a selector (over `margin` where it wants scores); a scorer
-            with `power_`, `softmax_` or `softrank_` in front (rows are drawn by its scores); the JSON form of a
-            strategy; or a strategy.
+        value: a preset; a scorer or combinator (its best rows are taken); a selector (over `margin` where it wants
+            scores); a scorer with `power_`, `softmax_` or `softrank_` in front (rows are drawn by its scores); the JSON
+            form of a strategy; or a strategy.
         settings: by name, of the scorer or the selector, or one of `shortlist`, `random_share`, `filters`, `quotas`,
             `group_limit`.
 
