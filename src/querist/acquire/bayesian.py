@@ -20,7 +20,7 @@ from querist.errors import BadValue
 from querist.registry import scorer, selector
 from querist.types import Array, Rng
 
-_CACHED_BLOCK: Final = 4 * CACHED
+_CACHED_BLOCK: Final = CACHED
 """Bytes of a block that is made by one matrix product, gone over a few times, and dropped."""
 
 _TOGETHER: Final = 128
@@ -181,7 +181,7 @@ def batch_bald(
     pending_proba_samples: Array | None = None,
     n: int,
     rng: Rng,
-    configurations: int = 1_000,
+    configurations: int = 500,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Choose the batch whose labels *together* teach most about the parameters; `bald` without near-copies.
