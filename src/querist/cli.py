@@ -335,6 +335,14 @@ def backup(project: Folder, out: Annotated[Path, typer.Argument(help="A folder t
     print(trust.backup(project, out))
 
 
+@app.command()
+def gc(project: Folder = HERE) -> None:
+    """Remove files that nothing refers to any more."""
+    from querist.engine import trust
+
+    print(trust.collect(project))
+
+
 # --- steering
 
 

@@ -9,7 +9,9 @@ from typing import Final
 
 BUILTINS: Final = (
     "querist.acquire.bayesian",
+    "querist.acquire.combine",
     "querist.acquire.coverage",
+    "querist.acquire.density",
     "querist.acquire.disagreement",
     "querist.acquire.diversity",
     "querist.acquire.draws",
@@ -18,6 +20,7 @@ BUILTINS: Final = (
     "querist.acquire.gradient",
     "querist.acquire.gradient_embeddings",
     "querist.acquire.hybrid",
+    "querist.acquire.multilabel",
     "querist.acquire.newton",
     "querist.acquire.policies",
     "querist.acquire.regression",

@@ -17,9 +17,11 @@ import pytest
 
 from querist.server.contents import API
 
-START = "import sys; from pathlib import Path; from querist.server.serve import serve; from querist.errors import QueristError"
-CODE = f"""
-{START}
+CODE = """
+import sys
+from pathlib import Path
+from querist.errors import QueristError
+from querist.server.serve import serve
 try:
     say = lambda line: print(line, flush=True)
     serve(Path(sys.argv[1]), host=sys.argv[2], port=int(sys.argv[3]), browser=False, say=say)

@@ -24,12 +24,12 @@ from querist.engine.run import run_until_waiting
 from querist.events import PoolImported
 from querist.server.app import create_app
 from querist.server.contents import API
-from querist.server.serve import listen
 from querist.server.schemas import Role
+from querist.server.serve import listen
 from querist.server.site import Site
 from querist.store.people import People
 from querist.store.protocol import ItemRow
-from querist.types import Content
+from querist.types import Content, short_hash
 
 
 @contextlib.contextmanager
@@ -152,7 +152,7 @@ class House:
             file = self.open().media_root() / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
-        return self._plant(f"planted {path}", Content("image", {"path": path}))
+        return self._plant(f"planted {short_hash(path)}", Content("image", {"path": path}))
 
     def _plant(self, item: str, content: Content) -> str:
         project = self.open()

@@ -48,7 +48,7 @@ def test_a_picture_is_shown_as_what_its_bytes_are_whatever_its_name_says(client,
     response = client.get("/file", params={"path": "x.html"})
     assert response.headers["content-type"] == f"image/{kind}"
     assert response.content == picture(form)
-    assert "content-disposition" not in response.headers
+    assert "sandbox" in response.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,15 @@ def test_a_picture_is_shown_as_what_its_bytes_are_whatever_its_name_says(client,
         ("x.xml", b"<?xml version='1.0'?><x/>"),
         ("empty.png", b""),
         ("x.pdf", b"%PDF-1.7"),
+        ("querist.db", b"SQLite format 3\0"),
     ],
 )
-def test_all_else_is_only_a_download_that_cannot_run(client, folder, name, data):
+def test_nothing_else_is_sent_not_even_as_a_download(client, folder, name, data):
     (folder / name).write_bytes(data)
     response = client.get("/file", params={"path": name})
-    assert response.headers["content-type"] == "application/octet-stream"
-    assert response.headers["content-disposition"].startswith("attachment")
-    assert "sandbox" in response.headers["content-security-policy"]
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/json"
+    assert "script" not in response.text
 
 
 @pytest.mark.parametrize(

@@ -237,6 +237,8 @@ def _random(name: str, rng: np.random.Generator) -> Array:
         return rng.random(shape)
     if name == "labelled_target":
         return np.arange(shape[0]) % LENGTHS["c"]
+    if name == "target_mean":
+        return rng.normal(size=shape) / shape[0]
     if base == "group":
         return rng.integers(0, 5, shape)
     if base in ("cost", "std", "expected_risk"):

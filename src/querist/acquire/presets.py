@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from querist import registry
 from querist.acquire.draws import TRANSFORMS
+from querist.acquire.select import required_signals, scorer_of, selector_of
 from querist.errors import BadValue, UnknownName
 from querist.types import Json, Strategy
 
@@ -22,6 +23,11 @@ PRESETS: Final = {
         Strategy("k_center", selector="k_center"),
         Strategy("kmeans", selector="kmeans"),
         Strategy("weighted_kmeans", scorer="margin", selector="weighted_kmeans"),
+        Strategy(
+            "information_density", scorer="product", scorer_settings={"parts": ["entropy", "information_density"]}
+        ),
+        Strategy("margin_per_cost", scorer="per_cost", scorer_settings={"parts": ["margin"]}),
+        Strategy("refine", selector="refine"),
     )
 }
 
@@ -82,8 +88,8 @@ def _by_name(name: str) -> Strategy:
 
 
 def _with_settings(found: Strategy, settings: Mapping[str, Any]) -> Strategy:
-    scorer = dict(registry.find("scorer", found.scorer).settings) if found.scorer else {}
-    selector = dict(registry.find("selector", found.selector).settings)
+    scorer = _settings_of(scorer_of(found.scorer)) if found.scorer else {}
+    selector = _settings_of(selector_of(found.selector))
     own: dict[str, Any] = {}
     for_scorer, for_selector = dict(found.scorer_settings), dict(found.selector_settings)
     for name, value in settings.items():
@@ -99,11 +105,17 @@ def _with_settings(found: Strategy, settings: Mapping[str, Any]) -> Strategy:
     return replace(found, **own, scorer_settings=for_scorer, selector_settings=for_selector)
 
 
+def _settings_of(entry: registry.Entry) -> dict[str, Any]:
+    """Return settings with their defaults; a combinator has its parts, too."""
+    return {"parts": [], **entry.settings} if entry.kind == "combinator" else dict(entry.settings)
+
+
 def _checked(name: str, value: Any, default: Any) -> Any:
     """Return the value, which must be of the default's type; an int will do for a float, None for no check."""
     if default is None or value is None:
         return value
-    wanted = (int, float) if isinstance(default, float) else type(default)
+    alike: dict[type, tuple[type, ...]] = {float: (int, float), tuple: (list, tuple), list: (list, tuple)}
+    wanted = alike.get(type(default), (type(default),))
     if not isinstance(value, wanted) or (isinstance(value, bool) and not isinstance(default, bool)):
         raise BadValue(name, value, f"must be of type {type(default).__name__}, like its default {default!r}")
     return value
@@ -129,18 +141,16 @@ def describe() -> list[Json]:
 
 
 def _describe(preset: Strategy) -> Json:
-    from querist.acquire.select import required_signals
-
     required = required_signals(preset)
-    selector = registry.find("selector", preset.selector)
-    main = registry.find("scorer", preset.scorer) if preset.scorer and preset.selector == "top" else selector
-    scorer = dict(registry.find("scorer", preset.scorer).settings) if preset.scorer else {}
+    selector = selector_of(preset.selector)
+    main = scorer_of(preset.scorer) if preset.scorer and preset.selector == "top" else selector
+    scorer = _settings_of(scorer_of(preset.scorer)) if preset.scorer else {}
     return {
         "kind": "preset",
         "name": preset.name,
         "signals": list(required.needs),
         "optional_signals": list(required.can_use),
-        "settings": {**selector.settings, **scorer, **preset.selector_settings, **preset.scorer_settings},
+        "settings": {**_settings_of(selector), **scorer, **preset.selector_settings, **preset.scorer_settings},
         "uses_scores": "scores" in selector.reserved,
         "signed": False,
         "whole_pool": False,

@@ -347,7 +347,8 @@ def demo(out: str | Path = "demo-report", *, progress: bool = False) -> Simulati
     Takes well under a minute on two processors and needs no download.
     """
     return simulate(
-        "digits",
+        "sample:digits:labelled",
+        name="handwritten digits",
         strategies=["margin", "k_center"],
         batch=20,
         budget=300,

@@ -176,7 +176,7 @@ def select(project: Project, state: State, number: int, part: int, *, n: int | N
         strategy=chosen.strategy.to_json(),
         strategy_hash=chosen.strategy.hash,
         evidence=chosen.evidence,
-        model=state.model,
+        model=state.choosing_model,
         dataset=state.dataset,
         features=state.features,
         through_seq=through_seq,

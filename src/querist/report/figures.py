@@ -79,9 +79,9 @@ def seconds(value: float | None) -> str:
     if value < 60:
         return f"{value:.1f}{NO_BREAK}s"
     whole = round(value)
-    if whole < 3600:
-        return f"{whole // 60}{NO_BREAK}min {whole % 60}{NO_BREAK}s"
-    return f"{whole // 3600}{NO_BREAK}h {whole % 3600 // 60}{NO_BREAK}min"
+    large, small = (whole // 60, whole % 60) if whole < 3600 else (whole // 3600, whole % 3600 // 60)
+    units = ("min", "s") if whole < 3600 else ("h", "min")
+    return f"{large}{NO_BREAK}{units[0]}" + (f" {small}{NO_BREAK}{units[1]}" if small else "")
 
 
 def about(value: float) -> str:

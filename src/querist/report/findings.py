@@ -5,6 +5,7 @@ A sentence never says more than its interval: "better" and "worse" need an inter
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -22,6 +23,12 @@ METRICS: Final = {
     "balanced_accuracy": "correct, classes counted equally",
     "macro_f1": "macro-F1",
 }
+
+
+WORTH_SAYING: Final = 0.005
+"""A class that loses less recall than this has not paid for anything."""
+RARE: Final = 0.4
+"""A class is rare when it is smaller than this share of an even split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,8 @@ def _without_comparison(summary: Json) -> Findings:
 
 def _lead(best: Json, summary: Json, said: Verdict) -> Markup:
     meaning = summary.get("meanings", {}).get(best["strategy"], "")
-    parts = [escape(f"{_capital(best['strategy'])}: {meaning[:1].lower()}{meaning[1:]} ")] if meaning else []
+    what = re.split(r"[:;.]", meaning)[0]  # the rest of the line says when to use it
+    parts = [escape(f"{_capital(best['strategy'])}: {what[:1].lower()}{what[1:]}. ")] if what else []
     area = best["against"]["area"]
     if said == "better":
         parts.append(_saving_sentence(best, summary))
@@ -164,6 +172,7 @@ def _points(best: Json, compared: Sequence[Json], summary: Json) -> list[Point]:
     found = _when(best, summary["baseline"])
     found += _others(best, compared, summary["baseline"])[: 3 - min(len(found), 2)]
     found += _classes(best, summary["baseline"])
+    found += _rare(best, summary)
     failed = summary["cells"]["failed"]
     if failed:
         total = summary["cells"]["planned"]
@@ -256,18 +265,38 @@ def _classes(best: Json, baseline: str) -> list[Point]:
     if not changes:
         return []
     name = best["strategy"]
-    worse = [c for c in changes if verdict(c) == "worse"]
+    worse = [c for c in changes if verdict(c) == "worse" and c["difference"] <= -WORTH_SAYING]
     if worse:
         lost = min(worse, key=lambda c: c["difference"])
         more = f", and {len(worse) - 1} more" if len(worse) > 1 else ""
         claim = f"{_capital(name)} does worse on class {lost['class']}{more}."
         return [Point("look", claim, f"It finds {_less(lost)} of that class than {baseline} ({_behind(lost)}).")]
     least = min(changes, key=lambda c: c["difference"])
+    if verdict(least) == "worse":
+        most = f"The most is {points(-least['difference'], signed=False)} points, on {least['class']}."
+        return [Point("good", "No class pays much for it.", most)]
     if least["difference"] >= 0:
         gain = f"The least gain is {points(least['difference'], signed=False)} points, on {least['class']}."
         return [Point("good", "It finds at least as much of every class.", gain)]
     evidence = f"The least favourable is {least['class']}: {_difference(least)}."
     return [Point("even", "No class is shown to pay for it.", evidence)]
+
+
+_KINDS: Final[dict[Verdict, Kind]] = {"better": "good", "worse": "bad", "undecided": "even"}
+
+
+def _rare(best: Json, summary: Json) -> list[Point]:
+    """Where one class is rare, accuracy hardly moves: say what the figure that sees every class did."""
+    sizes = summary["data"]["classes"]
+    name = min(sizes, key=lambda k: sizes[k])
+    share = sizes[name] / sum(sizes.values())
+    if summary["metric"] != "accuracy" or share >= RARE / len(sizes):
+        return []
+    wanted = ("macro_f1_area_under_curve", best["strategy"])
+    record = next(c for c in summary["comparisons"] if (c["metric"], c["strategy"]) == wanted)
+    kind = _KINDS[verdict(record)]
+    claim = f"{_capital(name)} is rare ({percent(share, 0)}), so accuracy hides it."
+    return [Point(kind, claim, f"Macro-F1, which counts classes equally, changes by {_difference(record)}.")]
 
 
 def _less(record: Json) -> str:

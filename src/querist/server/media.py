@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.responses import FileResponse, Response
 
-from querist.errors import NotFound, QueristError
+from querist.errors import NotFound
 
 _SNIFFED: Final = 16
 _MAGIC: Final = (
@@ -54,14 +54,19 @@ def contained(root: Path, relative: str) -> Path:
 
 
 def serve(root: Path, relative: str) -> Response:
-    """Return the file as a response: shown when its bytes prove it a picture or sound, else only as a download."""
+    """Return the file as a response, as what its bytes prove it to be.
+
+    Raises:
+        NotFound: there is none in the folder, or it is neither picture nor sound. Nothing else is sent, not even as a
+            download: a project's own files may lie in the same folder.
+    """
     path = contained(root, relative)
     try:
         with path.open("rb") as file:
             kind = media_type(file.read(_SNIFFED))
     except OSError as error:
-        raise QueristError(f"file {relative!r} cannot be read: {error.strerror}", field="path") from error
+        raise NotFound(f"file {relative!r} cannot be read: {error.strerror}", field="path", value=relative) from error
+    if kind is None:
+        raise NotFound(f"file {relative!r} is no picture or sound that can be shown", field="path", value=relative)
     headers = {"Content-Security-Policy": SANDBOX, "Cache-Control": "private, max-age=3600"}
-    if kind is not None:
-        return FileResponse(path, media_type=kind, headers=headers)
-    return FileResponse(path, media_type="application/octet-stream", filename="item.bin", headers=headers)
+    return FileResponse(path, media_type=kind, headers=headers)

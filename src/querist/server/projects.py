@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import StreamingResponse
 
+from querist import registry
+from querist.acquire import presets
 from querist.engine import commands, views
 from querist.engine import project as engine
+from querist.engine.exporting import label_rows
 from querist.engine.spec import ProjectSpec
+from querist.exchange import labels
 from querist.server.access import Allowed, InProject, Visit, Visitor, site_of
 from querist.server.schemas import (
     ClassChange,
@@ -64,6 +68,8 @@ def shown(visit: Visit) -> Project:
 @router.patch("/{project}")
 def change_project(form: ProjectChange, visit: Managing) -> Project:
     """Change settings; what is left out stays."""
+    if form.strategy is not None:
+        known_strategy(form.strategy)
     sections = changed_sections(visit.project.spec, form.model_dump(exclude_none=True, exclude={"key"}))
     commands.change_settings(visit.project, visit.person, sections)
     return shown(visit)
@@ -96,20 +102,25 @@ def command(command: Literal["retrain", "stop", "resume"], form: Command, visit:
     return Done.model_validate(COMMANDS[command](visit.project, visit.person, str(form.key), form.reason))
 
 
-@router.get("/{project}/export", response_class=StreamingResponse)
-def export(visit: Managing, format: Annotated[Literal["csv", "jsonl"], Query()] = "csv") -> StreamingResponse:
+class Export(StreamingResponse):
+    """A file that is written while it is sent."""
+
+    media_type = "application/octet-stream"
+
+
+@router.get("/{project}/export", response_class=Export)
+def export(visit: Managing, format: Literal["csv", "jsonl", "parquet"] = "csv") -> Export:
     """Stream every label: item, label, who, when, lane, round."""
-    from querist.engine.exporting import label_rows
-    from querist.exchange import labels
-
-    name = f"labels.{format}"
-    return StreamingResponse(
-        labels.stream(label_rows(visit.project), format),
-        media_type={"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}[format],
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    blocks = labels.stream(label_rows(visit.project), format)
+    headers = {"Content-Disposition": f'attachment; filename="labels.{format}"'}
+    return Export(blocks, media_type=_EXPORTED[format], headers=headers)
 
 
+_EXPORTED: Final = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
 _MAY: Final[dict[Literal["label", "review", "manage"], Any]] = {
     "label": "annotator",
     "review": "reviewer",
@@ -138,6 +149,12 @@ def changed_sections(spec: ProjectSpec, change: Json) -> dict[str, Json]:
     if {"budget", "target"} & set(change):
         sections["stop"] = {"any": rules}
     return sections
+
+
+def known_strategy(name: str) -> None:
+    """Raise UnknownName, with the choices, unless there is a policy or a preset of that name."""
+    if not registry.has("policy", name):
+        presets.strategy(name)
 
 
 _SETTINGS: Final = {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -41,7 +42,10 @@ _POSTGRES_TRIGGERS: Final = (
 
 
 def ledger_triggers(dialect: str) -> tuple[str, ...]:
-    """Return the statements that make a database refuse UPDATE and DELETE on the ledger."""
+    """Return the statements that make a database refuse UPDATE and DELETE on the ledger.
+
+    They belong to version 0001 of the tables: whoever changes them writes a migration.
+    """
     return _SQLITE_TRIGGERS if dialect == "sqlite" else _POSTGRES_TRIGGERS
 
 
@@ -131,6 +135,16 @@ def empty_log(engine: Engine) -> None:
         with engine.connect() as connection:
             connection.rollback()
             connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy an SQLite file, as it is at one instant, while others write to it."""
+    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old, closing(sqlite3.connect(target)) as new:
+        # One read transaction for the whole copy: else each write by somebody else would start it anew.
+        old.isolation_level = None
+        old.execute("BEGIN")
+        old.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        old.backup(new)
 
 
 def insert_new(connection: Connection, table: Table) -> Any:

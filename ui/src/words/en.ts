@@ -275,6 +275,7 @@ export const en = {
     asChart: "Show as chart",
     noCurve: (n: number, have: number) =>
       `The curve begins with two classes and ${many(n, "evaluation answer", "evaluation answers")}; there are ${count(have)}.`,
+    noCurveYet: "The curve begins as soon as a model with two classes has been measured.",
     now: "Now",
     live: "live",
     paused: "reconnecting",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from querist.engine import reasons
@@ -21,6 +22,8 @@ from querist.events import (
 from querist.types import Answer, Content, ItemId, Json
 
 ERASED = Content("text", {"text": "(erased)"})
+BLOCK = 200
+"""Items that are read at a time."""
 SEARCHED = 20_000
 """Items that a search for text looks through at most in one request."""
 
@@ -80,28 +83,26 @@ def _answered(
     place: str,
     limit: int,
 ) -> tuple[list[Json], str | None]:
-    newest: dict[ItemId, Answer] = {}
+    newest: dict[ItemId, int] = {}
     by_item: dict[ItemId, list[Answer]] = {}
     for answer in project.store.answers():
-        newest[answer.item] = answer
+        newest[answer.item] = answer.seq
         by_item.setdefault(answer.item, []).append(renamed(answer, fold))
-    order = sorted(newest.values(), key=lambda answer: -answer.seq)
-    if place:
-        order = [answer for answer in order if answer.seq < int(place)]
+    before = int(place) if place else None
+    wanted = [
+        item
+        for item, seq in sorted(newest.items(), key=lambda entry: -entry[1])
+        if (before is None or seq < before)
+        and (person is None or any(answer.person == person for answer in by_item[item]))
+        and (label is None or any(answer.value == label for answer in by_item[item]))
+    ]
     found: list[Json] = []
-    last = 0
-    for answer in order:
-        if len(found) == limit:
-            return found, f"answered:{last}"
-        answers = by_item[answer.item]
-        if person is not None and all(known.person != person for known in answers):
-            continue
-        if label is not None and all(known.value != label for known in answers):
-            continue
-        row = _row(project, fold, answer.item, answers)
-        if (state is None or row["state"] == state) and _matches(row, query):
-            found.append(row)
-            last = answer.seq
+    for start in range(0, len(wanted), BLOCK):
+        for row in _rows(project, fold, wanted[start : start + BLOCK], by_item):
+            if len(found) == limit:
+                return found, f"answered:{newest[found[-1]['item']]}"
+            if (state is None or row["state"] == state) and _matches(row, query):
+                found.append(_with_last(project, row, by_item[row["item"]][-1]))
     return found, None
 
 
@@ -111,19 +112,17 @@ def _rest(
     found: list[Json] = []
     looked = 0
     while looked < SEARCHED:
-        page = project.store.find_items(after=after, limit=200)
+        page = project.store.find_items(after=after, limit=BLOCK)
         if not page:
             return found, None
-        for row, item in page:
-            after = row
-            looked += 1
-            if item in fold.live:
-                continue
-            entry = _row(project, fold, item, [])
+        place = {item: row for row, item in page}
+        looked += len(page)
+        for entry in _rows(project, fold, [item for item in place if item not in fold.live], {}):
             if (state is None or entry["state"] == state) and _matches(entry, query):
                 found.append(entry)
                 if len(found) == limit:
-                    return found, f"rest:{after}"
+                    return found, f"rest:{place[entry['item']]}"
+        after = page[-1][0]
     return found, f"rest:{after}"
 
 
@@ -135,32 +134,46 @@ def _matches(row: Json, query: str) -> bool:
     return wanted in row["item"].casefold() or wanted in text_of(content).casefold()
 
 
-def _row(project: Project, fold: State, item: ItemId, answers: list[Answer]) -> Json:
-    content = project.store.contents([item])[0] or ERASED
-    last = answers[-1] if answers else None
-    recorded = next(iter(project.store.events(last.seq - 1, through=last.seq))) if last is not None else None
-    event = recorded.event if recorded is not None else None
-    return {
-        "item": item,
-        "content": content.to_json(),
-        "state": _state(project, fold, item),
-        "value": last.value if last is not None else None,
-        "answers": len(answers),
-        "unsure": isinstance(event, AnswerSubmitted) and event.confidence == "unsure",
-        "person": who(project, last.person) if last is not None else None,
-        "at": recorded.at if recorded is not None else None,
-    }
+def _rows(
+    project: Project, fold: State, names: Sequence[ItemId], answers: Mapping[ItemId, Sequence[Answer]]
+) -> list[Json]:
+    """Return items as rows of a list: three queries, however many they are."""
+    contents = project.store.contents(names)
+    states = _states(project, fold, names)
+    return [
+        {
+            "item": name,
+            "content": (content or ERASED).to_json(),
+            "state": state,
+            "value": answers[name][-1].value if name in answers else None,
+            "answers": len(answers.get(name, ())),
+            "unsure": False,
+            "person": None,
+            "at": None,
+        }
+        for name, content, state in zip(names, contents, states, strict=True)
+    ]
 
 
-def _state(project: Project, fold: State, item: ItemId) -> str:
-    standing = project.store.states([item])[0]
-    if standing == "unanswerable":
-        return "skipped"
-    if standing == "unlabelled":
-        if any(lease.item == item for lease in project.store.leases()):
-            return "leased"
-        return "queued" if item in fold.batch.items else "unlabelled"
-    return standing
+def _with_last(project: Project, row: Json, last: Answer) -> Json:
+    recorded = next(iter(project.store.events(last.seq - 1, through=last.seq)))
+    event = recorded.event
+    unsure = isinstance(event, AnswerSubmitted) and event.confidence == "unsure"
+    return {**row, "unsure": unsure, "person": who(project, last.person), "at": recorded.at}
+
+
+def _states(project: Project, fold: State, names: Sequence[ItemId]) -> list[str]:
+    leased = {lease.item for lease in project.store.leases()}
+
+    def shown(name: ItemId, standing: str) -> str:
+        if standing == "unanswerable":
+            return "skipped"
+        if standing != "unlabelled":
+            return standing
+        return "leased" if name in leased else "queued" if name in fold.batch.items else "unlabelled"
+
+    standings = project.store.states(names)
+    return [shown(name, standing) for name, standing in zip(names, standings, strict=True)]
 
 
 def item(project: Project, name: ItemId, *, viewer: str) -> Json:
@@ -184,7 +197,7 @@ def item(project: Project, name: ItemId, *, viewer: str) -> Json:
     return {
         "item": name,
         "content": content.to_json(),
-        "state": _state(project, fold, name),
+        "state": _states(project, fold, [name])[0],
         "value": live[-1].value if live else None,
         "group": group[row] if group is not None else None,
         "copies": 1,
