@@ -29,12 +29,16 @@ Call = Callable[[], object]
 
 @dataclass(frozen=True)
 class Work:
-    """One row of the table: `read` is the array whose single read is the yardstick."""
+    """One row of the table: `read` is the array whose single read is the yardstick.
+
+    A slow peer may be given a part of the work; its seconds are multiplied by `peer_times`, and marked with a star.
+    """
 
     name: str
     ours: Call
     read: Array
     peer: Call | None = None
+    peer_times: int = 1
     repeats: int = 3
 
 
@@ -65,7 +69,9 @@ def works(small: bool) -> Iterator[Work]:
 
     n = 1_000_000 // scale
     proba = draws(n)
-    yield Work(f"bald, 20 draws, n = {n:,}, c = 10", lambda: acquire.bald(proba_samples=proba), proba, bald_peer(proba))
+    yield Work(
+        f"bald, 20 draws, n = {n:,}, c = 10", lambda: acquire.bald(proba_samples=proba), proba, bald_peer(proba), 10
+    )
     few = proba[:5]
     yield Work(f"vote_entropy, 5 members, n = {n:,}", lambda: acquire.vote_entropy(proba_samples=few), few)
     part, targets = proba[:, : n // 100], proba[:, -500:]
@@ -181,12 +187,12 @@ def main() -> None:
             continue
         read = seconds(lambda work=work: work.read.max(), 3)
         ours = seconds(work.ours, work.repeats)
-        peer = seconds(work.peer, 1) if work.peer else float("nan")
+        peer = seconds(work.peer, 1) * work.peer_times if work.peer else float("nan")
         row = {"work": work.name, "ours": ours, "read": read, "extra_mib": extra_megabytes(work.ours), "peer": peer}
         table.append(row)
         print(
             f"{work.name:58} {ours:9.4f} {read:9.4f} {ours / read:7.1f} {row['extra_mib']:7.1f} {peer:9.3f} "
-            f"{peer / ours:7.1f}",
+            f"{peer / ours:7.1f}{'*' if work.peer_times > 1 else ''}",
             flush=True,
         )
     if chosen.json:
