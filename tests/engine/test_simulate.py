@@ -77,7 +77,8 @@ def test_the_budget_counts_the_first_labels_and_nothing_is_asked_twice() -> None
 
 
 def test_equal_seeds_give_equal_results_whatever_jobs() -> None:
-    one, two = (simulate(*IRIS, **SMALL, seeds=2, jobs=jobs) for jobs in (1, 2))
+    settings = {**SMALL, "model": "logistic_regression", "seed_set": 20, "calibrate": True}
+    one, two = (simulate(*IRIS, **settings, seeds=1, jobs=jobs) for jobs in (1, 2))
     assert without_times(one.cells) == without_times(two.cells)
     assert one.comparisons == two.comparisons
 

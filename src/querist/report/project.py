@@ -100,7 +100,8 @@ def _figures(status: Json, curves: Json) -> list[Json]:
             {"name": "Saved against random", "value": number(gross["value"]), "of": " labels", "below": interval}
         )
     else:
-        cells.append({"name": "Saved against random", "value": "–", "of": "", "below": saved["sentence"]})
+        early = "too early to say" if saved["state"] == "missing" else "not measurable yet"
+        cells.append({"name": "Saved against random", "value": "–", "of": "", "below": early})
     if spent["money"] is not None:
         whole = f" of {money(spent['of'], spent['currency'])}" if spent["of"] is not None else ""
         answers = f"{number(counts['answers'])} answers at {money(spent['per_label'], spent['currency'])}"
@@ -171,7 +172,7 @@ def _class(row: Json) -> Json:
 
 def _bar(estimate: Json) -> Json:
     places = {key: round(100 * estimate[name], 2) for key, name in (("a", "low"), ("m", "value"), ("b", "high"))}
-    return {**places, "z": -100}
+    return {**places, "zero": False}
 
 
 def _range(low: float | None, high: float | None) -> str:

@@ -173,6 +173,7 @@ export const en = {
     breakMore: "People agree less after this long. Ten minutes away bring it back.",
     breakTake: "Take a break",
     breakLater: "10 more minutes",
+    unknownTask: (task: string) => `This page cannot show the task ${task}: reload it, or update Querist.`,
     nothing: "Nothing to label just now",
     overview: "To the overview",
     search: (n: number) => `Search the ${count(n)} classes`,
@@ -185,9 +186,7 @@ export const en = {
     digits: ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"],
     image: "The image to label",
     imageFailed: "The image could not be loaded. Skip it, or say that it cannot be answered.",
-    zoom: "Zoom",
     erased: "The content of this item has been erased.",
-    swipe: "swipe",
   },
   record: {
     lane: "Lane",
