@@ -20,8 +20,17 @@ PRESETS: Final = {
         Strategy("entropy", scorer="entropy"),
         Strategy("least_confidence", scorer="least_confidence"),
         Strategy("ratio", scorer="ratio"),
+        Strategy("power_margin", scorer="margin", selector="gumbel_top", selector_settings={"how": "power"}),
+        Strategy("power_bald", scorer="bald", selector="gumbel_top", selector_settings={"how": "power"}),
         Strategy("k_center", selector="k_center"),
         Strategy("kmeans", selector="kmeans"),
+        Strategy("kmeans_plus_plus", selector="kmeans_plus_plus"),
+        Strategy("max_herding", selector="max_herding"),
+        Strategy("typiclust", selector="typiclust"),
+        Strategy("badge", selector="badge"),
+        Strategy("bait", selector="bait"),
+        Strategy("uncertainty_herding", selector="uncertainty_herding"),
+        Strategy("cluster_margin", scorer="margin", selector="cluster_margin"),
         Strategy("weighted_kmeans", scorer="margin", selector="weighted_kmeans"),
         Strategy(
             "information_density", scorer="product", scorer_settings={"parts": ["entropy", "information_density"]}
@@ -39,9 +48,9 @@ def strategy(value: str | Mapping[str, Any] | Strategy, settings: Mapping[str, A
     """Return the strategy of that name, with settings given to the part that declares them.
 
     Args:
-        value: a preset; a scorer (its best rows are taken); a selector (over `margin` where it wants scores); a scorer
-            with `power_`, `softmax_` or `softrank_` in front (rows are drawn by its scores); the JSON form of a
-            strategy; or a strategy.
+        value: a preset; a scorer or combinator (its best rows are taken); a selector (over `margin` where it wants
+            scores); a scorer with `power_`, `softmax_` or `softrank_` in front (rows are drawn by its scores); the JSON
+            form of a strategy; or a strategy.
         settings: by name, of the scorer or the selector, or one of `shortlist`, `random_share`, `filters`, `quotas`,
             `group_limit`.
 
@@ -75,7 +84,7 @@ def names() -> list[str]:
 def _by_name(name: str) -> Strategy:
     if name in PRESETS:
         return PRESETS[name]
-    if registry.has("scorer", name):
+    if registry.has("scorer", name) or registry.has("combinator", name):
         return Strategy(name, scorer=name)
     if registry.has("selector", name):
         entry = registry.find("selector", name)
@@ -102,7 +111,9 @@ def _with_settings(found: Strategy, settings: Mapping[str, Any]) -> Strategy:
         else:
             raise UnknownName(f"setting of strategy {found.name!r}:", name, [*scorer, *selector, *_OWN])
     _check_own(own)
-    return replace(found, **own, scorer_settings=for_scorer, selector_settings=for_selector)
+    made = replace(found, **own, scorer_settings=for_scorer, selector_settings=for_selector)
+    _refuse_signed(made)
+    return made
 
 
 def _settings_of(entry: registry.Entry) -> dict[str, Any]:
@@ -119,6 +130,17 @@ def _checked(name: str, value: Any, default: Any) -> Any:
     if not isinstance(value, wanted) or (isinstance(value, bool) and not isinstance(default, bool)):
         raise BadValue(name, value, f"must be of type {type(default).__name__}, like its default {default!r}")
     return value
+
+
+def _refuse_signed(made: Strategy) -> None:
+    """Raise where scores that may be negative would be taken to a power or multiplied."""
+    parts = made.scorer_settings.get("parts", [made.scorer] if made.scorer else [])
+    signed = [part for part in parts if registry.has("scorer", part) and registry.find("scorer", part).signed]
+    if signed and made.selector == "gumbel_top" and made.selector_settings.get("how", "power") == "power":
+        ways = f"softmax_{signed[0]} or softrank_{signed[0]}"
+        raise BadValue("scorer", signed[0], f"may be negative, which has no power; use {ways}")
+    if signed and made.scorer in ("product", "per_cost"):
+        raise BadValue("parts", signed[0], "may be negative and cannot be multiplied; use rank_mean")
 
 
 def _check_own(own: Mapping[str, Any]) -> None:

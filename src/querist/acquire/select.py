@@ -54,8 +54,9 @@ class Batch:
 
     `rows` (k,) numbers of pool rows in the order to ask; `scores` (k,), NaN without a scorer; `probabilities` (k,) of
     each pick among what was left when it was drawn (the random share is drawn first), NaN where the pick was determined
-    or a rule bent the chances; `random` (k,) marks the random share; `short` is how many rows are missing; `removed`
-    counts, where rows are missing, the rows that each filter and rule kept out.
+    or where a filter or rule bent the chances; `random` (k,) marks the random share; `short` is how many rows are
+    missing; `removed` counts, where rows are missing, the rows that each filter and rule kept out; `everywhere` says
+    that every eligible row had a positive chance at every pick, without which no weighted estimate is unbiased.
     """
 
     rows: Array
@@ -64,6 +65,7 @@ class Batch:
     random: Array
     short: int = 0
     removed: Mapping[str, int] = field(default_factory=dict)
+    everywhere: bool = False
 
 
 def required_signals(strategy: Strategy) -> Required:
@@ -239,7 +241,8 @@ def choose(
     kept = constraints.ask_again(plan.ask, allowed, n, rules, kept=drawn)
     order = _interleave(len(drawn), len(kept.rows))
     rows = kept.rows[order]
-    chances = np.concatenate(plan.chances) if plan.chances and not rules else np.full(len(rows), np.nan)
+    bent = bool(rules or strategy.filters)
+    chances = np.concatenate(plan.chances) if plan.chances and not bent else np.full(len(rows), np.nan)
     return Batch(
         rows=rows,
         scores=np.asarray(scores[rows], np.float64),
@@ -247,6 +250,7 @@ def choose(
         random=(np.arange(len(rows)) < len(drawn))[order],
         short=kept.short,
         removed={name: count for name, count in (removed | dict(kept.closed)).items() if count} if kept.short else {},
+        everywhere=not bent and _everywhere(strategy, scores[allowed]),
     )
 
 
@@ -315,6 +319,15 @@ class _Plan:
         return best
 
 
+def _everywhere(strategy: Strategy, scores: Array) -> bool:
+    """Say whether the selector gives every row a positive chance at every pick."""
+    entry = selector_of(strategy.selector)
+    if not entry.sampling:
+        return strategy.random_share >= 1
+    how = strategy.selector_settings.get("how", entry.settings.get("how"))
+    return how != "power" or strategy.scorer is None or bool((scores > 0).all())
+
+
 def refined_by(settings: Mapping[str, Any]) -> list[Strategy]:
     """Return the strategies that propose, and last the one that chooses among what they proposed."""
     from querist.acquire.presets import strategy
@@ -343,14 +356,14 @@ def _filtered(
     strategy: Strategy, given: Given, eligible: Array | None, total: int, removed: dict[str, int], model: str
 ) -> Array:
     """Return the rows that may be asked and pass all filters; counts what each filter takes away."""
-    allowed = np.ones(total, bool) if eligible is None else np.array(eligible, bool)
+    allowed = np.arange(total) if eligible is None else np.flatnonzero(eligible)
     for text in strategy.filters:
         name, settings = _filter(text)
         entry = registry.find("filter", name)
-        passed = entry.function(**arguments(strategy.name, entry, given, EVERYTHING, model=model), **settings)
-        removed[f"filter {name}"] = int(np.count_nonzero(allowed & ~passed))
-        allowed &= passed
-    return np.flatnonzero(allowed)
+        passed = entry.function(**arguments(strategy.name, entry, given, allowed, model=model), **settings)
+        removed[f"filter {name}"] = int(np.count_nonzero(~passed))
+        allowed = allowed[passed]
+    return allowed
 
 
 def _spread(part: Array | None, allowed: Array, total: int) -> Array:
