@@ -238,7 +238,9 @@ def predict(
     from querist.engine.project import Project
 
     found = offline.predict(Project.open(project), data, out, model=model)
-    say(found, as_json, lambda: f"{found['rows']:,} predictions by model {found['model']} in {out}")
+    lines = [f"{found['rows']:,} predictions by model {found['model']} in {out}"]
+    lines += [f"set aside: line {row['line']}: {row['reason']}" for row in found["rejected"]]
+    say(found, as_json, lambda: "\n".join(lines))
 
 
 @app.command()
@@ -335,6 +337,14 @@ def backup(project: Folder, out: Annotated[Path, typer.Argument(help="A folder t
     print(trust.backup(project, out))
 
 
+@app.command()
+def gc(project: Folder = HERE) -> None:
+    """Remove files that nothing refers to any more."""
+    from querist.engine import trust
+
+    print(trust.collect(project))
+
+
 # --- steering
 
 
@@ -383,22 +393,28 @@ def rename_class(project: Folder, before: str, after: str) -> None:
 
 @app.command()
 def simulate(
-    data: Annotated[str, typer.Argument(help="Parquet, CSV, JSONL or .npz with known labels; or a sample: digits.")],
-    target: Annotated[str, typer.Option(help="Column with the labels.")] = "target",
+    data: Annotated[str, typer.Argument(help="Parquet, CSV, JSONL, .npz or a folder, with known labels; or: digits.")],
+    target: Annotated[str | None, typer.Option(help="Column with the labels.")] = None,
     text: Annotated[
         str | None, typer.Option(help="Column with the text; default: a table of all other columns.")
     ] = None,
+    columns: Annotated[str | None, typer.Option(help="Columns of a table, comma-separated; default all.")] = None,
+    image: Annotated[str | None, typer.Option(help="Column with paths of images.")] = None,
     strategy: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
     model: Annotated[str, typer.Option(help="What learns.")] = "logistic_regression",
     features: Annotated[str, typer.Option(help="How rows become arrays.")] = "auto",
     batch: Annotated[int, typer.Option(help="Labels a round.")] = 20,
-    budget: Annotated[int, typer.Option(help="Training labels in all, seed set included.")] = 400,
-    seed_set: Annotated[int, typer.Option(help="Random labels to begin with.")] = 20,
+    budget: Annotated[int, typer.Option(help="Training labels in all, first labels included.")] = 400,
+    seed_set: Annotated[
+        int | None, typer.Option(help="Random labels to begin with; default max(20, 5 per class).")
+    ] = None,
     seeds: Annotated[int, typer.Option(help="Repetitions, each with its own split.")] = 5,
-    hold_out: Annotated[float, typer.Option(help="Share that only measures.")] = 0.3,
+    hold_out: Annotated[float, typer.Option(help="Share that only measures, and is not counted.")] = 0.3,
+    metric: Annotated[str, typer.Option(help="accuracy, balanced_accuracy or macro_f1.")] = "accuracy",
+    calibrate: Annotated[bool, typer.Option(help="Fit a temperature, as projects do.")] = True,
     price: Annotated[float | None, typer.Option(help="Price of one label.")] = None,
     currency: Annotated[str, typer.Option(help="Its currency.")] = "USD",
-    target_accuracy: Annotated[float | None, typer.Option(help="Accuracy to count labels to.")] = None,
+    target_accuracy: Annotated[float | None, typer.Option(help="Value of the metric to count labels to.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; default: the cores.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report, tables and finished cells.")] = None,
     as_json: AsJson = False,
@@ -410,7 +426,9 @@ def simulate(
         data,
         target=target,
         text=text,
-        strategies=strategy or ["margin", "random"],
+        columns=names(columns),
+        image=image,
+        strategies=strategy or ["margin"],
         model=model,
         features=features,
         batch=batch,
@@ -418,12 +436,14 @@ def simulate(
         seed_set=seed_set,
         seeds=seeds,
         hold_out=hold_out,
+        metric=metric,
+        calibrate=calibrate,
         price=price,
         currency=currency,
         target_accuracy=target_accuracy,
         jobs=jobs,
         out=out,
-        progress=not as_json,
+        progress=sys.stderr.isatty(),
     )
     say(result.summary, as_json, result.text)
 
@@ -433,7 +453,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the report.")] = Pat
     """Run the loop on handwritten digits with their known labels, and write a report."""
     from querist.engine import simulate as bench
 
-    print(bench.demo(out))
+    print(bench.demo(out, progress=sys.stderr.isatty()).text())
 
 
 @app.command()

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -33,13 +33,17 @@ ItemKind: TypeAlias = Literal["text", "image", "row", "audio", "pair"]
 Phase: TypeAlias = Literal["seed", "collect", "freeze", "train", "evaluate", "decide", "select", "stopped", "maintain"]
 
 
+# Made once: `json.dumps` with options makes an encoder for each call.
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical_json(value: object) -> str:
     """Return the one JSON form that hashes are taken of: sorted keys, no blanks, UTF-8, shortest floats, no NaN.
 
     >>> canonical_json({"b": 1.0, "a": ["é", None]})
     '{"a":["é",null],"b":1.0}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def short_hash(manifest: object) -> ShortHash:
@@ -100,7 +104,8 @@ class Content:
     """What a person sees of an item.
 
     `value` by kind: text {"text"}, image {"path"} (relative to the pool's media root) or {"pixels", "width", "height"}
-    (rows of grey values 0–255), row {"fields": {column: value}}, pair {"first": …, "second": …} of contents.
+    (rows of grey values 0–255; with "ink": true, 0 is paper and 255 is ink), row {"fields": {column: value}},
+    pair {"first": …, "second": …} of contents.
     """
 
     kind: ItemKind

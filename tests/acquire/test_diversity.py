@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
 from sklearn.datasets import load_digits
 
-from querist.acquire.diversity import k_center, kmeans
+from querist.acquire.diversity import determinantal, graph_cut, k_center, kmeans
 
 DIGITS = load_digits().data
 
@@ -68,3 +68,45 @@ def test_incremental_kmeans_stays_away_from_labelled_rows():
     labelled = x[:50].mean(axis=0, keepdims=True)
     rows = kmeans(embed=x, labelled_embed=labelled, incremental=True, n=2, rng=np.random.default_rng(0))
     assert sorted(rows // 50) == [1, 2]
+
+
+@given(st.integers(0, 10_000), st.integers(1, 5), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_graph_cut_is_the_greedy_of_its_definition(seed, n, held):
+    rng = np.random.default_rng(seed)
+    x, labelled = rng.normal(size=(20, 3)), rng.normal(size=(2, 3))
+    z, y = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (x, labelled))
+    similar, picks = z @ z.T, []
+    while len(picks) < n:
+        gain = 2.5 * similar.sum(axis=1) - 2 * similar[:, picks].sum(axis=1) - 1
+        gain -= 2 * (z @ y.T).sum(axis=1) if held else 0
+        gain[picks] = -np.inf
+        picks.append(int(gain.argmax()))
+    more = {"labelled_embed": labelled} if held else {}
+    for form in (x, csr_matrix(x)):
+        assert graph_cut(embed=form, n=n, balance=2.5, **more).tolist() == picks
+    assert graph_cut(embed=x, n=n, balance=2.5, target_mean=z.mean(axis=0), memory_limit=300, **more).tolist() == picks
+
+
+@given(st.integers(0, 10_000), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_determinantal_is_the_greedy_of_the_determinant(seed, held):
+    rng = np.random.default_rng(seed)
+    x, q = rng.normal(size=(15, 3)), rng.random(15) + 0.1
+    points = np.concatenate([x, rng.normal(size=(2, 3))])
+    quality = np.concatenate([q, [1.0, 1.0]])
+    kernel = quality[:, None] * quality * np.exp(-cdist(points, points, "sqeuclidean"))
+    first = [15, 16] if held else []
+    picks: list[int] = []
+    while len(picks) < 4:
+        left = [row for row in range(15) if row not in picks]
+        picks.append(max(left, key=lambda row: np.linalg.det(kernel[np.ix_(*[[*first, *picks, row]] * 2)])))
+    more = {"labelled_embed": points[15:16], "pending_embed": points[16:]} if held else {}
+    assert determinantal(embed=x, scores=q, n=4, unit=False, radius=1.0, **more).tolist() == picks
+
+
+def test_determinantal_takes_copies_last():
+    x = np.repeat(np.random.default_rng(0).normal(size=(5, 3)), 6, axis=0)
+    rows = determinantal(embed=x, scores=np.ones(30), n=30)
+    assert len(set(rows[:5] // 6)) == 5
+    assert len(set(rows.tolist())) == 30

@@ -109,12 +109,28 @@ def test_lazy_greedy_picks_what_greedy_picks(seed, n):
 
     covered = np.zeros(12)
 
-    def near(rows):
-        return lambda places: np.maximum(kernel[rows[places]] - covered, 0).sum(axis=1)
+    def gains(rows):
+        return np.maximum(kernel[rows] - covered, 0).sum(axis=1)
 
     def take(row):
         np.maximum(covered, kernel[row], out=covered)
 
-    for size in (3, 20):
-        covered[:] = 0
-        assert lazy_greedy(kernel.sum(axis=1), near, take, n, size=size).tolist() == greedy()
+    assert lazy_greedy(kernel.sum(axis=1), gains, take, n).tolist() == greedy()
+
+
+def test_lazy_greedy_on_a_pool_larger_than_its_front():
+    kernel = np.random.default_rng(0).random((FRONT + 2000, 40)) ** 4
+    covered, expected = np.zeros(40), []
+    for _ in range(30):
+        gain = np.maximum(kernel - covered, 0).sum(axis=1)
+        gain[expected] = -1
+        expected.append(int(gain.argmax()))
+        covered = np.maximum(covered, kernel[expected[-1]])
+    state = np.zeros(40)
+    found = lazy_greedy(
+        kernel.sum(axis=1),
+        lambda rows: np.maximum(kernel[rows] - state, 0).sum(axis=1),
+        lambda row: np.maximum(state, kernel[row], out=state),
+        30,
+    )
+    assert found.tolist() == expected

@@ -1,8 +1,12 @@
+import itertools
+
 import numpy as np
+import pytest
+from scipy.stats import chisquare
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
-from querist.acquire.hybrid import weighted_kmeans
+from querist.acquire.hybrid import clue, cluster_margin, discriminative, falcun, weighted_kmeans
 
 DIGITS = load_digits().data
 
@@ -33,3 +37,49 @@ def test_weighted_kmeans_takes_no_near_duplicates_of_one_row():
     scores = np.concatenate([np.full(30, 0.9), [0.8, 0.8]])
     rows = weighted_kmeans(scores=scores, embed=x, n=3, rng=np.random.default_rng(0), prefilter=20)
     assert {30, 31} <= set(rows.tolist())
+
+
+def test_clue_weighs_by_entropy():
+    x = np.concatenate([np.random.default_rng(i).normal(9 * i, 0.3, (30, 2)) for i in range(3)])
+    proba = np.repeat([[0.5, 0.5], [0.999, 0.001], [0.5, 0.5]], 30, axis=0)
+    assert sorted(clue(proba=proba, embed=x, n=2, rng=np.random.default_rng(0)) // 30) == [0, 2]
+
+
+def test_cluster_margin_goes_round_the_clusters_small_ones_first():
+    x = np.concatenate([np.random.default_rng(i).normal(20 * i, 0.3, (size, 2)) for i, size in enumerate((9, 6, 3))])
+    rows = cluster_margin(scores=np.ones(18), embed=x, n=6, rng=np.random.default_rng(0), prefilter=3, clusters=0.5)
+    places = np.searchsorted([9, 15], rows, side="right")
+    assert places.tolist() == [2, 1, 0, 2, 1, 0]
+
+
+@pytest.mark.parametrize("pending", [False, True])
+def test_falcun_follows_its_definition(pending):
+    proba = np.array([[0.5, 0.5], [0.8, 0.2], [0.95, 0.05], [0.3, 0.7]])
+    doubt = 1 - np.abs(proba[:, 0] - proba[:, 1])
+    out = np.array([[0.6, 0.4]])
+    table = {}
+    for order in itertools.permutations(range(4), 2):
+        distance = doubt.copy()
+        if pending:
+            distance = np.minimum(distance, np.abs(proba - out).sum(axis=1))
+        chance, left = 1.0, [0, 1, 2, 3]
+        for row in order:
+            low, high = distance[left].min(), distance[left].max()
+            weight = np.zeros(4)
+            weight[left] = (doubt[left] + (distance[left] - low) / (high - low)) ** 2
+            chance *= weight[row] / weight.sum()
+            left.remove(row)
+            distance = np.minimum(distance, np.abs(proba - proba[row]).sum(axis=1))
+        table[order] = chance
+    table = {order: chance for order, chance in table.items() if chance > 0}
+    counts, rng = dict.fromkeys(table, 0), np.random.default_rng(2)
+    for _ in range(3000):
+        rows = falcun(proba=proba, n=2, rng=rng, gamma=2.0, pending_proba=out if pending else None)
+        counts[tuple(rows.tolist())] += 1
+    assert chisquare(list(counts.values()), [3000 * p for p in table.values()]).pvalue > 0.001
+
+
+def test_discriminative_goes_where_no_label_is():
+    x = np.concatenate([np.random.default_rng(i).normal(4 * i, 0.5, (50, 3)) for i in range(3)])
+    rows = discriminative(embed=x, labelled_embed=x[:20], n=4, rng=np.random.default_rng(0))
+    assert (rows >= 100).all()

@@ -3,7 +3,15 @@ from dataclasses import replace
 
 import pytest
 
-from querist.acquire.policies import PastRound, Situation, Skill, auto
+from querist.acquire.policies import (
+    PastRound,
+    Situation,
+    Skill,
+    auto,
+    bandit_exp3,
+    bandit_thompson,
+    typiclust_then_margin,
+)
 
 START = Situation(pool_size=1000, labelled=0, batch=20, classes_declared=3, signals=frozenset({"embed"}))
 READY = replace(
@@ -28,10 +36,10 @@ def test_coverage_while_there_is_nothing_to_learn_from():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"signals": frozenset({"embed"})}, "no model"),
+        ({"signals": frozenset({"embed"})}, "no model that predicts"),
         ({"labelled_per_class": {"a": 20, "b": 20}}, "1 of 3 classes have no label"),
         ({"labelled": 14}, "14 labels are fewer than 5 for each class"),
-        ({"skill": Skill(0.1, -0.01, 0.2)}, "not yet better than naming the majority class"),
+        ({"skill": Skill(0.1, -0.01, 0.2)}, "not yet better than the simplest guess"),
     ],
 )
 def test_each_reason_to_go_on_covering(change, reason):
@@ -73,3 +81,45 @@ def test_evidence_is_json_with_the_numbers():
     evidence = json.loads(json.dumps(auto(READY).evidence))
     assert evidence["skill"]["low"] == 0.1
     assert evidence["labelled"] == 40
+
+
+def test_coverage_measures_directions_only_where_there_are_many():
+    assert auto(replace(START, dim=384)).strategy.name == "max_herding"
+    assert auto(replace(START, dim=384)).strategy.selector_settings == {}
+    assert auto(replace(START, dim=2)).strategy.selector_settings == {"unit": False}
+    assert auto(replace(START, signals=frozenset())).strategy.name == "random"
+
+
+def test_several_labels_at_once_and_numbers_have_their_own_strategies():
+    many = replace(READY, task="multi_label", signals=frozenset({"label_proba", "embed"}))
+    assert auto(many).strategy.scorer == "mean_label_entropy"
+    assert auto(many).strategy.selector == "weighted_kmeans"
+    numbers = Situation(
+        pool_size=500, labelled=40, batch=10, classes_declared=0, signals=frozenset({"mean", "std", "embed"})
+    )
+    assert in_force(numbers) == "learning"
+
+
+def test_typiclust_then_margin_switches_by_the_same_rule():
+    assert typiclust_then_margin(START).strategy.name == "typiclust"
+    assert typiclust_then_margin(READY).strategy.name == "margin"
+
+
+@pytest.mark.parametrize("policy", [bandit_exp3, bandit_thompson])
+def test_a_bandit_prefers_what_was_rewarded_and_repeats_itself(policy):
+    arms = ("margin", "random")
+    rounds = (PastRound("margin", reward=0.1), PastRound("random", reward=0.9)) * 30
+    chosen = []
+    for seed in range(40):
+        decision = policy(replace(READY, rounds=rounds), arms=arms, seed=seed)
+        assert decision == policy(replace(READY, rounds=rounds), arms=arms, seed=seed)
+        json.dumps(decision.evidence)
+        chosen.append(decision.strategy.name)
+    assert chosen.count("random") >= 30
+
+
+@pytest.mark.parametrize("policy", [bandit_exp3, bandit_thompson])
+def test_a_bandit_leaves_out_what_the_model_cannot_do(policy):
+    chosen = {policy(START, seed=seed).strategy.name for seed in range(20)}
+    assert chosen <= {"max_herding", "random"}
+    assert policy(START, arms=("margin",)).strategy.name == "max_herding"

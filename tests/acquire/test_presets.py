@@ -49,3 +49,12 @@ def test_the_catalogue_is_json_and_complete():
     listed = json.loads(json.dumps(describe()))
     assert {entry["name"] for entry in listed if entry["kind"] == "preset"} == set(PRESETS)
     assert {entry["name"] for entry in listed if entry["kind"] in ("scorer", "selector")} <= set(names())
+
+
+def test_scores_that_may_be_negative_are_refused_where_they_have_no_meaning():
+    signed = "expected_error_reduction_refit"
+    with pytest.raises(BadValue, match=f"use softmax_{signed} or softrank_{signed}"):
+        strategy(f"power_{signed}")
+    with pytest.raises(BadValue, match="use rank_mean"):
+        strategy("margin_per_cost", {"parts": [signed]})
+    assert strategy(f"softrank_{signed}").scorer == signed

@@ -160,3 +160,18 @@ def test_every_preset_asks_for_signals_that_suffice(name):
     made = conformance.made(entry)
     batch = choose(PRESETS[name], made, n=5, rng=rng(), size=40)
     assert len(set(batch.rows.tolist())) == 5
+
+
+def test_a_chance_everywhere_is_told_from_a_chance_somewhere():
+    def everywhere(name, given=GIVEN, **more):
+        return choose(strategy(name, more.pop("settings", None)), given, n=3, rng=rng(), **more).everywhere
+
+    sure = {"proba": np.concatenate([PROBA, [[1.0, 0.0, 0.0]]])}
+    assert everywhere("random")
+    assert everywhere("power_margin")
+    assert not everywhere("power_margin", sure)
+    assert everywhere("power_margin", sure, eligible=np.arange(61) < 60)
+    assert everywhere("softmax_margin", sure)
+    assert not everywhere("margin")
+    assert not everywhere("margin", settings={"random_share": 0.5})
+    assert not everywhere("random", settings={"quotas": {"0": 1}})

@@ -10,11 +10,14 @@ import pytest
 
 from querist import acquire, registry
 from querist.acquire import conformance
+from querist.acquire.policies import Situation
 from querist.acquire.presets import describe
+from querist.acquire.select import required_signals
 from querist.registry import Entry
 
 SCORERS = registry.entries("scorer")
 SELECTORS = registry.entries("selector")
+FILTERS = registry.entries("filter")
 
 
 def label(value: object) -> str:
@@ -33,7 +36,32 @@ def test_a_selector(entry, check):
     check(entry)
 
 
-@pytest.mark.parametrize("entry", [*SCORERS, *SELECTORS], ids=label)
+@pytest.mark.parametrize("entry", FILTERS, ids=label)
+@pytest.mark.parametrize("check", [*conformance.FILTER_CHECKS, conformance.documented], ids=label)
+def test_a_filter(entry, check):
+    check(entry)
+
+
+@pytest.mark.parametrize("entry", [*registry.entries("policy"), *registry.entries("combinator")], ids=label)
+def test_policies_and_combinators_are_documented(entry):
+    conformance.documented(entry)
+
+
+@pytest.mark.parametrize("policy", registry.entries("policy"), ids=label)
+@pytest.mark.parametrize("labelled", [0, 7, 500])
+@pytest.mark.parametrize("offered", [(), ("embed",), ("proba",), ("proba", "embed"), ("mean", "embed")], ids=str)
+def test_a_policy_always_decides_for_something_that_can_be_done(policy, labelled, offered):
+    situation = Situation(
+        pool_size=900, labelled=labelled, batch=10, classes_declared=3, labelled_per_class={"a": labelled},
+        signals=frozenset(offered),
+    )  # fmt: skip
+    decision = policy.function(situation)
+    of_model = {name for name in required_signals(decision.strategy).needs if not name.startswith("labelled_")}
+    assert of_model <= set(offered)
+    assert decision.evidence["reason"]
+
+
+@pytest.mark.parametrize("entry", [*SCORERS, *SELECTORS, *FILTERS], ids=label)
 def test_it_can_be_imported_from_acquire(entry):
     assert getattr(acquire, entry.name) is entry.function
     assert entry.name in dir(acquire)
@@ -45,7 +73,7 @@ def test_names_are_unique_across_scorers_and_selectors():
 
 def test_no_module_hides_a_function_of_its_name():
     modules = {module.name for module in pkgutil.iter_modules(acquire.__path__)}
-    assert not modules & {entry.name for entry in registry.entries()}
+    assert not modules & set(dir(acquire))
 
 
 def test_an_unknown_name_is_an_attribute_error_with_the_choices():

@@ -42,15 +42,13 @@ def undisturbed(made: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactor
 
 def run_and_kill(folder: Path, data: Path, *, order: int, points: list[int]) -> int:
     """Drive the project, killed at each point in turn; return how often it really died."""
-    deaths = 0
-    for point in [*points, None]:
+    for deaths, point in enumerate([*points, None]):
         child = FORKS.Process(target=loop.drive, args=(folder, data), kwargs={"order": order, "kill_at": point})
         child.start()
         child.join(timeout=120)
         if child.exitcode == 0:
             return deaths
         assert child.exitcode == -signal.SIGKILL, f"died of {child.exitcode} at {point}"
-        deaths += 1
     raise AssertionError("the last run was not to be killed")
 
 

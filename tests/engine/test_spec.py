@@ -26,9 +26,9 @@ def test_nested_keys_are_checked() -> None:
 
 
 def test_bad_values_name_the_setting() -> None:
-    with pytest.raises(BadValue, match="lanes.evaluation = 2: input should be less than"):
+    with pytest.raises(BadValue, match=r"lanes\.evaluation = 2: input should be less than"):
         ProjectSpec.from_json({**MINIMAL, "lanes": {"evaluation": 2}})
-    with pytest.raises(BadValue, match="project.name = None: must be given"):
+    with pytest.raises(BadValue, match=r"project\.name = None: must be given"):
         ProjectSpec.from_json({"project": {}})
     with pytest.raises(BadValue, match="class 'a' is named twice"):
         ProjectSpec.from_json({"project": {"name": "x", "classes": ["a", "a"]}})

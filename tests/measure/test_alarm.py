@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from querist.measure.alarm import log_evidence, no_useful_gain, watch
+from querist.measure.alarm import log_evidence, no_useful_gain, outcomes, watch
 from querist.measure.evidence import Difference
+from querist.measure.shadow import Arm, progressive_plan
 
 
 @given(st.integers(0, 60), st.integers(0, 60))
@@ -59,6 +60,26 @@ def test_the_rates_of_the_reference_page():
     assert fired(2000, 300, 0.5, seed=2) <= 0.05
     assert fired(400, 100, 0.65, seed=3) == pytest.approx(0.69, abs=0.07)
     assert fired(400, 50, 0.75, seed=4) == pytest.approx(0.86, abs=0.06)
+
+
+@given(st.integers(0, 1000), st.integers(0, 40), st.integers(1, 60), st.sampled_from([10, 20]))
+@settings(max_examples=30, deadline=None)
+def test_each_evaluation_item_is_met_once_by_models_of_no_more_labels(seed, a, b, step):
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(500)[: a + b]
+    evaluation = rows[a:]
+    fits = list(progressive_plan(rows, step=step))
+    right = [rng.random(len(f.scored)) < 0.5 for f in fits]
+    active = Arm(np.array([15, 25, 60]), rng.random((3, b)) < 0.5)
+    expected = []
+    for position in range(step, a + b):
+        size = position // step * step
+        if position < a or size < 15:
+            continue
+        model = max(i for i, labels in enumerate(active.labels) if labels <= size)
+        shadow = right[size // step - 1][position - size]
+        expected.append(int(active.right[model, position - a]) - int(shadow))
+    assert outcomes(fits, right, active, evaluation) == expected
 
 
 def test_amber_rules_out_a_useful_gain():

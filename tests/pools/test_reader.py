@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -32,11 +33,15 @@ def rejected(reader: Pool) -> list[Rejected]:
 
 
 def test_id_is_the_hash_of_the_canonical_content(tmp_path: Path) -> None:
-    import hashlib
-
     (item,) = items(read_pool(write(tmp_path / "a.jsonl", [{"body": "hello"}]), text="body"))
     content = Content("text", {"text": "hello"})
     assert item == Item(hashlib.sha256(canonical_json(content.to_json()).encode()).hexdigest()[:20], content)
+
+
+@given(st.text())
+def test_the_quick_hash_of_a_text_is_that_of_its_canonical_json(text: str) -> None:
+    content = Content("text", {"text": text})
+    assert digest(content) == hashlib.sha256(canonical_json(content.to_json()).encode()).digest()
 
 
 def test_ids_come_from_the_column_that_names_them(tmp_path: Path) -> None:

@@ -96,3 +96,18 @@ def test_the_curve_in_words(said, words) -> None:
     records = {"+": (0.01, 0.03), "-": (-0.03, -0.01), "0": (-0.01, 0.01)}
     thirds = [{"difference": sum(records[s]) / 2, "low": records[s][0], "high": records[s][1]} for s in said]
     assert in_words({"thirds": thirds}) == words
+
+
+def test_a_loss_too_small_to_matter_is_not_called_one(summary_with) -> None:
+    summary = summary_with({"margin": [0.0] * 5}, recall={"margin": [0.0, -0.003]}, noise=0.0001)
+    (claim,) = [point.claim for point in findings(summary).points if "pays" in point.claim]
+    assert claim == "No class pays much for it."
+
+
+def test_a_rare_class_gets_a_figure_that_sees_it(summary_with) -> None:
+    summary = summary_with({"margin": AHEAD})
+    assert not any("rare" in point.claim for point in findings(summary).points)
+    summary["data"]["classes"] = {"ham": 180, "spam": 20}
+    (point,) = [point for point in findings(summary).points if "rare" in point.claim]
+    assert point.claim == "Spam is rare (10\xa0%), so accuracy hides it."
+    assert "+4" in point.evidence

@@ -13,17 +13,18 @@ from querist import registry
 from querist.errors import BadValue, UnknownName
 from querist.measure.intervals import anytime
 from querist.stop import History, Round, Verdict, combine, judge, verdicts
-from querist.stop.history import kappa, last_doubling
+from querist.stop.history import kappa, last_doubling, macro_overlap
 from querist.stop.rules import (
     budget,
     classification_change,
     error_stability,
+    f1_change,
     gain,
+    overall_uncertainty,
     price,
     settled,
     stabilised,
     target,
-    uncertainty,
 )
 
 
@@ -93,12 +94,13 @@ def test_changing_predictions_do_not_stop_it():
 
 
 def test_one_class_is_not_settled():
-    constant = History(tuple(Round(100 + 20 * i, np.zeros(50, int), np.ones(9, bool)) for i in range(8)))
-    assert not stabilised(constant).fired
-    assert "one class" in stabilised(constant).sentence
+    constant = History(tuple(Round(20 + 20 * i, np.zeros(50, int), np.ones(9, bool)) for i in range(12)))
+    for rule in (stabilised, gain, settled, f1_change, classification_change):
+        assert not rule(constant).fired
+        assert "one class" in rule(constant).sentence
 
 
-@pytest.mark.parametrize("rule", [stabilised, gain, settled, classification_change])
+@pytest.mark.parametrize("rule", [stabilised, gain, settled, classification_change, f1_change])
 def test_no_rule_about_learning_fires_before_160_labels(rule):
     early = project([0.9] * 7)  # 140 labels
     assert not rule(early).fired
@@ -236,14 +238,36 @@ def test_other_rules():
     assert not classification_change(project(FLAT, churn=0.01)).fired
     assert classification_change(project(FLAT, churn=0.01), share=0.05).fired
     sure = [Round(r.labelled, r.predictions, r.correct, entropy=0.05) for r in project(FLAT).rounds]
-    assert uncertainty(History(tuple(sure))).fired
-    assert not uncertainty(History(tuple(sure)), below=0.01).fired
-    assert not uncertainty(project(FLAT)).fired
+    assert overall_uncertainty(History(tuple(sure))).fired
+    assert not overall_uncertainty(History(tuple(sure)), below=0.01).fired
+    assert not overall_uncertainty(project(FLAT)).fired
     rounds = project(RISING).rounds
     assert price(History(rounds, price=1.0), value_per_point=1.0).fired
     assert not price(History(rounds, price=1.0), value_per_point=1000.0).fired
     with pytest.raises(BadValue, match="value_per_point"):
         price(History(rounds, price=1.0))
+
+
+def test_a_rare_class_that_flickers_is_seen_by_f1_and_not_by_kappa():
+    rng = np.random.default_rng(0)
+    common = np.tile([0, 1], 1000)
+    rounds = []
+    for i in range(12):
+        predicted = common.copy()
+        predicted[rng.permutation(20)[:8]] = 2  # eight of twenty items, others each time
+        rounds.append(Round(20 * (i + 1), predicted, np.ones(50, bool)))
+    history = History(tuple(rounds))
+    assert stabilised(history, kappa=0.98).fired
+    assert not f1_change(history).fired
+    assert f1_change(project(FLAT)).fired
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40))
+@settings(max_examples=30, deadline=None)
+def test_overlap_is_scikit_learns_macro_f1(pairs):
+    metrics = pytest.importorskip("sklearn.metrics")
+    a, b = np.array(pairs).T
+    assert macro_overlap(a, b) == pytest.approx(metrics.f1_score(a, b, average="macro"))
 
 
 def test_error_stability_solves_its_bound():
@@ -316,3 +340,40 @@ def test_every_rule_and_setting_has_its_place_in_the_docs(entry):
     row = next(line for line in page.splitlines() if line.startswith(f"| `{entry.name}` |"))
     for setting in entry.settings:
         assert f"`{setting}`" in row
+
+
+def labelled_by_margin(x, target, seed, *, budget=700, step=20):
+    """Return the history of a real project (digits, ridge regression, margin), and each model's true accuracy."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(x))
+    test, reserve, pool = order[:600], order[600:1000], order[1000:]
+    labelled, rounds, truth = list(pool[:step]), [], []
+    while len(labelled) <= min(budget, len(pool) - step):
+        f = x[labelled]
+        weight = np.linalg.solve(f.T @ f + 5 * np.eye(f.shape[1]), f.T @ np.eye(10)[target[labelled]])
+        scores = x @ weight
+        predicted = scores.argmax(axis=1)
+        rounds.append(Round(len(labelled), predicted[reserve], (predicted == target)[reserve[:200]]))
+        truth.append(np.mean((predicted == target)[test]))
+        left = np.setdiff1d(pool, labelled)
+        top = np.sort(scores[left], axis=1)
+        labelled += left[np.argsort(top[:, -1] - top[:, -2])[:step]].tolist()
+    return rounds, np.array(truth)
+
+
+@pytest.mark.long
+def test_settled_loses_little_on_real_digits_and_a_plateau_loses_much():
+    datasets = pytest.importorskip("sklearn.datasets")
+    x, target = datasets.load_digits(return_X_y=True)
+    rng = np.random.default_rng(0)
+    x = np.cos(x @ (0.05 * rng.normal(size=(64, 300))) + rng.uniform(0, 2 * np.pi, 300))
+    lost, by_plateau = [], []
+    for seed in range(8):
+        rounds, truth = labelled_by_margin(x, target, seed)
+        stops = [settled(History(tuple(rounds[: i + 1]))).fired for i in range(len(rounds))]
+        lost.append(truth[-1] - truth[stops.index(True)] if True in stops else 0.0)
+        measured = [r.correct.mean() for r in rounds]
+        flat = [i >= 8 and max(measured[i - 2 : i + 1]) <= max(measured[: i - 2]) for i in range(len(rounds))]
+        by_plateau.append(truth[-1] - truth[flat.index(True)] if True in flat else 0.0)
+    assert np.mean(np.array(lost) > 0.01) <= 0.15
+    assert np.mean(np.array(by_plateau) > 0.01) >= 0.5

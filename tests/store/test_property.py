@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,14 +107,6 @@ def attempt(store: Store, held: dict[str, list[str]], what: tuple[Any, ...]) -> 
         return do(store, held, what)
     except QueristError as error:
         return type(error), error.message
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """One for all examples, a project each: quicker, and projects must not see each other."""
-    database = Database("sqlite:///all.db", root=tmp_path_factory.mktemp("property"), create=True)
-    yield database
-    database.close()
 
 
 QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,6 +1,6 @@
 """Run axe over the pages of the mock server, in both themes and at both sizes; also looks for sideways scrolling.
 
-    python ui/dev/axe.py [NAME ...]     with ui/dev/mock.py running on port 8799
+python ui/dev/axe.py [NAME ...]     with ui/dev/mock.py running on port 8799
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import sys
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
-
 from shots import BASE, FLAGS, SHOTS, SIZES
 
 
@@ -22,7 +21,9 @@ def main(wanted: list[str]) -> int:
             for suffix, (width, height) in {**SIZES, "-small": (320, 640)}.items():
                 size = {"width": width, "height": height}
                 # axe is put into the page by a script, which the strict policy of the pages would refuse
-                context = browser.new_context(viewport=size, color_scheme=theme, bypass_csp=True, reduced_motion="reduce")
+                context = browser.new_context(
+                    viewport=size, color_scheme=theme, bypass_csp=True, reduced_motion="reduce"
+                )
                 context.add_cookies([{"name": "session", "value": "1", "url": BASE}])
                 for name, (path, act) in SHOTS.items():
                     if wanted and name not in wanted:

@@ -1,6 +1,6 @@
 """Photograph the pages of the mock server at both sizes and in both themes, and report what the browser complained of.
 
-    python ui/dev/shots.py OUT [NAME ...]     with ui/dev/mock.py running on port 8799
+python ui/dev/shots.py OUT [NAME ...]     with ui/dev/mock.py running on port 8799
 """
 
 from __future__ import annotations

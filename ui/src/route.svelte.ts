@@ -9,7 +9,7 @@ export type Page =
   | { name: "nowhere" };
 
 export function pageOf(url: URL): Page {
-  const parts = url.pathname.split("/").filter(Boolean).map(decodeURIComponent);
+  const parts = url.pathname.split("/").filter(Boolean).map(decoded);
   const [first, project, tab = "", item = null] = parts;
   if (!parts.length) return { name: "projects" };
   if (first === "sign-in" && parts.length === 1) {
@@ -23,6 +23,14 @@ export function pageOf(url: URL): Page {
   if (tab === "") return { name: "overview", project };
   if (tab === "label" || tab === "settings") return { name: tab, project };
   return { name: "nowhere" };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // not an address that we wrote: it will name nothing
+  }
 }
 
 /** Only addresses of this service: a sign-in link must not send people elsewhere. */

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from typing import Any
 
 from querist import registry
 
 _KINDS: tuple[registry.Kind, ...] = ("scorer", "selector", "combinator", "filter", "policy")
+_MODULES = frozenset(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def __getattr__(name: str) -> Any:
-    # Private names are asked for by the import system itself, while modules are still being loaded.
+    # Modules first: to look a name up in the registry loads all of them, which may be what is going on just now.
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     if not name.startswith("_"):
         for kind in _KINDS:
             if registry.has(kind, name):

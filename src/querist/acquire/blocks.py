@@ -77,3 +77,33 @@ def dots(x: Any, rows: Any, other: Array) -> Array:
         return np.asarray(part @ other.T, dtype=other.dtype)
     product: Array = np.asarray(part, dtype=other.dtype) @ other.T
     return product
+
+
+class Rows:
+    """Some rows of an array that is too large to copy; read in blocks like the array itself.
+
+    Slices and row numbers give arrays; anything else (and `numpy.asarray`) makes the copy.
+
+    >>> some = Rows(np.arange(10)[:, None], np.array([2, 5, 7]))
+    >>> some.shape, some[1:].ravel()
+    ((3, 1), array([5, 7]))
+    """
+
+    def __init__(self, base: Any, rows: Array) -> None:
+        self.base, self.rows = base, rows
+        self.dtype, self.ndim = base.dtype, base.ndim
+        self.shape = (len(rows), *base.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that a copy would take."""
+        return int(np.prod(self.shape)) * int(self.dtype.itemsize)
+
+    def __getitem__(self, key: Any) -> Any:
+        return np.asarray(self)[key] if isinstance(key, tuple) else self.base[self.rows[key]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self.base[self.rows], dtype)

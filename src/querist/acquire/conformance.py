@@ -40,13 +40,17 @@ Case = tuple[str, dict[str, Any]]
 
 
 def check(entry: Entry) -> list[Finding]:
-    """Return what is wrong with a registered scorer or selector; empty is good.
+    """Return what is wrong with a registered scorer, selector or filter; empty is good.
 
     >>> from querist import registry
     >>> check(registry.find("scorer", "margin"))
     []
     """
-    checks: Mapping[str, tuple[Callable[[Entry], None], ...]] = {"scorer": SCORER_CHECKS, "selector": SELECTOR_CHECKS}
+    checks: Mapping[str, tuple[Callable[[Entry], None], ...]] = {
+        "scorer": SCORER_CHECKS,
+        "selector": SELECTOR_CHECKS,
+        "filter": FILTER_CHECKS,
+    }
     findings = []
     for one in (*checks.get(entry.kind, ()), documented):
         try:
@@ -171,6 +175,21 @@ def minds_what_is_pending(entry: Entry) -> None:
             _picks(entry, {**given, **none}, 7)
 
 
+# What is asked of filters ---------------------------------------------------------------------------------------------
+
+
+def gives_a_mask(entry: Entry) -> None:
+    """One bool for each row, not all of them False, with and without what is optional."""
+    for name, given in cases(entry):
+        needed = {key: array for key, array in given.items() if key in entry.needs}
+        for arrays in (given, needed):
+            mask = np.asarray(_call(entry, arrays))
+            if mask.shape != (_rows(given),) or mask.dtype != bool:
+                raise Broken(f"{name}: shape {mask.shape} of {mask.dtype}, not ({_rows(given)},) of bool")
+            if not mask.any():
+                raise Broken(f"{name}: lets no row pass")
+
+
 def documented(entry: Entry) -> None:
     """The docstring says what it is in a line, and has an example."""
     text = inspect.getdoc(entry.function) or ""
@@ -196,6 +215,8 @@ SELECTOR_CHECKS: Final = (
     states_probabilities,
     minds_what_is_pending,
 )
+
+FILTER_CHECKS: Final = (gives_a_mask, leaves_its_input_alone, repeats)
 
 
 # Arrays made from the vocabulary --------------------------------------------------------------------------------------
@@ -237,6 +258,8 @@ def _random(name: str, rng: np.random.Generator) -> Array:
         return rng.random(shape)
     if name == "labelled_target":
         return np.arange(shape[0]) % LENGTHS["c"]
+    if name == "target_mean":
+        return rng.normal(size=shape) / shape[0]
     if base == "group":
         return rng.integers(0, 5, shape)
     if base in ("cost", "std", "expected_risk"):

@@ -11,7 +11,7 @@ import numpy as np
 from querist.acquire.blocks import MEMORY_LIMIT, spans
 from querist.acquire.clusters import k_means
 from querist.acquire.distances import Space, held
-from querist.acquire.greedy import FRONT, lazy_greedy
+from querist.acquire.greedy import lazy_greedy
 from querist.acquire.uncertainty import margin
 from querist.errors import BadValue
 from querist.registry import selector
@@ -22,6 +22,43 @@ Kernel = Callable[[Array], Array]
 
 PURITY: Final = 0.95
 """`prob_cover` covers as far as a row shares its cluster with everything in reach, for so many of the rows."""
+
+
+class Kept:
+    """The resemblance of rows to the targets, remembered for as many rows as half of the memory limit holds."""
+
+    def __init__(self, space: Space, targets: Array, own: Array | None, kernel: Kernel) -> None:
+        self.space, self.targets, self.own, self.kernel = space, targets, own, kernel
+        room = space.memory_limit // 2 // (len(targets) * space.dtype.itemsize)
+        self.store = np.empty((max(512, min(room, len(space))), len(targets)), space.dtype)
+        self.place = np.full(len(space), -1, np.int64)
+        self.used = 0
+
+    def fresh(self, rows: Any) -> tuple[Array, Array | None]:
+        """Return (r, t) the resemblance to the targets, and (r,) how much a row counts for itself besides.
+
+        A row that is in the sample of targets counts for itself once, not a second time through the sample.
+        """
+        squared = self.space.to(rows, self.targets)
+        if self.own is None:
+            return self.kernel(squared), None
+        at, each = squared.argmin(axis=1), np.arange(len(squared))
+        itself = squared[each, at] <= 16 * np.finfo(squared.dtype).eps * (self.space.norms[rows] + 1e-12)
+        resemblance = self.kernel(squared)
+        resemblance[each[itself], at[itself]] = 0
+        return resemblance, self.own[rows]
+
+    def of(self, rows: Array) -> tuple[Array, Array | None]:
+        """Return a copy of what `fresh` gives, from memory where it is known."""
+        new = rows[self.place[rows] < 0]
+        if self.used + len(new) > len(self.store):
+            self.place[:], self.used, new = -1, 0, rows
+        if len(new):
+            slots = slice(self.used, self.used + len(new))
+            self.store[slots] = self.fresh(new)[0]
+            self.place[new] = np.arange(slots.start, slots.stop)
+            self.used = slots.stop
+        return self.store[self.place[rows]], None if self.own is None else self.own[rows]
 
 
 @dataclass(slots=True)
@@ -44,6 +81,7 @@ class Coverage:
     covered: Array
     before: Array
     picks: list[int]
+    kept: Kept
 
     @classmethod
     def of(
@@ -70,41 +108,20 @@ class Coverage:
                 for span in spans(len(space), 1, space.block_rows(len(point))):
                     np.maximum(before[span], kernel(space.to(span, point)).max(axis=1), out=before[span])
         scale = 1.0 if exact else len(space) / len(places)
-        return cls(space, places, weight, None if exact else own, scale, kernel, covered, before, [])
+        own = None if exact else own
+        kept = Kept(space, places, own, kernel)
+        return cls(space, places, weight, own, scale, kernel, covered, before, [], kept)
 
     def select(self, n: int) -> Array:
         """Return the n rows that greedy maximisation picks."""
         bounds = np.empty(len(self.space), self.space.dtype)
         for span in spans(len(self.space), 1, self.space.block_rows(len(self.targets))):
-            bounds[span] = self._gains(*self._resemblance(span), self.before[span])
-        room = self.space.memory_limit // 2 // (len(self.targets) * self.space.dtype.itemsize)
-        return lazy_greedy(bounds, self._near, self._take, n, size=max(64, min(FRONT, room)))
+            bounds[span] = self._gains(*self.kept.fresh(span), self.before[span])
+        return lazy_greedy(bounds, self._gains_of, self._take, n)
 
-    def _near(self, rows: Array) -> Callable[[Array], Array]:
-        """Keep the resemblance of some rows to all targets, and return their gains by place."""
-        resemblance, own = self._resemblance(rows)
-        before = self._covered(rows)
-        seen = len(self.picks)
-
-        def gains(places: Array) -> Array:
-            covered = np.maximum(before[places], self._covered(rows[places], since=seen)) if own is not None else None
-            return self._gains(resemblance[places], None if own is None else own[places], covered)
-
-        return gains
-
-    def _resemblance(self, rows: Any) -> tuple[Array, Array | None]:
-        """Return (r, t) the resemblance to the targets, and (r,) how much a row counts for itself besides.
-
-        A row that is in the sample of targets counts for itself once, not a second time through the sample.
-        """
-        squared = self.space.to(rows, self.targets)
-        if self.own is None:
-            return self.kernel(squared), None
-        at, each = squared.argmin(axis=1), np.arange(len(squared))
-        itself = squared[each, at] <= 16 * np.finfo(squared.dtype).eps * (self.space.norms[rows] + 1e-12)
-        resemblance = self.kernel(squared)
-        resemblance[each[itself], at[itself]] = 0
-        return resemblance, self.own[rows]
+    def _gains_of(self, rows: Array) -> Array:
+        resemblance, own = self.kept.of(rows)
+        return self._gains(resemblance, own, self._covered(rows))
 
     def _gains(self, resemblance: Array, own: Array | None, before: Array | None) -> Array:
         """Return what rows would add to the weighted coverage of the whole pool; works in place."""
@@ -114,11 +131,11 @@ class Coverage:
         gain: Array = resemblance @ self.weight
         return gain if own is None or before is None else self.scale * gain + own * (1 - before)
 
-    def _covered(self, rows: Any, *, since: int = 0) -> Array:
+    def _covered(self, rows: Array) -> Array:
         """Return how well candidates are covered themselves."""
-        covered: Array = self.before[rows] if since == 0 else np.zeros(len(rows), self.space.dtype)
-        if self.own is not None and len(self.picks) > since:
-            covered = np.maximum(covered, self.kernel(self.space.between(rows, self.picks[since:])).max(axis=1))
+        covered: Array = self.before[rows]
+        if self.own is not None and self.picks:
+            covered = np.maximum(covered, self.kernel(self.space.between(rows, self.picks)).max(axis=1))
         return covered
 
     def _take(self, row: int) -> None:
@@ -196,7 +213,7 @@ def max_herding(
     pending_embed: Any = None,
     radius: float = 0.0,
     unit: bool = True,
-    sample: int = 4000,
+    sample: int = 2000,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Take rows so that every row of the pool resembles one of them; the first choice while there is no model.
@@ -244,7 +261,7 @@ def facility_location(
     target_embed: Any = None,
     labelled_embed: Any = None,
     pending_embed: Any = None,
-    sample: int = 4000,
+    sample: int = 2000,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Take rows so that the mean cosine of every row to its nearest pick is greatest; `max_herding` with a wide kernel.
@@ -287,7 +304,7 @@ def prob_cover(
     radius: float = 0.0,
     clusters: int = 20,
     unit: bool = True,
-    sample: int = 4000,
+    sample: int = 2000,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Take rows so that balls around them hold as much of the pool as possible; very sensitive to the radius.
@@ -353,7 +370,7 @@ def uncertainty_herding(
     pending_embed: Any = None,
     radius: float = 0.0,
     unit: bool = True,
-    sample: int = 4000,
+    sample: int = 2000,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Cover the rows that the model is unsure of; it turns from coverage into margin by itself as labels come in.

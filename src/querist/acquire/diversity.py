@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from querist.acquire.blocks import MEMORY_LIMIT, read
+from querist.acquire.blocks import MEMORY_LIMIT, read, spans
 from querist.acquire.clusters import k_means, medoids
 from querist.acquire.distances import Space, held, nearest
-from querist.acquire.greedy import farthest_first, spread
+from querist.acquire.greedy import farthest_first, lazy_greedy, spread
 from querist.registry import selector
 from querist.types import Array, Rng
 
@@ -140,3 +140,138 @@ def kmeans_plus_plus(
     first = int(rng.integers(len(space)))
     distance = nearest(space, space.centred([first]))[1]
     return np.concatenate([[first], spread(space, distance, n - 1, rng, already=[first])])
+
+
+@selector
+def graph_cut(
+    *,
+    embed: Any,
+    n: int,
+    rng: Rng | None = None,  # noqa: ARG001 - every selector takes rng
+    target_mean: Array | None = None,
+    labelled_embed: Any = None,
+    pending_embed: Any = None,
+    balance: float = 2.0,
+    memory_limit: int = MEMORY_LIMIT,
+) -> Array:
+    """Take rows that resemble the pool and not each other, by cosine; the quickest of the coverage methods.
+
+    Args:
+        embed: (n, d) dense, memory-mapped or CSR.
+        n: how many rows.
+        rng: not used; ties go to the lower row.
+        target_mean: (d,) mean of the length-normalised rows of the whole pool; None means of the given rows.
+        labelled_embed: (l, d) rows that the picks must not resemble either.
+        pending_embed: (q, d) likewise.
+        balance: how much resembling the pool counts for; the objective grows with each pick from 2 on.
+        memory_limit: bytes of working memory.
+
+    Returns:
+        (n,) rows in the order of choice, each with the greatest balance · N · ⟨x, mean⟩ − 2 Σ ⟨x, picked⟩ − ⟨x, x⟩, N
+        being the number of rows given.
+
+    Iyer, Khargonkar, Bilmes & Asnani, ALT 2021; Kothawade et al., SIMILAR, NeurIPS 2021.
+
+    >>> graph_cut(embed=np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0], [0.7, 0.7]]), n=2)
+    array([4, 1])
+    """
+    n = min(n, embed.shape[0])
+    space = Space(embed, unit=True, memory_limit=memory_limit)
+    mean = space.mean if target_mean is None else np.asarray(target_mean, space.dtype)
+    # Rows of a unit space have length 1, or 0: their inner products with a point are those of what `rows` returns.
+    gains = balance * len(space) * _unit_dots(space, mean) - _unit_dots(space, None)
+    for point in held(space, labelled_embed, pending_embed):
+        gains -= 2 * _unit_dots(space, point + space.mean)
+    picks = np.empty(n, np.int64)
+    for step in range(n):
+        picks[step] = gains.argmax()
+        gains -= 2 * _unit_dots(space, space.centred([picks[step]])[0] + space.mean)
+        gains[picks[step]] = -np.inf
+    return picks
+
+
+def _unit_dots(space: Space, point: Array | None) -> Array:
+    """Return ⟨x, point⟩ for each row as seen from the origin, or ⟨x, x⟩ where the point is None."""
+    if point is None:
+        by_mean = _unit_dots(space, space.mean)
+        own: Array = space.norms + 2 * by_mean - space.mean @ space.mean
+        return own
+    # The space holds rows as seen from `mean − offset`: add back what was taken away.
+    shift = (space.mean - space.offset) @ point
+    result: Array = np.concatenate(
+        [space.dots(span, point[None])[:, 0] for span in spans(len(space), 1, space.block_rows(1))]
+    )
+    result += shift
+    return result
+
+
+@selector
+def determinantal(
+    *,
+    embed: Any,
+    n: int,
+    rng: Rng | None = None,  # noqa: ARG001 - every selector takes rng
+    scores: Array,
+    labelled_embed: Any = None,
+    pending_embed: Any = None,
+    radius: float = 0.0,
+    unit: bool = True,
+    sharpness: float = 1.0,
+    memory_limit: int = MEMORY_LIMIT,
+) -> Array:
+    """Take the batch of greatest determinant: rows of high score that repel each other, by greedy maximisation.
+
+    Args:
+        embed: (n, d) dense or memory-mapped.
+        n: how many rows.
+        rng: not used; ties go to the lower row.
+        scores: (n,) not negative; how good a row is alone.
+        labelled_embed: (l, d) rows that repel, too.
+        pending_embed: (q, d) likewise.
+        radius: of the kernel exp(−d² / radius²); 0 is the root mean square distance from the mean.
+        unit: compare directions (rows scaled to length 1).
+        sharpness: power of the scores; 0 for diversity alone.
+        memory_limit: bytes of working memory.
+
+    Returns:
+        (n,) rows in the order of choice, each with the greatest score^(2·sharpness) × variance given those before.
+
+    Chen, Zhang & Zhou, "Fast greedy MAP inference for determinantal point processes", NeurIPS 2018; for batches of
+    queries: Bıyık, Wang, Anari & Sadigh, 2019.
+
+    >>> x = np.array([[0.0], [0.1], [3.0]])
+    >>> determinantal(scores=np.array([1.0, 0.9, 0.5]), embed=x, n=2, unit=False, radius=1.0)
+    array([0, 2])
+    """
+    n = min(n, embed.shape[0])
+    if n < 1:
+        return np.empty(0, np.int64)
+    space = Space(embed, unit=unit, memory_limit=memory_limit)
+    width = radius * radius or max(float(space.norms.mean(dtype=np.float64)), 1e-12)
+    quality = np.maximum(np.asarray(scores, np.float64), 0) ** (2 * sharpness)
+    chosen = held(space, labelled_embed, pending_embed).astype(np.float64)
+    inverse = np.linalg.inv(_kernel(chosen, chosen, width) + _JITTER * np.eye(len(chosen)))
+    state = [chosen, inverse]
+
+    def gains(rows: Array) -> Array:
+        points, inverse = state
+        cross = _kernel(space.centred(rows).astype(np.float64), points, width)
+        variance = 1 + _JITTER - np.einsum("ij,ij->i", cross @ inverse, cross)
+        result: Array = quality[rows] * np.maximum(variance, 0)
+        return result
+
+    def take(row: int) -> None:
+        points = np.concatenate([state[0], space.centred([row]).astype(np.float64)])
+        state[:] = [points, np.linalg.inv(_kernel(points, points, width) + _JITTER * np.eye(len(points)))]
+
+    return lazy_greedy(quality * (1 + _JITTER), gains, take, n)
+
+
+_JITTER: Final = 1e-6
+"""Added to the diagonal, so that copies of a row leave a matrix that can be inverted."""
+
+
+def _kernel(first: Array, second: Array, width: float) -> Array:
+    squared = np.square(first).sum(axis=1)[:, None] - 2 * first @ second.T + np.square(second).sum(axis=1)
+    kernel: Array = np.exp(np.maximum(squared, 0) / -width)
+    return kernel

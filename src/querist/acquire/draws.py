@@ -55,7 +55,7 @@ def gumbel_top(
     with which weighted estimates of the error stay unbiased.
 
     Args:
-        scores: (n,) of the whole pool; not negative for `power` and `softrank`.
+        scores: (n,) of the whole pool; not negative for `power`.
         n: how many rows.
         rng: the source of chance.
         how: the next pick is drawn in proportion to score ** beta (`power`), exp(beta · score) (`softmax`), or

@@ -172,37 +172,31 @@ def _forget_rounding(geometry: Geometry, distance: Array) -> None:
     distance[distance <= noise] = 0
 
 
-def lazy_greedy(
-    bounds: Array, near: Callable[[Array], Callable[[Array], Array]], take: Callable[[int], None], n: int, *, size: int
-) -> Array:
+def lazy_greedy(bounds: Array, gains: Callable[[Array], Array], take: Callable[[int], None], n: int) -> Array:
     """Return the n rows that plain greedy maximisation of a submodular function picks, evaluating few of them.
 
     Args:
         bounds: (n,) upper bounds of the gains (at best the gains themselves at the start); they are used up.
-        near: given some rows, returns a function from places among them to their exact gains at the time; it may keep
-            in memory what it needs for these rows.
+        gains: exact gains of some rows at the time; they never grow.
         take: called with each pick.
         n: how many.
-        size: how many rows are kept near at once.
 
     Minoux, 1978: a row whose bound is below the best exact gain needs no evaluation.
 
     >>> worth = np.array([3.0, 1.0, 2.0])
-    >>> lazy_greedy(worth.copy(), lambda rows: lambda places: worth[rows[places]], lambda row: None, 2, size=3)
+    >>> lazy_greedy(worth.copy(), lambda rows: worth[rows], lambda row: None, 2)
     array([0, 2])
     """
     picks: list[int] = []
-    front, gains = Front(bounds, size), near(np.empty(0, np.int64))
-    fresh, chunk, entered = np.zeros(len(front.rows), bool), TOGETHER, False
+    front = Front(bounds, FRONT)
+    fresh, chunk = np.zeros(len(front.rows), bool), TOGETHER
     while len(picks) < min(n, len(bounds)):
         at, sure = front.best()
         if not fresh[at]:
-            if not entered:
-                gains, entered = near(front.rows), True
             some = _highest_stale(front.values, fresh, chunk)
-            front.values[some] = gains(some)
+            front.values[some] = gains(front.rows[some])
             fresh[some] = True
-            chunk = min(2 * chunk, 16 * TOGETHER)
+            chunk = min(2 * chunk, 8 * TOGETHER)
         elif sure:
             row = int(front.rows[at])
             picks.append(row)
@@ -212,7 +206,7 @@ def lazy_greedy(
             chunk = TOGETHER
         else:
             bounds[front.rows] = front.values
-            front, entered = Front(bounds, size), False
+            front = Front(bounds, FRONT)
             fresh, chunk = np.zeros(len(front.rows), bool), TOGETHER
     return np.array(picks, np.int64)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import numpy as np
+
+from querist import registry
 from querist.acquire.presets import strategy
+from querist.acquire.select import required_signals
 from querist.registry import register
 from querist.types import Json, Strategy
 
@@ -16,6 +21,12 @@ PATIENCE: Final = 20
 """... and every declared class has been seen, or so many labels for each class could not find it."""
 TINY_BATCH: Final = 5
 """Up to this batch size, diversity within a batch buys nothing."""
+NARROW: Final = 10
+"""Rows of fewer dimensions are compared by distance, not by direction."""
+COVERAGE: Final = frozenset({"max_herding", "typiclust", "kmeans", "k_center", "facility_location", "gsx", "random"})
+"""Strategies that need no model."""
+ARMS: Final = ("margin", "weighted_kmeans", "max_herding", "random")
+"""What the bandits choose among if nothing else is said."""
 SETTLE: Final = 3
 """A switch is not taken back within so many rounds."""
 
@@ -78,45 +89,186 @@ class Decision:
 def auto(situation: Situation) -> Decision:
     """Cover the pool while the model knows nothing, then ask by uncertainty and diversity; nothing to tune.
 
-    Coverage goes on until a model offers probabilities that are better than the majority class (lower end of the
-    out-of-fold interval above 0), each declared class has been seen, and there are 5 labels for each class on average.
-    Then `weighted_kmeans`, or `margin` where batches are tiny or there is no space to measure in. A change must be
-    wanted two rounds running, and is not taken back within three.
+    Coverage (`max_herding`) goes on until a model offers probabilities that are better than the majority class (lower
+    end of the out-of-fold interval above 0), each declared class has been seen, and there are 5 labels for each class
+    on average. Then `weighted_kmeans`, or `margin` where batches are tiny or there is no space to measure in. A change
+    must be wanted two rounds running, and is not taken back within three.
 
-    Doucet et al., "Bridging diversity and uncertainty in active learning", 2024, for the switch.
+    Numbers are asked for by coverage of the features first and then by `lcmd`, several labels at once by their mean
+    entropy with diversity.
+
+    Args:
+        situation: what is known of the project.
+
+    Returns:
+        The strategy of the next batch, with its evidence.
+
+    The switch: Doucet, Estermann, Aczel & Wattenhofer, "Bridging Diversity and Uncertainty in Active Learning with
+    Self-Supervised Pre-Training", 2024.
 
     >>> auto(Situation(pool_size=1000, labelled=0, batch=20, classes_declared=2)).evidence["reason"]
     'coverage: there are no labels yet'
     """
-    reason = _why_cover(situation)
-    wanted, doubt = ("coverage", reason) if reason else ("learning", "")
-    in_force, held = _settled(wanted, situation, forced="proba" not in situation.signals)
-    chosen = _coverage(situation) if in_force == "coverage" else _learning(situation)
+    return _switch("auto", situation, _coverage(situation), _learning(situation))
+
+
+@register("policy")
+def typiclust_then_margin(situation: Situation) -> Decision:
+    """Ask the most typical rows until there are 5 labels for each class, then the smallest margins.
+
+    Like `auto`, with the two strategies of the paper; for embeddings of a good pre-trained model.
+
+    Args:
+        situation: what is known of the project.
+
+    Returns:
+        The strategy of the next batch, with its evidence.
+
+    Doucet, Estermann, Aczel & Wattenhofer, 2024.
+
+    >>> typiclust_then_margin(
+    ...     Situation(pool_size=9, labelled=0, batch=2, classes_declared=2, signals=frozenset({"embed"}))
+    ... ).strategy.name
+    'typiclust'
+    """
+    first = strategy("typiclust") if "embed" in situation.signals else strategy("random")
+    then = strategy("margin") if "proba" in situation.signals else first
+    return _switch("typiclust_then_margin", situation, first, then)
+
+
+@register("policy")
+def bandit_exp3(
+    situation: Situation,
+    *,
+    arms: Sequence[str] = ARMS,
+    explore: float = 0.2,
+    seed: int = 0,
+) -> Decision:
+    """Let rewards choose among strategies, with a guarantee against the best of them; slow to learn in few rounds.
+
+    Args:
+        situation: what is known of the project; rewards of past rounds are in [0, 1].
+        arms: the strategies to choose among; those whose signals are not offered are left out.
+        explore: share of the choice that is uniform.
+        seed: of the draw, together with the number of the round.
+
+    Returns:
+        The strategy of the next batch; the evidence has the probability of each arm.
+
+    Auer, Cesa-Bianchi, Freund & Schapire, SIAM Journal on Computing 2002; on strategies: Hsu & Lin, "Active Learning
+    by Learning", AAAI 2015.
+
+    >>> rounds = (PastRound("margin", reward=0.9), PastRound("random", reward=0.0)) * 20
+    >>> ready = Situation(9, 50, 2, 2, signals=frozenset({"proba", "embed"}), rounds=rounds)
+    >>> odds = bandit_exp3(ready, arms=("margin", "random")).evidence["probabilities"]
+    >>> odds["margin"] > 0.8
+    True
+    """
+    offered = _offered(arms, situation)
+    if not offered:
+        return _switch("bandit_exp3", situation, _coverage(situation), _coverage(situation))
+    gains = dict.fromkeys(offered, 0.0)
+    for past in situation.rounds:
+        if past.strategy in gains and past.reward is not None:
+            odds = _exp3_odds(gains, explore)
+            gains[past.strategy] += min(max(past.reward, 0.0), 1.0) / odds[past.strategy]
+    odds = _exp3_odds(gains, explore)
+    rng = np.random.default_rng([seed, len(situation.rounds)])
+    name = str(rng.choice(offered, p=list(odds.values())))
+    reason = f"{name}: drawn with probability {odds[name]:.2f}, by the rewards of {len(situation.rounds)} rounds"
+    evidence = {"policy": "bandit_exp3", "wanted": name, "in_force": name, "reason": reason, "probabilities": odds}
+    return Decision(strategy(name), {**evidence, **_numbers(situation)})
+
+
+@register("policy")
+def bandit_thompson(situation: Situation, *, arms: Sequence[str] = ARMS, seed: int = 0) -> Decision:
+    """Let rewards choose among strategies, each as often as it is likely to be the best; for rewards that are steady.
+
+    Args:
+        situation: what is known of the project; rewards of past rounds are in [0, 1].
+        arms: the strategies to choose among; those whose signals are not offered are left out.
+        seed: of the draw, together with the number of the round.
+
+    Returns:
+        The strategy of the next batch; the evidence has the mean reward believed of each arm.
+
+    Thompson, Biometrika 1933; on strategies: Zhang, Katz-Samuels, Nowak, "TAILOR", NeurIPS 2023.
+
+    >>> rounds = (PastRound("margin", reward=1.0), PastRound("random", reward=0.0)) * 20
+    >>> ready = Situation(9, 50, 2, 2, signals=frozenset({"proba", "embed"}), rounds=rounds)
+    >>> bandit_thompson(ready, arms=("margin", "random")).strategy.name
+    'margin'
+    """
+    offered = _offered(arms, situation)
+    if not offered:
+        return _switch("bandit_thompson", situation, _coverage(situation), _coverage(situation))
+    wins, losses = dict.fromkeys(offered, 1.0), dict.fromkeys(offered, 1.0)
+    for past in situation.rounds:
+        if past.strategy in wins and past.reward is not None:
+            reward = min(max(past.reward, 0.0), 1.0)
+            wins[past.strategy] += reward
+            losses[past.strategy] += 1 - reward
+    rng = np.random.default_rng([seed, len(situation.rounds)])
+    drawn = {name: float(rng.beta(wins[name], losses[name])) for name in offered}
+    name = max(offered, key=lambda arm: drawn[arm])
+    means = {arm: wins[arm] / (wins[arm] + losses[arm]) for arm in offered}
+    reason = f"{name}: the highest of one draw for each arm from what its rewards leave open"
+    evidence = {"policy": "bandit_thompson", "wanted": name, "in_force": name, "reason": reason, "means": means}
+    return Decision(strategy(name), {**evidence, **_numbers(situation)})
+
+
+def _exp3_odds(gains: Mapping[str, float], explore: float) -> dict[str, float]:
+    rate = explore / len(gains)
+    highest = max(gains.values())
+    weights = {arm: math.exp(rate * (gain - highest)) for arm, gain in gains.items()}
+    total = sum(weights.values())
+    return {arm: (1 - explore) * weight / total + explore / len(gains) for arm, weight in weights.items()}
+
+
+def _offered(arms: Sequence[str], situation: Situation) -> list[str]:
+    """Return the arms whose model signals are all offered; features and answers are there at any time."""
+    roles = ("labelled_", "pending_", "target_")
+    return [
+        arm
+        for arm in arms
+        if all(name in situation.signals or name.startswith(roles) for name in required_signals(strategy(arm)).needs)
+    ]
+
+
+def _switch(policy: str, situation: Situation, cover: Strategy, learn: Strategy) -> Decision:
+    """Return the decision between coverage and learning, as two rounds of history allow it."""
+    doubt = _why_cover(situation)
+    wanted = "coverage" if doubt else "learning"
+    in_force, held = _settled(wanted, situation, forced=not _predicts(situation))
+    chosen = cover if in_force == "coverage" else learn
     if held:
         text = f"{in_force} goes on: {held}"
     elif in_force == "coverage":
         text = f"coverage: {doubt}"
     else:
-        text = f"{chosen.name}: the model beats the majority class and every class is known"
-    return Decision(
-        chosen, {"policy": "auto", "wanted": wanted, "in_force": in_force, "reason": text, **_numbers(situation)}
-    )
+        text = f"{chosen.name}: the model beats the simplest guess, and has enough labels of every kind"
+    evidence = {"policy": policy, "wanted": wanted, "in_force": in_force, "reason": text}
+    return Decision(chosen, {**evidence, **_numbers(situation)})
+
+
+def _predicts(situation: Situation) -> bool:
+    return bool(situation.signals & {"proba", "label_proba", "mean", "parts_proba"})
 
 
 def _why_cover(situation: Situation) -> str:
     """Return why the model cannot be relied upon yet, or an empty text."""
     if not situation.labelled:
         return "there are no labels yet"
-    if "proba" not in situation.signals:
-        return "there is no model that gives probabilities yet"
-    patient = situation.labelled < PATIENCE * situation.classes_declared
+    if not _predicts(situation):
+        return "there is no model that predicts yet"
+    kinds = max(1, situation.classes_declared)
     unseen = situation.classes_declared - situation.classes_seen
-    if unseen > 0 and patient:
+    if unseen > 0 and situation.labelled < PATIENCE * kinds:
         return f"{unseen} of {situation.classes_declared} classes have no label yet"
-    if situation.labelled < LABELS_PER_CLASS * situation.classes_declared:
+    if situation.labelled < LABELS_PER_CLASS * kinds:
         return f"{situation.labelled} labels are fewer than {LABELS_PER_CLASS} for each class"
     if situation.skill is not None and situation.skill.low <= 0:
-        return "out of fold, the model is not yet better than naming the majority class"
+        return "out of fold, the model is not yet better than the simplest guess"
     return ""
 
 
@@ -136,22 +288,29 @@ def _settled(wanted: str, situation: Situation, *, forced: bool) -> tuple[str, s
 def regime_of(past: PastRound) -> str:
     """Return whether a past round covered or learned, by its strategy.
 
-    >>> regime_of(PastRound("kmeans")), regime_of(PastRound("margin"))
+    >>> regime_of(PastRound("max_herding")), regime_of(PastRound("margin"))
     ('coverage', 'learning')
     """
     return "coverage" if past.strategy in COVERAGE else "learning"
 
 
-COVERAGE: Final = frozenset({"kmeans", "k_center", "random", "max_herding", "typiclust"})
-
-
 def _coverage(situation: Situation) -> Strategy:
-    return strategy("kmeans" if "embed" in situation.signals else "random")
+    if "embed" not in situation.signals:
+        return strategy("random")
+    narrow = 0 < situation.dim < NARROW
+    return strategy("max_herding", {"unit": False} if narrow else {})
 
 
 def _learning(situation: Situation) -> Strategy:
     spread = "embed" in situation.signals and situation.batch > TINY_BATCH
-    return strategy("weighted_kmeans" if spread else "margin")
+    if "proba" in situation.signals:
+        return strategy("weighted_kmeans" if spread else "margin")
+    if "label_proba" in situation.signals:
+        by_labels = strategy("mean_label_entropy")
+        return replace(strategy("weighted_kmeans"), scorer="mean_label_entropy") if spread else by_labels
+    if "mean" in situation.signals and "embed" in situation.signals and registry.has("selector", "lcmd"):
+        return strategy("lcmd")
+    return _coverage(situation)
 
 
 def _numbers(situation: Situation) -> dict[str, Any]:

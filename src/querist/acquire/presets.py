@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from querist import registry
 from querist.acquire.draws import TRANSFORMS
+from querist.acquire.select import required_signals, scorer_of, selector_of
 from querist.errors import BadValue, UnknownName
 from querist.types import Json, Strategy
 
@@ -19,9 +20,23 @@ PRESETS: Final = {
         Strategy("entropy", scorer="entropy"),
         Strategy("least_confidence", scorer="least_confidence"),
         Strategy("ratio", scorer="ratio"),
+        Strategy("power_margin", scorer="margin", selector="gumbel_top", selector_settings={"how": "power"}),
+        Strategy("power_bald", scorer="bald", selector="gumbel_top", selector_settings={"how": "power"}),
         Strategy("k_center", selector="k_center"),
         Strategy("kmeans", selector="kmeans"),
+        Strategy("kmeans_plus_plus", selector="kmeans_plus_plus"),
+        Strategy("max_herding", selector="max_herding"),
+        Strategy("typiclust", selector="typiclust"),
+        Strategy("badge", selector="badge"),
+        Strategy("bait", selector="bait"),
+        Strategy("uncertainty_herding", selector="uncertainty_herding"),
+        Strategy("cluster_margin", scorer="margin", selector="cluster_margin"),
         Strategy("weighted_kmeans", scorer="margin", selector="weighted_kmeans"),
+        Strategy(
+            "information_density", scorer="product", scorer_settings={"parts": ["entropy", "information_density"]}
+        ),
+        Strategy("margin_per_cost", scorer="per_cost", scorer_settings={"parts": ["margin"]}),
+        Strategy("refine", selector="refine"),
     )
 }
 
@@ -33,9 +48,9 @@ def strategy(value: str | Mapping[str, Any] | Strategy, settings: Mapping[str, A
     """Return the strategy of that name, with settings given to the part that declares them.
 
     Args:
-        value: a preset; a scorer (its best rows are taken); a selector (over `margin` where it wants scores); a scorer
-            with `power_`, `softmax_` or `softrank_` in front (rows are drawn by its scores); the JSON form of a
-            strategy; or a strategy.
+        value: a preset; a scorer or combinator (its best rows are taken); a selector (over `margin` where it wants
+            scores); a scorer with `power_`, `softmax_` or `softrank_` in front (rows are drawn by its scores); the JSON
+            form of a strategy; or a strategy.
         settings: by name, of the scorer or the selector, or one of `shortlist`, `random_share`, `filters`, `quotas`,
             `group_limit`.
 
@@ -69,7 +84,7 @@ def names() -> list[str]:
 def _by_name(name: str) -> Strategy:
     if name in PRESETS:
         return PRESETS[name]
-    if registry.has("scorer", name):
+    if registry.has("scorer", name) or registry.has("combinator", name):
         return Strategy(name, scorer=name)
     if registry.has("selector", name):
         entry = registry.find("selector", name)
@@ -82,8 +97,8 @@ def _by_name(name: str) -> Strategy:
 
 
 def _with_settings(found: Strategy, settings: Mapping[str, Any]) -> Strategy:
-    scorer = dict(registry.find("scorer", found.scorer).settings) if found.scorer else {}
-    selector = dict(registry.find("selector", found.selector).settings)
+    scorer = _settings_of(scorer_of(found.scorer)) if found.scorer else {}
+    selector = _settings_of(selector_of(found.selector))
     own: dict[str, Any] = {}
     for_scorer, for_selector = dict(found.scorer_settings), dict(found.selector_settings)
     for name, value in settings.items():
@@ -96,17 +111,36 @@ def _with_settings(found: Strategy, settings: Mapping[str, Any]) -> Strategy:
         else:
             raise UnknownName(f"setting of strategy {found.name!r}:", name, [*scorer, *selector, *_OWN])
     _check_own(own)
-    return replace(found, **own, scorer_settings=for_scorer, selector_settings=for_selector)
+    made = replace(found, **own, scorer_settings=for_scorer, selector_settings=for_selector)
+    _refuse_signed(made)
+    return made
+
+
+def _settings_of(entry: registry.Entry) -> dict[str, Any]:
+    """Return settings with their defaults; a combinator has its parts, too."""
+    return {"parts": [], **entry.settings} if entry.kind == "combinator" else dict(entry.settings)
 
 
 def _checked(name: str, value: Any, default: Any) -> Any:
     """Return the value, which must be of the default's type; an int will do for a float, None for no check."""
     if default is None or value is None:
         return value
-    wanted = (int, float) if isinstance(default, float) else type(default)
+    alike: dict[type, tuple[type, ...]] = {float: (int, float), tuple: (list, tuple), list: (list, tuple)}
+    wanted = alike.get(type(default), (type(default),))
     if not isinstance(value, wanted) or (isinstance(value, bool) and not isinstance(default, bool)):
         raise BadValue(name, value, f"must be of type {type(default).__name__}, like its default {default!r}")
     return value
+
+
+def _refuse_signed(made: Strategy) -> None:
+    """Raise where scores that may be negative would be taken to a power or multiplied."""
+    parts = made.scorer_settings.get("parts", [made.scorer] if made.scorer else [])
+    signed = [part for part in parts if registry.has("scorer", part) and registry.find("scorer", part).signed]
+    if signed and made.selector == "gumbel_top" and made.selector_settings.get("how", "power") == "power":
+        ways = f"softmax_{signed[0]} or softrank_{signed[0]}"
+        raise BadValue("scorer", signed[0], f"may be negative, which has no power; use {ways}")
+    if signed and made.scorer in ("product", "per_cost"):
+        raise BadValue("parts", signed[0], "may be negative and cannot be multiplied; use rank_mean")
 
 
 def _check_own(own: Mapping[str, Any]) -> None:
@@ -129,18 +163,16 @@ def describe() -> list[Json]:
 
 
 def _describe(preset: Strategy) -> Json:
-    from querist.acquire.select import required_signals
-
     required = required_signals(preset)
-    selector = registry.find("selector", preset.selector)
-    main = registry.find("scorer", preset.scorer) if preset.scorer and preset.selector == "top" else selector
-    scorer = dict(registry.find("scorer", preset.scorer).settings) if preset.scorer else {}
+    selector = selector_of(preset.selector)
+    main = scorer_of(preset.scorer) if preset.scorer and preset.selector == "top" else selector
+    scorer = _settings_of(scorer_of(preset.scorer)) if preset.scorer else {}
     return {
         "kind": "preset",
         "name": preset.name,
         "signals": list(required.needs),
         "optional_signals": list(required.can_use),
-        "settings": {**selector.settings, **scorer, **preset.selector_settings, **preset.scorer_settings},
+        "settings": {**_settings_of(selector), **scorer, **preset.selector_settings, **preset.scorer_settings},
         "uses_scores": "scores" in selector.reserved,
         "signed": False,
         "whole_pool": False,

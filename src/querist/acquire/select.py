@@ -16,6 +16,7 @@ import numpy as np
 from querist import registry
 from querist.acquire import constraints
 from querist.acquire.blocks import MEMORY_LIMIT, spans
+from querist.acquire.combine import parts_of
 from querist.acquire.draws import highest
 from querist.acquire.supply import Given, arguments, describes_candidates, pool_size, row_bytes
 from querist.errors import BadValue, MissingSignal, QueristError
@@ -53,8 +54,9 @@ class Batch:
 
     `rows` (k,) numbers of pool rows in the order to ask; `scores` (k,), NaN without a scorer; `probabilities` (k,) of
     each pick among what was left when it was drawn (the random share is drawn first), NaN where the pick was determined
-    or a rule bent the chances; `random` (k,) marks the random share; `short` is how many rows are missing; `removed`
-    counts, where rows are missing, the rows that each filter and rule kept out.
+    or where a filter or rule bent the chances; `random` (k,) marks the random share; `short` is how many rows are
+    missing; `removed` counts, where rows are missing, the rows that each filter and rule kept out; `everywhere` says
+    that every eligible row had a positive chance at every pick, without which no weighted estimate is unbiased.
     """
 
     rows: Array
@@ -63,6 +65,7 @@ class Batch:
     random: Array
     short: int = 0
     removed: Mapping[str, int] = field(default_factory=dict)
+    everywhere: bool = False
 
 
 def required_signals(strategy: Strategy) -> Required:
@@ -83,7 +86,7 @@ def required_signals(strategy: Strategy) -> Required:
 
 
 def entries(strategy: Strategy) -> Iterator[registry.Entry]:
-    """Yield what the strategy is made of: filters, scorer, selector.
+    """Yield what the strategy is made of: filters, scorer or combinator with its parts, selector or `refine` with its.
 
     Raises:
         UnknownName: the registry does not have one of them.
@@ -91,8 +94,23 @@ def entries(strategy: Strategy) -> Iterator[registry.Entry]:
     for text in strategy.filters:
         yield registry.find("filter", _filter(text)[0])
     if strategy.scorer is not None:
-        yield registry.find("scorer", strategy.scorer)
-    yield registry.find("selector", strategy.selector)
+        yield (scorer := scorer_of(strategy.scorer))
+        if scorer.kind == "combinator":
+            yield from (registry.find("scorer", part) for part in parts_of(strategy.scorer_settings))
+    yield (selector := selector_of(strategy.selector))
+    if selector.kind == "combinator":
+        for part in refined_by(strategy.selector_settings):
+            yield from entries(part)
+
+
+def scorer_of(name: str) -> registry.Entry:
+    """Return the scorer of that name, or the combinator."""
+    return registry.find("combinator" if registry.has("combinator", name) else "scorer", name)
+
+
+def selector_of(name: str) -> registry.Entry:
+    """Return the selector of that name, or the combinator of strategies."""
+    return registry.find("combinator" if registry.has("combinator", name) else "selector", name)
 
 
 def score(
@@ -106,7 +124,7 @@ def score(
     """Return the scores of all rows that are given, or of some; zeros where the strategy has no scorer.
 
     Unless the scorer must see the whole pool, rows are treated independently, so that an engine may call this on one
-    block of the pool after the other and concatenate.
+    block of the pool after the other and concatenate; see `shardable`.
 
     Raises:
         MissingSignal: a signal that the scorer needs is not given.
@@ -115,20 +133,41 @@ def score(
     total = pool_size(given) if rows is None else len(rows)
     if strategy.scorer is None:
         return np.zeros(total)
-    entry = registry.find("scorer", strategy.scorer)
+    entry = scorer_of(strategy.scorer)
     settings = dict(strategy.scorer_settings)
-    if "memory_limit" in entry.reserved:
-        settings["memory_limit"] = memory_limit
-    parts = [
-        entry.function(**arguments(strategy.name, entry, given, part, model=model), **settings)
-        for part in _shards(entry, given, rows, total, memory_limit)
-    ]
-    scores = np.concatenate(parts) if len(parts) != 1 else np.asarray(parts[0])
+    if entry.kind == "combinator":
+        names = parts_of(settings)
+        settings.pop("parts")
+        own = arguments(strategy.name, entry, given, EVERYTHING if rows is None else rows, model=model)
+        parts = [
+            score(Strategy(strategy.name, scorer=name), given, rows=rows, model=model, memory_limit=memory_limit)
+            for name in names
+        ]
+        scores = np.asarray(entry.function(parts, **own, **settings))
+    else:
+        if "memory_limit" in entry.reserved:
+            settings["memory_limit"] = memory_limit
+        blocks = [
+            entry.function(**arguments(strategy.name, entry, given, part, model=model), **settings)
+            for part in _shards(entry, given, rows, total, memory_limit)
+        ]
+        scores = np.concatenate(blocks) if len(blocks) != 1 else np.asarray(blocks[0])
     finite = np.isfinite(scores)
     if not finite.all():
         at = int(finite.argmin())
         raise NotFinite(strategy.name, at if rows is None else int(rows[at]), float(scores[at]))
     return scores
+
+
+def shardable(strategy: Strategy) -> bool:
+    """Say whether `score` may be called on blocks of the pool, one after the other.
+
+    >>> shardable(Strategy("margin", scorer="margin"))
+    True
+    """
+    return strategy.scorer is None or (
+        scorer_of(strategy.scorer).kind == "scorer" and not scorer_of(strategy.scorer).whole_pool
+    )
 
 
 def _shards(entry: registry.Entry, given: Given, rows: Array | None, total: int, memory_limit: int) -> Iterator[Any]:
@@ -202,7 +241,8 @@ def choose(
     kept = constraints.ask_again(plan.ask, allowed, n, rules, kept=drawn)
     order = _interleave(len(drawn), len(kept.rows))
     rows = kept.rows[order]
-    chances = np.concatenate(plan.chances) if plan.chances and not rules else np.full(len(rows), np.nan)
+    bent = bool(rules or strategy.filters)
+    chances = np.concatenate(plan.chances) if plan.chances and not bent else np.full(len(rows), np.nan)
     return Batch(
         rows=rows,
         scores=np.asarray(scores[rows], np.float64),
@@ -210,6 +250,7 @@ def choose(
         random=(np.arange(len(rows)) < len(drawn))[order],
         short=kept.short,
         removed={name: count for name, count in (removed | dict(kept.closed)).items() if count} if kept.short else {},
+        everywhere=not bent and _everywhere(strategy, scores[allowed]),
     )
 
 
@@ -234,7 +275,11 @@ class _Plan:
         n = min(n, len(rows))
         if not n:
             return rows[:0]
-        entry = registry.find("selector", self.strategy.selector)
+        entry = selector_of(self.strategy.selector)
+        if entry.kind == "combinator":
+            self.chances.append(np.full(n, np.nan))
+            refined: Array = entry.function(self._propose, rows, n, rng=self.rng, **self._refine_settings())
+            return refined
         near = self._shortlist(entry, rows, n)
         everything = len(near) == len(self.scores)
         call = arguments(
@@ -251,6 +296,20 @@ class _Plan:
         chosen: Array = near[_checked(picks, len(near), self.strategy)]
         return chosen
 
+    def _propose(self, strategy: Strategy, rows: Array, n: int) -> Array:
+        """Return the batch that another strategy would choose among some rows."""
+        eligible = np.zeros(len(self.scores), bool)
+        eligible[rows] = True
+        batch = choose(
+            strategy, self.given, n=n, rng=self.rng, eligible=eligible, model=self.model, memory_limit=self.memory_limit
+        )
+        return batch.rows
+
+    def _refine_settings(self) -> dict[str, Any]:
+        strategies = refined_by(self.strategy.selector_settings)
+        own = {key: v for key, v in self.strategy.selector_settings.items() if key not in ("parts", "final")}
+        return {**own, "proposers": strategies[:-1], "final": strategies[-1]}
+
     def _shortlist(self, entry: registry.Entry, rows: Array, n: int) -> Array:
         """Return the best rows by score, unless the selector draws: its probabilities need the whole pool."""
         wanted = max(self.strategy.shortlist, n)
@@ -258,6 +317,24 @@ class _Plan:
             return rows
         best: Array = rows[np.sort(highest(self.scores[rows], wanted))]
         return best
+
+
+def _everywhere(strategy: Strategy, scores: Array) -> bool:
+    """Say whether the selector gives every row a positive chance at every pick."""
+    entry = selector_of(strategy.selector)
+    if not entry.sampling:
+        return strategy.random_share >= 1
+    how = strategy.selector_settings.get("how", entry.settings.get("how"))
+    return how != "power" or strategy.scorer is None or bool((scores > 0).all())
+
+
+def refined_by(settings: Mapping[str, Any]) -> list[Strategy]:
+    """Return the strategies that propose, and last the one that chooses among what they proposed."""
+    from querist.acquire.presets import strategy
+
+    defaults = registry.find("combinator", "refine").settings
+    names = [*settings.get("parts", defaults["parts"]), settings.get("final", defaults["final"])]
+    return [strategy(name) for name in names]
 
 
 def _checked(given: Any, size: int, strategy: Strategy) -> Array:
@@ -279,14 +356,14 @@ def _filtered(
     strategy: Strategy, given: Given, eligible: Array | None, total: int, removed: dict[str, int], model: str
 ) -> Array:
     """Return the rows that may be asked and pass all filters; counts what each filter takes away."""
-    allowed = np.ones(total, bool) if eligible is None else np.array(eligible, bool)
+    allowed = np.arange(total) if eligible is None else np.flatnonzero(eligible)
     for text in strategy.filters:
         name, settings = _filter(text)
         entry = registry.find("filter", name)
-        passed = entry.function(**arguments(strategy.name, entry, given, EVERYTHING, model=model), **settings)
-        removed[f"filter {name}"] = int(np.count_nonzero(allowed & ~passed))
-        allowed &= passed
-    return np.flatnonzero(allowed)
+        passed = entry.function(**arguments(strategy.name, entry, given, allowed, model=model), **settings)
+        removed[f"filter {name}"] = int(np.count_nonzero(~passed))
+        allowed = allowed[passed]
+    return allowed
 
 
 def _spread(part: Array | None, allowed: Array, total: int) -> Array:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from querist import signals
+from querist.acquire.blocks import MEMORY_LIMIT, Rows, is_sparse
 from querist.errors import BadValue, MissingSignal
 from querist.registry import Entry
 from querist.types import Array
+
+COPIED: Final = MEMORY_LIMIT // 2
+"""Chosen rows that take more bytes than this are not copied, but read as they are needed."""
 
 Given: TypeAlias = Mapping[str, Any]
 """Signals by name; those without a role describe all rows of the pool."""
@@ -70,7 +74,7 @@ def take(given: Given, rows: Any) -> dict[str, Any]:
     >>> take({"proba_samples": np.zeros((5, 4, 2))}, np.array([0, 3]))["proba_samples"].shape
     (5, 2, 2)
     """
-    taken = {name: array[rows] if _row_axis(name) == 0 else array[:, rows] for name, array in given.items()}
+    taken = {name: _part(array, rows, _row_axis(name)) for name, array in given.items()}
     if "parts_offsets" in given:
         offsets = np.asarray(given["parts_offsets"])
         chosen = np.arange(len(offsets) - 1)[rows]
@@ -80,6 +84,15 @@ def take(given: Given, rows: Any) -> dict[str, Any]:
             shift = np.repeat(offsets[chosen] - taken["parts_offsets"][:-1], lengths)
             taken["parts_proba"] = given["parts_proba"][np.arange(len(shift)) + shift]
     return taken
+
+
+def _part(array: Any, rows: Any, axis: int) -> Any:
+    if axis:
+        return array[:, rows]
+    large = isinstance(rows, np.ndarray) and getattr(array, "ndim", 0) == 2 and not is_sparse(array)
+    if large and len(rows) * array.shape[1] * array.dtype.itemsize > COPIED:
+        return Rows(array, rows)
+    return array[rows]
 
 
 def arguments(
@@ -131,7 +144,7 @@ def _also_pending(names: Iterable[str], given: Given, kept: Array) -> dict[str, 
 
 
 def _join(first: Any, second: Any, axis: int) -> Any:
-    if hasattr(first, "tocsr") or hasattr(second, "tocsr"):
+    if is_sparse(first) or is_sparse(second):
         from scipy.sparse import vstack
 
         return vstack([first, second]).tocsr()

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from querist.acquire.blocks import CACHED, read, spans, working_type
+from querist.acquire.blocks import CACHED, spans, working_type
 from querist.errors import BadValue
 from querist.registry import scorer
 from querist.types import Array
@@ -37,7 +37,7 @@ def margin(*, proba: Array) -> Array:
     >>> margin(proba=np.array([[0.5, 0.5, 0.0], [0.7, 0.2, 0.1]])).round(3)
     array([1. , 0.5])
     """
-    return _blockwise(proba, lambda block: _complement(np.subtract(*_two_largest(block))))
+    return _blockwise(proba, _margin)
 
 
 @scorer
@@ -55,7 +55,7 @@ def least_confidence(*, proba: Array) -> Array:
     >>> least_confidence(proba=np.array([[0.5, 0.5, 0.0], [0.7, 0.2, 0.1]])).round(3)
     array([0.5, 0.3])
     """
-    return _blockwise(proba, lambda block: _complement(_largest(block)))
+    return _blockwise(proba, _least_confidence)
 
 
 @scorer
@@ -98,61 +98,67 @@ def ratio(*, proba: Array) -> Array:
     return _blockwise(proba, _ratio)
 
 
-def _blockwise(proba: Array, formula: Callable[[Array], Array]) -> Array:
-    """Apply the formula to blocks of rows that stay in cache; memory beyond the result does not grow with n."""
+def _blockwise(proba: Array, formula: Callable[[Array, Array, int], Array]) -> Array:
+    """Apply the formula to blocks of rows that stay in cache; memory beyond the result does not grow with n.
+
+    The formula gets a block to overwrite, another of its shape, and the axis of the classes: blocks of few classes are
+    turned, so that every step runs along rows. Both blocks are used again and again: fresh memory is slow.
+    """
     if proba.ndim != 2 or proba.shape[1] == 0:
         raise BadValue("proba", proba.shape, "must have two dimensions (rows, classes) and at least one class")
     rows, classes = proba.shape
     dtype = working_type(proba)
     result = np.empty(rows, dtype)
-    for span in spans(rows, classes * dtype.itemsize, CACHED):
-        result[span] = formula(read(proba, span, dtype))
+    most = min(rows, max(1, CACHED // (2 * classes * dtype.itemsize)))
+    axis = 0 if classes <= _FEW_CLASSES else 1
+    work = np.empty((2, classes, most) if axis == 0 else (2, most, classes), dtype)
+    for span in spans(rows, 1, most):
+        size = span.stop - span.start
+        block, spare = work[:, :, :size] if axis == 0 else work[:, :size]
+        np.copyto(block, proba[span].T if axis == 0 else proba[span])
+        result[span] = formula(block, spare, axis)
     return result
 
 
-def _complement(part: Array) -> Array:
-    """Return 1 − part, not below 0 where rounding makes a probability exceed 1."""
-    np.subtract(1, part, out=part)
-    np.maximum(part, 0, out=part)
-    return part
+def _margin(block: Array, spare: Array, axis: int) -> Array:
+    first, second = _two_largest(block, spare, axis)
+    # A hair above 1, as rounding may leave a probability, must not make a score negative.
+    scores: Array = np.maximum(1 - (first - second), 0)
+    return scores
 
 
-def _largest(block: Array) -> Array:
-    few = block.shape[1] <= _FEW_CLASSES
-    largest: Array = np.ascontiguousarray(block.T).max(axis=0) if few else block.max(axis=1)
-    return largest
+def _least_confidence(block: Array, spare: Array, axis: int) -> Array:  # noqa: ARG001 - the form of a formula
+    scores: Array = np.maximum(1 - block.max(axis=axis), 0)
+    return scores
 
 
-def _two_largest(block: Array) -> tuple[Array, Array]:
+def _ratio(block: Array, spare: Array, axis: int) -> Array:
+    first, second = _two_largest(block, spare, axis)
+    result: Array = np.divide(second, first, out=np.zeros_like(first), where=first > 0)
+    return result
+
+
+def _two_largest(block: Array, spare: Array, axis: int) -> tuple[Array, Array]:
     """Return the largest and second largest of each row; with one class the second is 0."""
-    rows, classes = block.shape
-    if classes > _FEW_CLASSES:
-        rest = block.copy()
-        each = np.arange(rows)
-        at = rest.argmax(axis=1)
-        first = rest[each, at]
-        rest[each, at] = -np.inf
-        return first, rest.max(axis=1)
-    columns = np.ascontiguousarray(block.T)
-    first, second = columns[0].copy(), np.zeros(rows, block.dtype)
-    loser = np.empty_like(first)
-    for column in columns[1:]:
+    if axis == 1:
+        each, at = np.arange(len(block)), block.argmax(axis=1)
+        largest = block[each, at]
+        block[each, at] = -np.inf
+        return largest, block.max(axis=1)
+    first, second, loser = block[0], spare[0], spare[-1] if len(spare) > 1 else np.empty_like(block[0])
+    second[:] = 0
+    for column in block[1:]:
         np.minimum(first, column, out=loser)
         np.maximum(second, loser, out=second)
         np.maximum(first, column, out=first)
     return first, second
 
 
-def _ratio(block: Array) -> Array:
-    first, second = _two_largest(block)
-    result: Array = np.divide(second, first, out=np.zeros_like(first), where=first > 0)
-    return result
-
-
-def _entropy(block: Array) -> Array:
+def _entropy(block: Array, spare: Array, axis: int) -> Array:
     # The smallest positive number in place of 0 gives 0 · log(tiny) = 0, with no branch and no warning.
-    logarithm = np.log(np.maximum(block, np.finfo(block.dtype).tiny))
-    total: Array = np.einsum("ij,ij->i", block, logarithm)
+    np.maximum(block, np.finfo(block.dtype).tiny, out=spare)
+    np.log(spare, out=spare)
+    total: Array = np.einsum("ij,ij->j" if axis == 0 else "ij,ij->i", block, spare)
     np.negative(total, out=total)
     np.maximum(total, 0, out=total)
     return total

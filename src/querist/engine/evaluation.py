@@ -20,6 +20,7 @@ from querist.engine.round import State
 from querist.errors import ModelFailure, NotReady
 from querist.events import ModelEvaluated, ModelTrained
 from querist.measure import calibration, intervals, scores
+from querist.measure.evidence import comparison_look
 from querist.measure.shadow import Arm, Fit, combine, cross_fit_plan, largest_size, shadow_sizes
 from querist.types import Array, Features, ItemId, Json, Model
 
@@ -145,9 +146,7 @@ def _own_features(project: Project, items: Sequence[ItemId]) -> Features:
     key = ("validation", project.state().features)
     if key not in project.cache:
         contents = {entry.id: entry.content for entry in validation_contents(project)}
-        media = (
-            Path(project.spec.evaluation.file) if Path(project.spec.evaluation.file).is_dir() else project.media_root()
-        )
+        media = Path(project.spec.evaluation.file) if Path(project.spec.evaluation.file).is_dir() else project.media()
         project.cache[key] = project.pipeline().transform((contents[item] for item in items), media=media)
     found: Features = project.cache[key]
     return found
@@ -378,17 +377,29 @@ def _shadow_right(
 
 def latest_baseline(project: Project) -> Json | None:
     """Return the last random arm that was made: items, labels (sizes), right (sizes × items), control, evaluation."""
-    latest = None
+    made = _baselines(project)
+    return made[-1] if made else None
+
+
+def compared_baseline(project: Project) -> Json | None:
+    """Return the random arm of the last planned look: a claim that is made anew every round is soon made falsely."""
+    made = _baselines(project)
+    look = comparison_look(made[-1]["random_labels"]) if made else 0
+    return next((arm for arm in made if look and comparison_look(arm["random_labels"]) == look), None)
+
+
+def _baselines(project: Project) -> list[Json]:
+    found: list[Json] = []
     for recorded in project.store.events(kinds=["model_evaluated"]):
         assert isinstance(recorded.event, ModelEvaluated)
-        latest = recorded.event.baseline or latest
-    if latest is None:
-        return None
-    key = ("baseline", latest)
-    if key not in project.cache:
-        project.cache[key] = project.store.artefacts.get_json(latest)
-    kept: Json = project.cache[key]
-    return kept
+        name = recorded.event.baseline
+        if name is None:
+            continue
+        key = ("baseline", name)
+        if key not in project.cache:
+            project.cache[key] = project.store.artefacts.get_json(name)
+        found.append(project.cache[key])
+    return found
 
 
 def active_arm(

@@ -11,11 +11,11 @@ from querist.engine.create import read_like, versions
 from querist.engine.evaluation import predict
 from querist.engine.project import Project
 from querist.errors import NotReady
-from querist.events import AnswerSubmitted, DatasetFrozen, ModelEvaluated
+from querist.events import AnswerSubmitted, DatasetFrozen, ModelEvaluated, ModelTrained
 from querist.exchange import labels, model_folder
 from querist.exchange.labels import LabelRow
 from querist.exchange.predictions import predictions_file
-from querist.types import Item, Json, Model
+from querist.types import Item, Json, Model, Rejected
 
 BLOCK = 4096
 """Items that are predicted at a time."""
@@ -49,8 +49,8 @@ def export_labels(project: Project, out: Path | None, format: str) -> int:
     return next(count)
 
 
-def write_predictions(project: Project, model: Model, name: str, data: str, out: Path) -> int:
-    """Predict the items of a file or folder of the project's form, and write label and probabilities.
+def write_predictions(project: Project, model: Model, name: str, data: str, out: Path) -> tuple[int, list[Rejected]]:
+    """Predict the items of a file or folder of the project's form; return how many, and the rows set aside.
 
     Raises:
         NotFound: no such file.
@@ -58,24 +58,38 @@ def write_predictions(project: Project, model: Model, name: str, data: str, out:
     """
     classes = classes_of(project, name)
     reader = read_like(project, data, keep_duplicates=True)
-    pipeline = project.pipeline()
+    pipeline = project.pipeline(trained(project, name).features)
 
     count = 0
-    items = (entry for entry in reader.read() if isinstance(entry, Item))
+    rejected: list[Rejected] = []
+
+    def usable() -> Iterator[Item]:
+        for entry in reader.read():
+            if isinstance(entry, Item):
+                yield entry
+            else:
+                rejected.append(entry)
+
+    items = usable()
     with predictions_file(out, classes) as write:
         while block := list(itertools.islice(items, BLOCK)):
             features = pipeline.transform((entry.content for entry in block), media=reader.media)
             write([entry.id for entry in block], predict(model, features, seed=project.seed))
             count += len(block)
-    return count
+    return count, rejected
 
 
 def classes_of(project: Project, model: str) -> list[str]:
     """Return the classes of a model, under the names now in force."""
     renamed = project.state().renamed
+    return [renamed.get(name, name) for name in trained(project, model).learner["classes"]]
+
+
+def trained(project: Project, model: str) -> ModelTrained:
+    """Return the event of a model's training."""
     for event in project.trained():
         if event.model == model:
-            return [renamed.get(name, name) for name in event.learner["classes"]]
+            return event
     raise NotReady(f"no model {model!r} has been trained")
 
 
@@ -92,7 +106,7 @@ def export_model(project: Project, folder: Path, *, model: str | None = None) ->
     return model_folder.export_model(
         folder,
         model=fitted.save(),
-        features=project.pipeline().save(),
+        features=project.pipeline(trained(project, name).features).save(),
         classes=classes_of(project, name),
         about=about_model(project, name),
     )
@@ -100,24 +114,24 @@ def export_model(project: Project, folder: Path, *, model: str | None = None) ->
 
 def about_model(project: Project, name: str) -> Json:
     """Return what a model's card says: what it learnt from, how it was calibrated, how good it was."""
-    trained = next(event for event in project.trained() if event.model == name)
+    event = trained(project, name)
     metrics: Json = {}
     for recorded in project.store.events(kinds=["model_evaluated"]):
         assert isinstance(recorded.event, ModelEvaluated)
         if recorded.event.model == name:
             metrics = recorded.event.metrics
-    frozen = project.store.find(f"r{trained.round}/freeze")
+    frozen = project.store.find(f"r{event.round}/freeze")
     counts = frozen.event.counts if frozen is not None and isinstance(frozen.event, DatasetFrozen) else {}
     return {
         "project": project.spec.project.name,
         "model": name,
-        "dataset": trained.dataset,
-        "labels": trained.labelled,
+        "dataset": event.dataset,
+        "labels": event.labelled,
         "counts": counts,
-        "learner": str(trained.learner["name"]),
-        "settings": trained.learner["settings"],
-        "features": trained.features,
-        "calibration": trained.calibration,
+        "learner": str(event.learner["name"]),
+        "settings": event.learner["settings"],
+        "features": event.features,
+        "calibration": event.calibration,
         "metrics": metrics,
         "versions": versions(),
     }

@@ -93,6 +93,8 @@ def _from_source(
 ) -> Labelled:
     from querist.pools import SAMPLES, read_pool
 
+    if source == "digits" and not Path(source).exists():
+        source, name = "sample:digits:labelled", name or "handwritten digits"
     if target is None and source not in SAMPLES:
         raise BadValue("target", None, f"name the column of {source} that holds the labels")
     reader = read_pool(source, text=text, columns=list(columns) or None, image=image, label=target)

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from querist.errors import NotFound, NotReady
 from querist.events import AnswerSubmitted, Event, FeaturesBuilt, ModelTrained, Recorded, SpecChanged
 from querist.store.protocol import PoolTable, Store
 from querist.types import Array, Features, ItemId, Learner, Model, Rng, ShortHash, TaskType
+
+if TYPE_CHECKING:
+    from querist.models.features import FittedFeatures
 
 STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "baseline": 4}
 """Which stream of random numbers a step draws from; a number is never given to another step."""
@@ -138,6 +141,10 @@ class Project:
         today = self.tally[time.time_ns() // 1000 // DAY]
         return today[person] if person is not None else sum(today.values())
 
+    def media(self) -> Path | None:
+        """Return the media folder; None for a project that lives in memory, whose contents bring their own."""
+        return None if self.folder is None else self.media_root()
+
     def media_root(self) -> Path:
         """Return the folder below which the media of the items lie.
 
@@ -176,9 +183,16 @@ class Project:
         """The recipe of the project's models."""
         if self._learner is not None:
             return self._learner
+        section = self.spec.model
+        if section.committee.members or section.committee.models:
+            from querist.models.committee import recipe
+
+            wanted = section.committee
+            return recipe(
+                section.name, section.settings, members=wanted.members, kind=wanted.kind, listed=wanted.models
+            )
         from querist.models import learner
 
-        section = self.spec.model
         return learner(section.name, section.settings)
 
     def pool(self) -> PoolTable:
@@ -204,12 +218,15 @@ class Project:
                 self._features = (tuple(built.arrays), self.load_features(built.arrays))
             return self._features[1]
 
-    def _built(self) -> FeaturesBuilt:
-        recorded = self.last("features_built")
-        if recorded is None:
+    def _built(self, features: ShortHash | None = None) -> FeaturesBuilt:
+        found = None
+        for recorded in self.store.events(kinds=["features_built"]):
+            assert isinstance(recorded.event, FeaturesBuilt)
+            if features in (None, recorded.event.features):
+                found = recorded.event
+        if found is None:
             raise NotReady("the features have not been built yet; the worker does that first")
-        assert isinstance(recorded.event, FeaturesBuilt)
-        return recorded.event
+        return found
 
     def load_features(self, names: Sequence[str]) -> Features:
         """Return the rows kept under some artefacts, one after the other."""
@@ -228,8 +245,8 @@ class Project:
         given = None if features.one_space else artefacts.put_matrix(features.input)
         return artefacts.put_json({"embed": embed, "input": given, "rows": len(features)})
 
-    def pipeline(self) -> Any:
-        """Return the fitted feature pipeline.
+    def pipeline(self, features: ShortHash | None = None) -> FittedFeatures:
+        """Return a fitted feature pipeline: the one in force, or an earlier one that a model was fitted on.
 
         Raises:
             NotReady: the features have not been built, or the pool is arrays.
@@ -238,11 +255,12 @@ class Project:
 
         if self.arrays is not None:
             raise NotReady("this pool is arrays; there is no feature pipeline")
-        name = self._built().pipeline
+        name = self._built(features).pipeline
         with self._lock:
             if ("pipeline", name) not in self.cache:
                 self.cache["pipeline", name] = load_features(self.store.artefacts.get_files(name))
-            return self.cache["pipeline", name]
+            found: FittedFeatures = self.cache["pipeline", name]
+            return found
 
     def model(self, model: ShortHash | None = None) -> Model:
         """Return a model of the project; the last good one if none is named.

@@ -97,7 +97,8 @@ class State:
     dataset_labelled: int = 0
     model: ShortHash | None = None
     model_round: int | None = None
-    tried: ShortHash | None = None
+    model_features: ShortHash | None = None
+    tried_features: ShortHash | None = None
     stop_rule: str | None = None
     stop_evidence: Json = field(default_factory=dict)
     stopped: str | None = None
@@ -109,6 +110,16 @@ class State:
         """Return a setting of the spec in force."""
         assert self.spec is not None
         return self.spec[section][key]
+
+    @property
+    def choosing_model(self) -> ShortHash | None:
+        """The model that may choose: the last good one, while the features it was fitted on are in force."""
+        return self.model if self.model_features == self.features else None
+
+    @property
+    def refitted(self) -> bool:
+        """Whether the features changed under a model, and no training on the new ones was tried yet."""
+        return self.choosing_model is None and self.model is not None and self.tried_features != self.features
 
     @property
     def outstanding(self) -> int:
@@ -195,6 +206,8 @@ def next_step(state: State) -> Step | Wait:
             return Train(state.round)
         case "evaluate":
             return Evaluate(state.round)
+        case "decide" | "select" | "stopped" if state.refitted:
+            return Freeze(state.round + 1)
         case _ if state.stopped is not None:
             return Freeze(state.round + 1) if state.retrain and state.fresh else Wait(f"stopped: {state.stopped}")
         case "decide" | "select":
@@ -223,7 +236,7 @@ def _collect(state: State) -> Step | Wait:
         due = outstanding == 0 and bool(state.fresh)
     else:
         due = missing == 0 or (bool(state.fresh) and (exhausted or _budget_left(state) <= 0))
-    if due or (state.retrain and state.fresh):
+    if due or state.refitted or (state.retrain and state.fresh):
         return Freeze(state.round)
     if _budget_left(state) <= 0:
         return Stop(state.round, "budget", {"labels": state.paid})
@@ -390,11 +403,10 @@ class _Changing:
                 changed = {"dataset": event.dataset, "dataset_labelled": event.labelled}
                 self.set(phase="train", round=event.round, retrain=False, **changed)
             case ModelTrained():
-                self.set(phase="evaluate", model=event.model, model_round=event.round, tried=event.dataset)
-            case ModelFailed(dataset=dataset):
-                self.set(phase="select", tried=dataset, stop_rule=None)
-            case Fallback(what="train"):
-                self.set(phase="select", tried=self.state.dataset, stop_rule=None)
+                made = {"model": event.model, "model_round": event.round, "model_features": event.features}
+                self.set(phase="evaluate", tried_features=event.features, **made)
+            case ModelFailed() | Fallback(what="train"):
+                self.set(phase="select", tried_features=self.state.features, stop_rule=None)
             case ModelEvaluated():
                 fired = next((rule for rule in event.rules if rule["rule"] == event.stop), None)
                 evidence = dict(fired["evidence"]) if fired else {}

@@ -43,7 +43,7 @@ def batch_wanted(state: State, part: int) -> int:
     """Return how many items to put into the queue now."""
     size = batch_size(state)
     if state.setting("loop", "mode") == "batch":
-        wanted = seed_size(state) if state.model is None and state.training < seed_size(state) else size
+        wanted = seed_size(state) if state.choosing_model is None and state.training < seed_size(state) else size
     else:
         wanted = QUEUE_DEPTH * size if part == 0 else size
     labels = budget(state)
@@ -188,8 +188,8 @@ def decide(project: Project, state: State, *, batch: int) -> tuple[Decision, lis
         return decision, []
     wanted = _named(project)
     needs, _ = required_signals(wanted)
-    of_model = [name for name in needs if name not in ALWAYS]
-    if state.model is None and of_model:
+    of_model = [name for name in needs if name not in ALWAYS or (name == "labelled_target" and not state.training)]
+    if state.choosing_model is None and of_model:
         return _coverage(situation, "there is no model yet"), []
     if of_model and state.training < seed_size(state):
         return _coverage(situation, f"{state.training} of {seed_size(state)} labels of the seed set"), []
@@ -225,9 +225,9 @@ def _coverage(situation: Situation, reason: str) -> Decision:
 
 def situation_of(project: Project, state: State, *, batch: int) -> Situation:
     """Return what a policy may know: nothing of it comes from the evaluation lane."""
-    model = project.model() if state.model is not None else None
+    model = project.model() if state.choosing_model is not None else None
     counts = _class_counts(project, state)
-    trained = next((event for event in reversed(project.trained()) if event.model == state.model), None)
+    trained = next((event for event in reversed(project.trained()) if event.model == state.choosing_model), None)
     skill = trained.oof_skill if trained is not None else {}
     offers = model.offers if model is not None else frozenset()
     return Situation(
@@ -303,7 +303,7 @@ def signals_for(
     """
     needs, can_use = required_signals(strategy)
     features = project.features()
-    model = project.model() if state.model is not None else None
+    model = project.model() if state.choosing_model is not None else None
     rows_of = {"pending": pending, "labelled": np.flatnonzero(labelled)}
     wanted = [*needs, *can_use]
     if any(name.startswith("target_") for name in wanted):
@@ -364,6 +364,8 @@ def _without_model(
 def _labelled_target(project: Project, state: State, rows: Array) -> Array:
     from querist.engine.steps import training_rows
 
+    if not rows.size:
+        return np.empty(0, dtype=np.int64)
     resolved = training_rows(project, state, through=state.seq)
     values = {
         int(row): entry.value for row, entry in zip(project.store.rows(list(resolved)), resolved.values(), strict=True)

@@ -30,16 +30,38 @@ Page = Callable[[Json], str]
 
 @dataclass(frozen=True, slots=True)
 class SimulationResult:
-    """What a simulation found. `summary` is what `summary.json` holds, `cells` every figure of every seed."""
+    """What a simulation found. `summary` is what `summary.json` holds, `cells` every figure of every seed.
+
+    `folder` is where it was written, if it was.
+    """
 
     summary: Json
     cells: tuple[Json, ...]
+    folder: Path | None = None
+
+    def __str__(self) -> str:
+        return self.text()
 
     @property
     def comparisons(self) -> list[Json]:
         """Each strategy against the baseline: strategy, baseline, metric, difference, low, high."""
         found: list[Json] = self.summary["comparisons"]
         return found
+
+    def text(self) -> str:
+        """Return the comparison as a few lines for a terminal."""
+        metric, baseline = self.summary["metric"], self.summary["baseline"]
+        lines = [f"{metric}: mean over the curve, and at {self.summary['settings']['budget']} labels"]
+        for found in sorted(self.summary["strategies"], key=lambda s: -s["area"][metric]["mean"]):
+            area, final = (found[key][metric]["mean"] for key in ("area", "final"))
+            lines.append(f"  {found['strategy']:<24}{area:8.1%}{final:8.1%}  {_compared(found, baseline)}".rstrip())
+        failed = self.summary["cells"]["failed"]
+        lines += [f"{failed} of {self.summary['cells']['planned']} runs failed: {self._errors()}"] * (failed > 0)
+        lines += [f"report: {self.folder / 'index.html'}"] if self.folder is not None else []
+        return "\n".join(lines)
+
+    def _errors(self) -> str:
+        return "; ".join(sorted({failure["error"] for failure in self.summary["failures"]}))
 
     def table(self) -> Any:
         """Return a pyarrow table: one row for each strategy, seed and number of labels; one for a failed cell."""
@@ -62,6 +84,19 @@ class SimulationResult:
         pq.write_table(self.table(), folder / "results.parquet", compression="zstd")
         write_text(folder / "index.html", (page or _own_page())(self.summary))
         return folder
+
+
+def _compared(found: Json, baseline: str | None) -> str:
+    against = found.get("against")
+    if against is None:
+        return "the baseline" if found["strategy"] == baseline else ""
+    area, saving = against["area"], found["labels_saved"]
+    if area["low"] is None:
+        return f"{100 * area['difference']:+.1f} points, no interval from one seed"
+    text = f"{100 * area['difference']:+.1f} points ({100 * area['low']:+.1f} to {100 * area['high']:+.1f})"
+    if saving.get("low") is None:
+        return text
+    return f"{text}, {saving['saved']:.0f} labels saved ({saving['low']:.0f} to {saving['high']:.0f})"
 
 
 def _own_page() -> Page:
@@ -108,7 +143,8 @@ def simulate(
     hold-out, whose labels are *not* counted in the budget; the first labels are.
 
     Args:
-        data: a file or folder that a pool can read, or an array (n, p), or a list of texts.
+        data: a file or folder that a pool can read; "digits", which ship with scikit-learn; an array (n, p), dense or
+            sparse; a list of texts or of table rows.
         y: (n,) labels, where `data` is an array or a list.
         target: the column of the labels, where `data` is a file.
         text: the column of the text. Without `text`, `columns` or `image` all other columns are used.
@@ -163,7 +199,7 @@ def simulate(
     summary["seconds"] = time.perf_counter() - began
     columns_said = {"target": target, "text": text, "image": image, "columns": list(columns)}
     summary["settings"]["command"] = command(summary, columns_said)
-    result = SimulationResult(summary, tuple(results))
+    result = SimulationResult(summary, tuple(results), None if out is None else Path(out))
     if out is not None:
         result.write(out, page=page)
     return result
@@ -269,13 +305,14 @@ def command(summary: Json, columns: Json) -> str:
     said = {name: settings[name] for name in kept if settings[name] not in (None, _DEFAULTS.get(name))}
     seeds = settings["seeds"]
     count = len(seeds) if seeds == [*range(len(seeds))] else seeds
-    if source is None:
-        said = {"strategies": named, "seeds": count, **said}
-        return f"querist.simulate(x, y, {', '.join(f'{name}={value!r}' for name, value in said.items())})"
+    roles = {name: value for name, value in columns.items() if value}
+    if source is None or roles.keys() - {"target", "text"} or settings["metric"] != "accuracy":
+        first = "x, y" if source is None else repr(source)
+        said = {**({} if source is None else roles), "strategies": named, "seeds": count, **said}
+        return f"querist.simulate({first}, {', '.join(f'{name}={value!r}' for name, value in said.items())})"
     words = ["querist", "simulate", shlex.quote(source)]
-    for name, value in columns.items():
-        for one in value if isinstance(value, list) else [value] * (value is not None):
-            words += ["--column" if name == "columns" else f"--{name}", shlex.quote(one)]
+    for name, value in roles.items():
+        words += [f"--{name}", shlex.quote(value)]
     for strategy in named:
         words += ["--strategy", shlex.quote(strategy)]
     for name, value in {"seeds": count, **said}.items():
@@ -307,19 +344,15 @@ def versions() -> dict[str, str]:
 def demo(out: str | Path = "demo-report", *, progress: bool = False) -> SimulationResult:
     """Run the loop on the handwritten digits that ship with scikit-learn, the known labels answering.
 
-    Takes well under a minute on two processors and needs no download.
+    Takes about half a minute on two free processors and needs no download.
     """
-    from sklearn.datasets import load_digits
-
-    x, y = load_digits(return_X_y=True)
     return simulate(
-        x / 16,
-        y,
+        "sample:digits:labelled",
         name="handwritten digits",
         strategies=["margin", "k_center"],
         batch=20,
         budget=300,
-        seeds=10,
+        seeds=5,
         seed_set=20,
         out=out,
         progress=progress,

@@ -138,8 +138,8 @@ def explain(project: Project, item: str) -> Json:
         chance = "determined" if why["probability"] is None else f"probability {why['probability']:.4g}"
         score = "no score" if why["score"] is None else f"score {why['score']:.4g}"
         lines.append(
-            f"  lane {why['lane']}, strategy {why['strategy']}, round {why['round']}, rank {why['rank']} of {why['of']}, "
-            f"{score}, {chance}, model {why['model'] or 'none'}"
+            f"  lane {why['lane']}, strategy {why['strategy']}, round {why['round']}, "
+            f"rank {why['rank']} of {why['of']}, {score}, {chance}, model {why['model'] or 'none'}"
         )
     lines += [f"  {entry['seq']:>6}  {entry['who']} {entry['sentence']}" for entry in told["entries"]]
     lines.append(f"  in data sets: {', '.join(datasets) or 'none'}")
@@ -186,8 +186,8 @@ def erase(project: Project, item: str, *, reason: str) -> str:
     if left.features or left.models:
         commands.refit_features(project, "cli", str(uuid.uuid4()))
         told.append(
-            f"{len(left.features)} features and {len(left.models)} models were made while it was there: "
-            "they are made anew; `querist gc` removes the old ones"
+            f"{len(left.features)} features and {len(left.models)} models were made while it was there: new ones are "
+            "made without it; the old ones keep numbers that were computed from it, for replay"
         )
     return "\n".join(told)
 
@@ -207,6 +207,16 @@ def backup(folder: Path, out: Path) -> str:
         raise BadValue("out", str(out), "is there already")
     copy(folder, out)
     return f"{folder} copied to {out}"
+
+
+def collect(folder: Path) -> str:
+    """Remove artefacts that no event names."""
+    from querist.store import SqlStore
+    from querist.store.gc import gc
+
+    spec = read_spec(folder)
+    swept = gc(SqlStore.open(spec.store.url, root=folder))
+    return f"{swept.removed} files removed, {swept.bytes:,} bytes"
 
 
 # --- strategies of one's own

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from querist.measure.evidence import Difference
-from querist.types import Json
+from querist.measure.shadow import Arm, Fit
+from querist.types import Array, Json
 
 RED_AT: Final = 20.0
 """Evidence at which the alarm is red: the chance that it ever gets there by chance is 1 in 20."""
@@ -99,6 +102,39 @@ def watch(outcomes: Iterable[int]) -> Watch:
         peak=peak,
         fired_at=fired_at,
     )
+
+
+def outcomes(fits: Sequence[Fit], right: Sequence[Array], active: Arm, evaluation: Array) -> list[int]:
+    """Return what `watch` reads: each evaluation item once, met by models that had not seen it.
+
+    Items of other lanes are left out, since the active model was trained on them; so are those that came before the
+    first active model.
+
+    Args:
+        fits: of `shadow.progressive_plan`, over control and evaluation rows in the order in which their labels came.
+        right: for each fit, (len(fit.scored),) whether it was right on its scored rows.
+        active: archived active models on the evaluation items.
+        evaluation: (n,) rows of these items, in the order of `active`.
+
+    >>> from querist.measure.shadow import progressive_plan
+    >>> fits = list(progressive_plan(np.arange(40), step=20))
+    >>> active = Arm(np.array([20]), np.array([[1.0, 0.0, 1.0]]))
+    >>> outcomes(fits, [np.zeros(20)], active, np.array([25, 30, 35]))
+    [1, 0, 1]
+    """
+    place = {row: i for i, row in enumerate(np.asarray(evaluation).tolist())}
+    found = []
+    for fit, shadow_right in zip(fits, right, strict=True):
+        if fit.size < active.labels[0]:
+            continue
+        own = active.right[active.up_to(fit.size)]
+        met = [
+            (place[row], r)
+            for row, r in zip(fit.scored.tolist(), np.asarray(shadow_right), strict=True)
+            if row in place
+        ]
+        found += [int(own[i] > 0.5) - int(r > 0.5) for i, r in met]
+    return found
 
 
 def no_useful_gain(difference: Difference, *, useful: float = 0.02) -> bool:

@@ -80,7 +80,8 @@ def comparison_look(random_labels: int) -> int:
 def difference(active: Arm, random: Arm, *, at: int | None = None, level: float = 0.95) -> Difference:
     """Compare the arms at equal numbers of labels: the paired difference, its interval stretched by 1.22.
 
-    The active model is the archived one with the most labels, `at` at most, so a tie in size never favours it.
+    The active model is the archived one with the most labels, `at` at most, so a tie in size never favours it. For the
+    recall of a rare class give both arms its items only.
 
     Args:
         active: archived active models.

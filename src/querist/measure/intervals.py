@@ -189,10 +189,12 @@ def macro_f1(confusion: Array, *, rng: Rng, level: float = 0.95, draws: int = 40
     n, c = round(counts.sum()), len(occurs)
     if c == 0 or n < 10 * c:
         return None
-    resampled = rng.multinomial(n, (counts / n).ravel(), size=draws).reshape(draws, c, c)
-    drawn = rng.dirichlet((counts + _pseudo_counts(c)).ravel(), size=draws).reshape(draws, c, c)
-    tail = (1 - level) / 2
-    ends = [np.nanquantile(_macro_f1(tables), [tail, 1 - tail]) for tables in (resampled, drawn)]
+    share, pseudo = (counts / n).ravel(), (counts + _pseudo_counts(c)).ravel()
+    tail, block = (1 - level) / 2, max(1, 1_000_000 // (c * c))  # a thousand classes make a million cells a draw
+    sizes = [min(block, draws - start) for start in range(0, draws, block)]
+    resampled = [_macro_f1(rng.multinomial(n, share, size=size).reshape(size, c, c)) for size in sizes]
+    drawn = [_macro_f1(rng.dirichlet(pseudo, size=size).reshape(size, c, c)) for size in sizes]
+    ends = [np.nanquantile(np.concatenate(kind), [tail, 1 - tail]) for kind in (resampled, drawn)]
     value = float(_macro_f1(counts[None])[0])
     low, high = float(min(e[0] for e in ends)), float(max(e[1] for e in ends))
     return Estimate(value, min(low, value), max(high, value), n, "bootstrap or dirichlet")

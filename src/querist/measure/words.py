@@ -23,7 +23,7 @@ ENOUGH_FOR_COMPARISON: Final = 100
 """Evaluation labels below which nothing is said about random labelling."""
 ENOUGH_FOR_A_POINT: Final = 10
 """Evaluation labels below which no curve is drawn."""
-WIDTH_TO_SHOW_A_CLASS: Final = 10
+EXAMPLES_TO_SHOW_A_CLASS: Final = 10
 """Examples of a class that make its recall worth looking at."""
 
 
@@ -64,7 +64,7 @@ def verdict(estimate: Estimate | None, *, evaluated: int) -> str:
     return f"{_percent(estimate.value, estimate.n)} correct, between {low} and {high}"
 
 
-def promise(estimate: Estimate, *, metric: str = "accuracy", threshold: float | None = None) -> str:
+def promise(estimate: Estimate, *, metric: str = "accuracy") -> str:
     """Return a promise, which only a planned or an anytime interval may make.
 
     Raises:
@@ -75,7 +75,7 @@ def promise(estimate: Estimate, *, metric: str = "accuracy", threshold: float | 
     """
     if not estimate.method.startswith(("anytime", "planned", "unplanned")):
         raise BadValue("estimate", estimate.method, "a one-look interval promises nothing")
-    low, _ = _range(estimate, threshold, outward=True)
+    low, _ = _range(estimate, None, outward=True)
     often = "however often you look" if estimate.method == "anytime" else "at all planned looks"
     return f"At least {low} {metric.replace('_', ' ')}. This holds {often}."
 
@@ -99,7 +99,8 @@ def recall(name: str, estimate: Estimate | None, *, evaluated: int, prevalence: 
         told = f"No example of {name} among the {evaluated} evaluation items: its recall is unknown."
         if not prevalence:
             return told
-        return f"{told} About {_about(WIDTH_TO_SHOW_A_CLASS / prevalence)} more random labels would show 10."
+        more = _about(EXAMPLES_TO_SHOW_A_CLASS / prevalence)
+        return f"{told} About {more} more random labels would show {EXAMPLES_TO_SHOW_A_CLASS}."
     low, high = _range(estimate, None)
     return (
         f"{_percent(estimate.value, estimate.n)} of {name} is found, between {low} and {high} (95 %, one look), "
@@ -202,7 +203,7 @@ def saving(found: LabelsSaved | None, *, evaluated: int) -> str:
             f"measured up to {size} labels."
         )
     if not found.reached:
-        lost = round(found.active_labels - size)
+        lost = math.floor(-found.high)  # the bound, so that "at least" holds
         return (
             f"Random labelling needed {size} labels for {accurate}; this project did not get there with "
             f"{found.labels}: at least {lost} labels lost."

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 from markupsafe import Markup
 
-from querist.report.figures import number
+from querist.report.figures import capital, number
 from querist.report.svg import Scale, element, path, spread, ticks
 
 STYLES: Final = 6
@@ -156,11 +157,25 @@ def _bracket(bracket: Bracket, x: Scale, y: Scale) -> list[Markup]:
 
 
 def _names_at_the_end(series: Sequence[Series], x: Scale, y: Scale, frame: Frame) -> list[Markup]:
-    places = spread([y(100 * s.mean[-1]) + 4 for s in series], gap=17, low=frame.top, high=y.start)
-    return [
-        element("text", f"{_name(s)} {number(100 * s.mean[-1])} %", class_=f"end f{s.style}", x=x.end + 10, y=place)
-        for s, place in zip(series, places, strict=True)
+    """Each name where its line ends: at the right margin, or in the chart where measuring ended earlier."""
+    last = max(s.labels[-1] for s in series)
+    whole = [s for s in series if s.labels[-1] == last]
+    places = spread([y(100 * s.mean[-1]) + 4 for s in whole], gap=17, low=frame.top, high=y.start)
+    parts = [
+        element("text", _with_value(s), class_=f"end f{s.style}", x=x.end + 10, y=place)
+        for s, place in zip(whole, places, strict=True)
     ]
+    for s in (s for s in series if s.labels[-1] < last):
+        at = s.labels[-1]
+        above = any(np.interp(at, other.labels, other.mean) > s.mean[-1] for other in whole)
+        place = y(100 * s.mean[-1]) + (24 if above else -14)
+        parts.append(element("circle", class_=f"f{s.style}", cx=x(at), cy=y(100 * s.mean[-1]), r=3.5))
+        parts.append(element("text", _with_value(s), class_=f"end f{s.style} halo", x=x(at) + 6, y=place))
+    return parts
+
+
+def _with_value(series: Series) -> str:
+    return f"{capital(series.name)} {number(100 * series.mean[-1])} %"
 
 
 def _names_on_the_lines(series: Sequence[Series], x: Scale, y: Scale) -> list[Markup]:
@@ -169,7 +184,7 @@ def _names_on_the_lines(series: Sequence[Series], x: Scale, y: Scale) -> list[Ma
     lines = [[(x(at), y(100 * v)) for at, v in zip(s.labels, s.mean, strict=True)] for s in series]
     parts = []
     for s, own in zip(series, lines, strict=True):
-        half = LETTER * len(_name(s)) / 2
+        half = LETTER * len(capital(s.name)) / 2
         best = (-1.0, own[-1])
         for px, py in own:
             if not x.start + half <= px <= x.end - half:
@@ -185,12 +200,10 @@ def _names_on_the_lines(series: Sequence[Series], x: Scale, y: Scale) -> list[Ma
                 best = max(best, (room, place))
         taken.append(best[1])
         at = best[1]
-        parts.append(element("text", _name(s), class_=f"end f{s.style} halo", x=at[0], y=at[1], text_anchor="middle"))
+        parts.append(
+            element("text", capital(s.name), class_=f"end f{s.style} halo", x=at[0], y=at[1], text_anchor="middle")
+        )
     return parts
-
-
-def _name(series: Series) -> str:
-    return series.name[:1].upper() + series.name[1:]
 
 
 @dataclass(frozen=True, slots=True)

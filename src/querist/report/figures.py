@@ -79,9 +79,9 @@ def seconds(value: float | None) -> str:
     if value < 60:
         return f"{value:.1f}{NO_BREAK}s"
     whole = round(value)
-    if whole < 3600:
-        return f"{whole // 60}{NO_BREAK}min {whole % 60}{NO_BREAK}s"
-    return f"{whole // 3600}{NO_BREAK}h {whole % 3600 // 60}{NO_BREAK}min"
+    large, small = (whole // 60, whole % 60) if whole < 3600 else (whole // 3600, whole % 3600 // 60)
+    units = ("min", "s") if whole < 3600 else ("h", "min")
+    return f"{large}{NO_BREAK}{units[0]}" + (f" {small}{NO_BREAK}{units[1]}" if small else "")
 
 
 def about(value: float) -> str:
@@ -95,3 +95,12 @@ def about(value: float) -> str:
         return number(value)
     step = 5 if size < 50 else 10 ** max(1, len(str(int(size))) - 2)
     return number(round(value / step) * step)
+
+
+def capital(name: str) -> str:
+    """Return a name as it begins a sentence; one that is code stays as it is.
+
+    >>> capital("margin"), capital("k_center")
+    ('Margin', 'k_center')
+    """
+    return name if "_" in name else name[:1].upper() + name[1:]

@@ -5,13 +5,14 @@ A sentence never says more than its interval: "better" and "worse" need an inter
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from markupsafe import Markup, escape
 
-from querist.report.figures import about, between, money, number, percent, points
+from querist.report.figures import about, between, capital, money, number, percent, points
 from querist.types import Json
 
 Kind = Literal["good", "even", "bad", "look"]
@@ -22,6 +23,12 @@ METRICS: Final = {
     "balanced_accuracy": "correct, classes counted equally",
     "macro_f1": "macro-F1",
 }
+
+
+WORTH_SAYING: Final = 0.005
+"""A class that loses less recall than this has not paid for anything."""
+RARE: Final = 0.4
+"""A class is rare when it is smaller than this share of an even split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ def findings(summary: Json) -> Findings:
     if said == "better":
         headline = _headline_better(best, baseline)
     elif said == "worse":
-        headline = f"{_capital(baseline)} labelling was better than {_any_of(compared)}"
+        headline = f"{capital(baseline)} labelling was better than {_any_of(compared)}"
     else:
         headline = f"Not decided: {name} or {baseline} labelling"
     return Findings(headline, _lead(best, summary, said), tuple(_points(best, compared, summary)))
@@ -106,7 +113,8 @@ def _without_comparison(summary: Json) -> Findings:
 
 def _lead(best: Json, summary: Json, said: Verdict) -> Markup:
     meaning = summary.get("meanings", {}).get(best["strategy"], "")
-    parts = [escape(f"{_capital(best['strategy'])}: {meaning[:1].lower()}{meaning[1:]} ")] if meaning else []
+    what = re.split(r"[:;.]", meaning)[0]  # the rest of the line says when to use it
+    parts = [escape(f"{capital(best['strategy'])}: {what[:1].lower()}{what[1:]}. ")] if what else []
     area = best["against"]["area"]
     if said == "better":
         parts.append(_saving_sentence(best, summary))
@@ -128,7 +136,7 @@ def _saving_sentence(best: Json, summary: Json) -> Markup:
     ahead = f"Over the whole curve it is {points(area['difference'])} points ahead ({_between_points(area)})."
     if saving.get("saved") is None:
         target = percent(saving["target"], 0)
-        return escape(f"{ahead} {_capital(baseline)} labelling never reached {target} within the budget.")
+        return escape(f"{ahead} {capital(baseline)} labelling never reached {target} within the budget.")
     if saving.get("low") is None or saving["needed"] is None:
         return escape(f"{ahead} Too few seeds to say how many labels that saves.")
     if saving["low"] <= 0:
@@ -164,6 +172,7 @@ def _points(best: Json, compared: Sequence[Json], summary: Json) -> list[Point]:
     found = _when(best, summary["baseline"])
     found += _others(best, compared, summary["baseline"])[: 3 - min(len(found), 2)]
     found += _classes(best, summary["baseline"])
+    found += _rare(best, summary)
     failed = summary["cells"]["failed"]
     if failed:
         total = summary["cells"]["planned"]
@@ -201,7 +210,7 @@ def _when(best: Json, baseline: str) -> list[Point]:
     gain = f"At the end of the budget the difference is {_difference(best['against']['final'])}."
     if verdict(best["against"]["area"]) == "worse":
         return [Point("bad", f"Label at random on data like these; {name} is worse.", gain)]
-    return [Point("even", f"{_capital(name)} was not shown to beat {baseline} here.", gain)]
+    return [Point("even", f"{capital(name)} was not shown to beat {baseline} here.", gain)]
 
 
 def _before(name: str, baseline: str, first: Json, said: Verdict) -> Point:
@@ -242,7 +251,7 @@ def _others(best: Json, compared: Sequence[Json], baseline: str) -> list[Point]:
     also = [s for s in compared if s is not best and verdict(s["against"]["area"]) == "better"]
     also.sort(key=lambda s: -s["against"]["area"]["difference"])
     return found + [
-        Point("good", f"{_capital(s['strategy'])} helps too.", f"It is {_ahead(s['against']['area'])}.") for s in also
+        Point("good", f"{capital(s['strategy'])} helps too.", f"It is {_ahead(s['against']['area'])}.") for s in also
     ]
 
 
@@ -256,18 +265,38 @@ def _classes(best: Json, baseline: str) -> list[Point]:
     if not changes:
         return []
     name = best["strategy"]
-    worse = [c for c in changes if verdict(c) == "worse"]
+    worse = [c for c in changes if verdict(c) == "worse" and c["difference"] <= -WORTH_SAYING]
     if worse:
         lost = min(worse, key=lambda c: c["difference"])
         more = f", and {len(worse) - 1} more" if len(worse) > 1 else ""
-        claim = f"{_capital(name)} does worse on class {lost['class']}{more}."
+        claim = f"{capital(name)} does worse on class {lost['class']}{more}."
         return [Point("look", claim, f"It finds {_less(lost)} of that class than {baseline} ({_behind(lost)}).")]
     least = min(changes, key=lambda c: c["difference"])
+    if verdict(least) == "worse":
+        most = f"The most is {points(-least['difference'], signed=False)} points, on {least['class']}."
+        return [Point("good", "No class pays much for it.", most)]
     if least["difference"] >= 0:
         gain = f"The least gain is {points(least['difference'], signed=False)} points, on {least['class']}."
         return [Point("good", "It finds at least as much of every class.", gain)]
     evidence = f"The least favourable is {least['class']}: {_difference(least)}."
     return [Point("even", "No class is shown to pay for it.", evidence)]
+
+
+_KINDS: Final[dict[Verdict, Kind]] = {"better": "good", "worse": "bad", "undecided": "even"}
+
+
+def _rare(best: Json, summary: Json) -> list[Point]:
+    """Where one class is rare, accuracy hardly moves: say what the figure that sees every class did."""
+    sizes = summary["data"]["classes"]
+    name = min(sizes, key=lambda k: sizes[k])
+    share = sizes[name] / sum(sizes.values())
+    if summary["metric"] != "accuracy" or share >= RARE / len(sizes):
+        return []
+    wanted = ("macro_f1_area_under_curve", best["strategy"])
+    record = next(c for c in summary["comparisons"] if (c["metric"], c["strategy"]) == wanted)
+    kind = _KINDS[verdict(record)]
+    claim = f"{capital(name)} is rare ({percent(share, 0)}), so accuracy hides it."
+    return [Point(kind, claim, f"Macro-F1, which counts classes equally, changes by {_difference(record)}.")]
 
 
 def _less(record: Json) -> str:
@@ -293,7 +322,3 @@ def in_words(against: Json | None) -> str:
     if said[1] == said[2]:
         return f"{words[said[0]]} early, {words[said[2]]} from the middle on"
     return f"{words[said[0]]} early, {words[said[1]]} midway, {words[said[2]]} late"
-
-
-def _capital(name: str) -> str:
-    return name[:1].upper() + name[1:]

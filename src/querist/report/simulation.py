@@ -154,7 +154,7 @@ class _Scale:
             return None
         places = [record[key] if record[key] is not None else record["difference"] for key in ("low", "high")]
         a, m, b = (round(50 + 50 * v / self.limit, 2) for v in (places[0], record["difference"], places[1]))
-        return {"a": a, "m": m, "b": b, "z": 50}
+        return {"a": a, "m": m, "b": b, "zero": True}
 
 
 def _table(summary: Json, styles: dict[str, int]) -> Json:

@@ -402,7 +402,8 @@ class Content(Reply):
     """What a person sees of an item, by `kind`; shown as text, never as HTML.
 
     text {"text"} · image {"url"} (the server puts it in the place of a path) or {"pixels", "width", "height"} with rows
-    of grey values 0 (black) to 255 · row {"fields": {column: value}}.
+    of grey values 0 (black) to 255, or of ink where "ink" is true, or of [red, green, blue] · row {"fields":
+    {column: value}}.
     """
 
     kind: ItemKind

@@ -82,6 +82,11 @@ class History:
         """Training labels of the last model; 0 before the first."""
         return self.rounds[-1].labelled if self.rounds else 0
 
+    @property
+    def one_class(self) -> bool:
+        """Whether the last model predicts one class only: it never changes its mind, and has settled nothing."""
+        return bool(self.rounds) and len(np.unique(self.rounds[-1].predictions)) < 2
+
     def agreements(self, window: int) -> list[float]:
         """Return Cohen's kappa of neighbouring models on the reserve, for the last `window` pairs."""
         return [kappa(*_on_reserve(a, b)) for a, b in self._neighbours(window)]
@@ -89,6 +94,10 @@ class History:
     def changes(self, window: int) -> list[float]:
         """Return the share of reserve predictions that changed between neighbouring models, for the last pairs."""
         return [_changed(a, b) for a, b in self._neighbours(window)]
+
+    def f1_changes(self, window: int) -> list[float]:
+        """Return 1 − macro-F1 of each model against the one before, on the reserve, for the last pairs."""
+        return [1 - macro_overlap(*_on_reserve(a, b)) for a, b in self._neighbours(window)]
 
     def _neighbours(self, window: int) -> list[tuple[Round, Round]]:
         return list(itertools.pairwise(self.rounds))[-window:]
@@ -104,6 +113,16 @@ def kappa(a: Array, b: Array) -> float:
     observed = float(np.mean(a == b))
     by_chance = float(sum(np.mean(a == k) * np.mean(b == k) for k in np.union1d(a, b)))
     return 1.0 if by_chance >= 1 else (observed - by_chance) / (1 - by_chance)
+
+
+def macro_overlap(a: Array, b: Array) -> float:
+    """Return the mean over classes of 2 · both / (in a + in b): macro-F1 of one model's classes against another's.
+
+    >>> round(macro_overlap(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])), 3)
+    0.733
+    """
+    each = [2 * np.sum((a == k) & (b == k)) / (np.sum(a == k) + np.sum(b == k)) for k in np.union1d(a, b)]
+    return float(np.mean(each)) if each else 0.0
 
 
 @dataclass(frozen=True, slots=True)

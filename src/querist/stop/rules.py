@@ -19,6 +19,7 @@ from querist.types import Json
 
 START: Final = 160
 """Training labels before which no rule about learning fires."""
+ONE_CLASS: Final = "The model predicts one class only: that is not settled."
 
 
 @register("stop_rule")
@@ -98,14 +99,13 @@ def stabilised(history: History, *, kappa: float = 0.99, window: int = 3, start:
     """
     agreements, labelled = history.agreements(window), history.labelled
     mean = float(np.mean(agreements)) if agreements else None
-    classes = len(np.unique(history.rounds[-1].predictions)) if history.rounds else 0
     changed = max(history.changes(window), default=None)
-    evidence = {"kappa": mean, "least": kappa, "changed": changed, "classes": classes, "labelled": labelled}
+    evidence = {"kappa": mean, "least": kappa, "changed": changed, "labelled": labelled}
     fired = False
     if len(agreements) < window or labelled < start or mean is None or changed is None:
         sentence = _too_early(labelled, start, f"{window + 1} models")
-    elif classes == 1:  # it never changes its mind, and has settled nothing
-        sentence = "The model predicts one class only: that is not settled."
+    elif history.one_class:
+        sentence = ONE_CLASS
     elif mean >= kappa:
         fired = True
         under = math.floor(100 * changed + 1e-9) + 1
@@ -146,6 +146,8 @@ def gain(
     evidence: Json = {"points": points, "level": level, "labelled": labelled}
     if now is None or labelled < start:
         return Verdict("gain", False, evidence, _too_early(labelled, start, "models at half as many labels"))
+    if history.one_class:
+        return Verdict("gain", False, {**evidence, **now.to_json()}, ONE_CLASS)
     earlier = history.before_last()
     before = last_doubling(earlier, level=level, window=window) if earlier.labelled >= start else None
     small, small_before = now.upper < limit, before is not None and before.upper < limit
@@ -208,18 +210,38 @@ def classification_change(history: History, *, share: float = 0.0, rounds: int =
     """
     changed, labelled = history.changes(rounds), history.labelled
     evidence = {"changed": changed, "share": share, "labelled": labelled}
-    fired = len(changed) == rounds and labelled >= start and max(changed) <= share
     if len(changed) < rounds or labelled < start:
-        sentence = _too_early(labelled, start, f"{rounds + 1} models")
-    else:
-        sentence = (
-            f"At most {_percent(max(changed), 1)} of the predictions changed in each of {_number(rounds)} rounds."
-        )
-    return Verdict("classification_change", fired, evidence, sentence)
+        return Verdict("classification_change", False, evidence, _too_early(labelled, start, f"{rounds + 1} models"))
+    if history.one_class:
+        return Verdict("classification_change", False, evidence, ONE_CLASS)
+    sentence = f"At most {_percent(max(changed), 1)} of the predictions changed in each of {_number(rounds)} rounds."
+    return Verdict("classification_change", max(changed) <= share, evidence, sentence)
 
 
 @register("stop_rule")
-def uncertainty(history: History, *, below: float = 0.1, start: int = START) -> Verdict:
+def f1_change(history: History, *, below: float = 0.05, window: int = 3, start: int = START) -> Verdict:
+    """Stop when macro-F1 can hardly have changed between successive models; sees a rare class that kappa overlooks.
+
+    Args:
+        history: rounds with predictions.
+        below: change of macro-F1, forecast from the predictions on the reserve alone.
+        window: how many times in a row.
+        start: training labels before which it does not fire.
+
+    Altschuler & Bloodgood, ICSC 2019 (their F1 of one class, here the mean over classes).
+    """
+    changes, labelled = history.f1_changes(window), history.labelled
+    evidence = {"changes": changes, "below": below, "labelled": labelled}
+    if len(changes) < window or labelled < start:
+        return Verdict("f1_change", False, evidence, _too_early(labelled, start, f"{window + 1} models"))
+    if history.one_class:
+        return Verdict("f1_change", False, evidence, ONE_CLASS)
+    sentence = f"Macro-F1 changed by {_points(max(changes))} at most in each of {_number(window)} rounds, by forecast."
+    return Verdict("f1_change", max(changes) < below, evidence, sentence)
+
+
+@register("stop_rule")
+def overall_uncertainty(history: History, *, below: float = 0.1, start: int = START) -> Verdict:
     """Stop when the model is sure of (almost) everything in the reserve; only as good as its calibration.
 
     Args:
@@ -233,11 +255,13 @@ def uncertainty(history: History, *, below: float = 0.1, start: int = START) -> 
     labelled = history.labelled
     evidence = {"entropy": entropy, "below": below, "labelled": labelled}
     if entropy is None or labelled < start:
-        return Verdict("uncertainty", False, evidence, _too_early(labelled, start, "a model with probabilities"))
+        return Verdict(
+            "overall_uncertainty", False, evidence, _too_early(labelled, start, "a model with probabilities")
+        )
     sentence = (
         f"What the model leaves open is {_percent(entropy, 1)} of the most it could, against {_percent(below, 1)}."
     )
-    return Verdict("uncertainty", entropy < below, evidence, sentence)
+    return Verdict("overall_uncertainty", entropy < below, evidence, sentence)
 
 
 @register("stop_rule")

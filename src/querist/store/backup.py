@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import make_url
 
 from querist.errors import BadValue, NotFound
-from querist.store.dialect import translated_files
+from querist.store.dialect import copy_database, translated_files
 from querist.store.sql import DEFAULT_URL
-
-_PAGES: Final = 2_000
-"""Pages copied between two looks at whether somebody wants to write."""
 
 
 def backup(folder: Path, out: Path, *, url: str = DEFAULT_URL) -> Path:
@@ -56,12 +50,3 @@ def backup(folder: Path, out: Path, *, url: str = DEFAULT_URL) -> Path:
             shutil.copy2(settings, partial / settings.name)
         partial.rename(out)
     return out
-
-
-def copy_database(source: Path, target: Path) -> None:
-    """Copy an SQLite file, consistently, while others write to it."""
-    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old, closing(sqlite3.connect(target)) as new:
-        # In portions, and in one read transaction: writers go on, and the copy is of one instant.
-        old.execute("BEGIN")
-        old.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        old.backup(new, pages=_PAGES, sleep=0.0)

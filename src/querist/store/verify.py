@@ -223,12 +223,14 @@ def _compare(
     with store.database.reading() as connection:
         found = connection.execute(query.order_by(*(table.c[key] for key in keys))).mappings()
         for stored, wanted in zip_longest(found, expected):
-            if stored is None or wanted is None:
-                row = stored or wanted or {}
-                words = "is not in the ledger" if wanted is None else "is missing"
-                return [Problem(table.name, json.dumps([row[key] for key in keys]), "row", words)]
+            # No key at all stands behind every key.
+            here = (stored is None, [] if stored is None else [stored[key] for key in keys])
+            there = (wanted is None, [] if wanted is None else [wanted[key] for key in keys])
+            if stored is None or there < here:
+                return [Problem(table.name, json.dumps(there[1]), "row", "is missing")]
+            if wanted is None or here < there:
+                return [Problem(table.name, json.dumps(here[1]), "row", "is not in the ledger")]
             for field, value in wanted.items():
                 if stored[field] != value:
-                    place = json.dumps([wanted[key] for key in keys])
-                    return [Problem(table.name, place, field, f"is {stored[field]!r}, a replay gives {value!r}")]
+                    return [Problem(table.name, json.dumps(here[1]), field, f"is {stored[field]!r}, not {value!r}")]
     return []

@@ -173,6 +173,7 @@ export const en = {
     breakMore: "People agree less after this long. Ten minutes away bring it back.",
     breakTake: "Take a break",
     breakLater: "10 more minutes",
+    unknownTask: (task: string) => `This page cannot show the task ${task}: reload it, or update Querist.`,
     nothing: "Nothing to label just now",
     overview: "To the overview",
     search: (n: number) => `Search the ${count(n)} classes`,
@@ -185,9 +186,7 @@ export const en = {
     digits: ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"],
     image: "The image to label",
     imageFailed: "The image could not be loaded. Skip it, or say that it cannot be answered.",
-    zoom: "Zoom",
     erased: "The content of this item has been erased.",
-    swipe: "swipe",
   },
   record: {
     lane: "Lane",
@@ -275,6 +274,7 @@ export const en = {
     asChart: "Show as chart",
     noCurve: (n: number, have: number) =>
       `The curve begins with two classes and ${many(n, "evaluation answer", "evaluation answers")}; there are ${count(have)}.`,
+    noCurveYet: "The curve begins as soon as a model with two classes has been measured.",
     now: "Now",
     live: "live",
     paused: "reconnecting",

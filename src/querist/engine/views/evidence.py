@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from querist.engine.evaluation import active_arm, latest_baseline
+from querist.engine.evaluation import active_arm, compared_baseline, latest_baseline
 from querist.engine.project import Project
 from querist.engine.views.standing import Standing, standing
 from querist.errors import NotReady
@@ -114,7 +114,7 @@ def _comparison(project: Project, stand: Standing, active: Json, random: Json) -
 
 def compare(project: Project, stand: Standing) -> tuple[Difference, LabelsSaved | None] | None:
     """Return the difference at equal labels and the labels saved, where both arms were measured on the same items."""
-    kept = latest_baseline(project)
+    kept = compared_baseline(project)
     if kept is None or stand.measured is None or not stand.archived:
         return None
     state = project.state()

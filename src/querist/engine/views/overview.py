@@ -69,7 +69,7 @@ RULE_NAMES: Final = {
     "stabilised": "Predictions stabilised",
     "gain": "Gain of the last doubling",
     "classification_change": "Predictions stopped changing",
-    "uncertainty": "Certain of everything",
+    "overall_uncertainty": "Certain of everything",
     "price": "Price of a point",
     "error_stability": "Posterior stopped moving",
     "person": "A person",
@@ -85,7 +85,7 @@ def status(project: Project) -> Json:
     return {
         "project": project.id,
         "name": project.spec.project.name,
-        "verdict": _verdict(stand),
+        "verdict": _verdict(stand, own=bool(state.validation)),
         "accuracy": accuracy,
         "advice": _advice(state, stand, rules),
         "stopped": _stopped(project, state, stand),
@@ -119,7 +119,7 @@ def status_text(found: Json) -> str:
 # --- how good
 
 
-def _verdict(stand: Standing) -> Json:
+def _verdict(stand: Standing, *, own: bool) -> Json:
     accuracy, evaluated = stand.accuracy(), stand.evaluation
     early = accuracy is None or evaluated < words.ENOUGH_FOR_ACCURACY
     estimate = _estimate(accuracy)
@@ -131,6 +131,8 @@ def _verdict(stand: Standing) -> Json:
             return {"headline": "Not measured", "between": "", "lead": "The evaluation lane is off.", "early": True}
         return {"headline": headline, "between": "", "lead": words.accuracy(None, evaluated=evaluated), "early": True}
     lead = words.accuracy(estimate, evaluated=evaluated).partition(", from ")[2]
+    if own:
+        lead = f"{evaluated:,} items of your own held-out file."
     return {"headline": f"{headline},", "between": between, "lead": f"Measured on {lead}", "early": False}
 
 
@@ -346,14 +348,10 @@ def counts(project: Project, state: State) -> Json:
         assert isinstance(recorded.event, PoolImported)
         duplicates += recorded.event.duplicates
         rejected += recorded.event.rejected_count
-    measured = state.validation or sum(
-        any(live.lane == "evaluation" and live.outcome == "answered" for live in answers)
-        for answers in state.live.values()
-    )
     return {
         "items": state.pool_size - len(state.withdrawn),
         "labelled": state.training,
-        "evaluation": measured,
+        "evaluation": standing(project, state).evaluation,
         "answers": state.paid,
         "imported": imported,
         "skipped": outcomes["skipped"],
@@ -519,7 +517,7 @@ def project_row(opened: Project) -> Json:
     """Return one line of the list of projects."""
     state = opened.state()
     stand = standing(opened, state)
-    verdict = _verdict(stand)
+    verdict = _verdict(stand, own=bool(state.validation))
     last = opened.last("answer_submitted")
     doing = _doing(opened, state)
     points = curves(opened)["active"]["points"]

@@ -1,0 +1,1 @@
+"""The versions, oldest first. A script is never changed once it has been released."""
