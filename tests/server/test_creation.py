@@ -56,7 +56,7 @@ def test_rows_that_cannot_be_read_are_named_with_their_lines(home):
 
 
 def test_a_project_is_made_of_an_upload_and_can_be_labelled(home):
-    folder, site, client = home
+    folder, _, client = home
     name = upload(client).json()["upload"]
     form = {"name": "Film reviews", "upload": name, "text": "body", "id": "doc_id", "classes": ["neg", "pos"]}
     made = client.post(f"{API}/projects", json={**form, "budget": 200, "target": 0.9, "question": "Good?"})
