@@ -71,6 +71,13 @@ def test_the_first_hour_in_figures(client, house):
     assert client.get(at(house, "timing")).json()["n"] == 60
 
 
+def test_people_are_shown_by_name_and_kept_by_pseudonym(client, house):
+    anna = house.person("Anna")
+    house.label(anna, 1)
+    assert client.get(at(house, "status")).json()["feed"][0]["sentence"].startswith("Anna ")
+    assert next(house.open().store.events(kinds=["answer_submitted"])).actor == anna.get(f"{API}/me").json()["id"]
+
+
 def test_the_projects_are_listed(client, house):
     rows = client.get(f"{API}/projects").json()["projects"]
     assert [row["id"] for row in rows] == [house.project]

@@ -48,6 +48,8 @@ class Site:
             project.person_name = self.person_name
         self._feeds: dict[str, Feed] = {}
         self._lock = threading.Lock()
+        for project in projects:
+            self.add(project)
 
     def person_name(self, pseudonym: str) -> str | None:
         """Return the name of a person of the ledger, if they have an account here."""
@@ -106,9 +108,16 @@ class Site:
         return self.home
 
     def add(self, project: Project) -> Project:
-        """Serve another project."""
+        """Serve another project, with the names of this server's people."""
+        project.person_name = self._name_of
         self._projects[project.id] = project
         return project
+
+    def _name_of(self, pseudonym: str) -> str | None:
+        try:
+            return self.people.find(pseudonym).name
+        except NotFound:
+            return None
 
     def projects_of(self, person: Person) -> list[Project]:
         """Return the projects that the person may enter."""

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from querist.server.app import create_app
+from querist.server.contents import API
+from querist.server.site import Site
+
+REVIEWS = "body,sentiment,doc_id\n" + "".join(
+    f"the {n}th film was {'good and long' if n % 2 else 'bad and short'} I say,{'pos' if n % 2 else 'neg'},d{n}\n"
+    for n in range(30)
+)
+
+
+@pytest.fixture(scope="module")
+def home(house, run_app, tmp_path_factory):
+    """A server of a folder that holds one project, and has room for more."""
+    folder = tmp_path_factory.mktemp("home")
+    house.copy_to(folder / "digits")
+    site = Site.open(folder)
+    site.people.create_first_admin()
+    client = run_app(create_app(site, pages_folder=folder))
+    sign_in(client, site, "admin")
+    yield folder, site, client
+    site.close()
+
+
+def sign_in(client, site, name):
+    me = client.post(f"{API}/session", json={"token": site.people.create_link_token(name)}).json()
+    client.headers["X-CSRF-Token"] = me["csrf"]
+
+
+def upload(client, name="My reviews.csv", data=REVIEWS):
+    return client.post(f"{API}/projects/inspect", files={"file": (name, data.encode())})
+
+
+def test_a_file_is_looked_at_before_anything_is_made(home):
+    folder, _, client = home
+    found = upload(client)
+    assert found.status_code == 200, found.text
+    told = found.json()
+    assert (told["rows"], told["filename"]) == (30, "My reviews.csv")
+    assert (told["text"], told["label"], told["id"]) == ("body", "sentiment", "doc_id")
+    assert told["labels"] == ["neg", "pos"]
+    assert told["preview"][0] == {"doc_id": "d0", "body": "the 0th film was bad and short I say", "sentiment": "neg"}
+    assert [column["name"] for column in told["columns"]] == ["body", "sentiment", "doc_id"]
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["digits"]
+
+
+def test_rows_that_cannot_be_read_are_named_with_their_lines(home):
+    told = upload(home[2], data=REVIEWS + "one,two,three,four,five\n").json()
+    assert (told["rows"], told["rejected_count"]) == (30, 1)
+    assert told["rejected"][0]["line"] == 32
+    assert told["rejected"][0]["reason"]
+
+
+def test_a_project_is_made_of_an_upload_and_can_be_labelled(home):
+    folder, _, client = home
+    name = upload(client).json()["upload"]
+    form = {"name": "Film reviews", "upload": name, "text": "body", "id": "doc_id", "classes": ["neg", "pos"]}
+    made = client.post(f"{API}/projects", json={**form, "budget": 200, "target": 0.9, "question": "Good?"})
+    assert made.status_code == 201, made.text
+    project = made.json()
+    assert (project["name"], project["classes"], project["question"]) == ("Film reviews", ["neg", "pos"], "Good?")
+    assert (project["budget"], project["target"]) == (200, 0.9)
+    assert (folder / "film-reviews" / "querist.toml").is_file()
+    assert client.get(f"{API}/projects/{project['id']}/items").json()["items"]
+    assert len(client.get(f"{API}/projects").json()["projects"]) >= 2
+    assert client.get(f"{API}/projects").json()["may_create"] is True
+    again = client.post(f"{API}/projects", json=form)
+    assert (again.status_code, again.json()["field"]) == (409, "name")
+
+
+def test_the_sample_makes_a_project_without_a_file(home):
+    made = home[2].post(f"{API}/projects", json={"name": "More digits", "sample": "digits"})
+    assert made.status_code == 201, made.text
+    assert made.json()["kind"] == "image"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"text": "bodi"}, "column"),
+        ({"classes": []}, "labels"),
+        ({"upload": "0" * 32 + ".csv"}, "upload"),
+        ({"upload": "../digits/querist.db"}, "upload"),
+        ({"upload": None}, "upload"),
+        ({"sample": "digits"}, "upload"),
+    ],
+)
+def test_what_is_wrong_is_named_and_leaves_nothing_behind(home, wrong, field):
+    folder, _, client = home
+    before = sorted(folder.iterdir())
+    form = {"name": "Wrong", "upload": upload(client).json()["upload"], "text": "body", "classes": ["neg", "pos"]}
+    answer = client.post(f"{API}/projects", json={**form, **wrong})
+    assert answer.status_code in {404, 422}, answer.text
+    assert answer.json()["field"] == field
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["x.exe", "x.zip", "../x", ""])
+def test_files_of_other_kinds_are_refused(home, name):
+    assert upload(home[2], name=name).status_code == 422
+
+
+def test_a_server_of_one_project_makes_no_others(house):
+    client = house.signed_in()
+    assert client.get(f"{API}/projects").json()["may_create"] is False
+    assert client.post(f"{API}/projects", json={"name": "x", "sample": "digits"}).status_code == 409
+    assert upload(client).status_code == 409
+
+
+def test_who_only_labels_makes_no_projects(home):
+    _, site, client = home
+    site.people.create_person("anna", role="annotator")
+    with httpx.Client(base_url=client.base_url) as anna:
+        sign_in(anna, site, "anna")
+        assert upload(anna).status_code == 403
+        assert anna.post(f"{API}/projects", json={"name": "x", "sample": "digits"}).status_code == 403
