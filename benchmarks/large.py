@@ -1,4 +1,4 @@
-"""Selection from a pool that is larger than memory: a memory-mapped float16 file, under a limit on what may be allocated.
+"""Selection from a pool larger than memory: a memory-mapped float16 file, under a limit on what may be allocated.
 
     python -m benchmarks.large --rows 10000000 --limit-gb 2 --folder /var/tmp
 
