@@ -238,7 +238,9 @@ def predict(
     from querist.engine.project import Project
 
     found = offline.predict(Project.open(project), data, out, model=model)
-    say(found, as_json, lambda: f"{found['rows']:,} predictions by model {found['model']} in {out}")
+    lines = [f"{found['rows']:,} predictions by model {found['model']} in {out}"]
+    lines += [f"set aside: line {row['line']}: {row['reason']}" for row in found["rejected"]]
+    say(found, as_json, lambda: "\n".join(lines))
 
 
 @app.command()
@@ -393,7 +395,9 @@ def rename_class(project: Folder, before: str, after: str) -> None:
 def simulate(
     data: Annotated[str, typer.Argument(help="Parquet, CSV, JSONL, .npz or a folder, with known labels; or: digits.")],
     target: Annotated[str | None, typer.Option(help="Column with the labels.")] = None,
-    text: Annotated[str | None, typer.Option(help="Column with the text; default: a table of all other columns.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Column with the text; default: a table of all other columns.")
+    ] = None,
     columns: Annotated[str | None, typer.Option(help="Columns of a table, comma-separated; default all.")] = None,
     image: Annotated[str | None, typer.Option(help="Column with paths of images.")] = None,
     strategy: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
@@ -401,7 +405,9 @@ def simulate(
     features: Annotated[str, typer.Option(help="How rows become arrays.")] = "auto",
     batch: Annotated[int, typer.Option(help="Labels a round.")] = 20,
     budget: Annotated[int, typer.Option(help="Training labels in all, first labels included.")] = 400,
-    seed_set: Annotated[int | None, typer.Option(help="Random labels to begin with; default max(20, 5 per class).")] = None,
+    seed_set: Annotated[
+        int | None, typer.Option(help="Random labels to begin with; default max(20, 5 per class).")
+    ] = None,
     seeds: Annotated[int, typer.Option(help="Repetitions, each with its own split.")] = 5,
     hold_out: Annotated[float, typer.Option(help="Share that only measures, and is not counted.")] = 0.3,
     metric: Annotated[str, typer.Option(help="accuracy, balanced_accuracy or macro_f1.")] = "accuracy",

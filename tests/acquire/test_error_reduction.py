@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -188,3 +189,28 @@ def test_says_what_is_wrong() -> None:
         e.eer_ridge(**given_, kernel="cubic")
     with pytest.raises(BadValue, match="noise = 0"):
         e.eer_ridge(**given_, noise=0)
+
+
+def test_parzen_ranks_as_scikit_activeml_does() -> None:
+    """Its `MonteCarloEER` sums over all rows, labelled ones too, and knows no prior."""
+    pool = pytest.importorskip("skactiveml.pool")
+    from skactiveml.classifier import ParzenWindowClassifier
+
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(30, 4))
+    target = np.arange(12) % 3
+    known = np.concatenate([target, np.full(18, np.nan)])
+    classifier = ParzenWindowClassifier(classes=range(3), metric_dict={"gamma": 0.25})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, theirs = pool.MonteCarloEER(method="log_loss").query(rows, known, classifier, return_utilities=True)
+    ours = e.eer_parzen(
+        embed=rows[12:],
+        labelled_embed=rows[:12],
+        labelled_target=target,
+        target_embed=rows,
+        gamma=0.25,
+        prior=1e-12,
+    )
+    utilities = theirs[0, 12:] / 30
+    np.testing.assert_allclose(ours - ours.mean(), utilities - utilities.mean(), atol=1e-8)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
-import select
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from querist.engine import create
 from querist.server.contents import API
 
 CODE = """
@@ -23,8 +26,7 @@ from pathlib import Path
 from querist.errors import QueristError
 from querist.server.serve import serve
 try:
-    say = lambda line: print(line, flush=True)
-    serve(Path(sys.argv[1]), host=sys.argv[2], port=int(sys.argv[3]), browser=False, say=say)
+    serve(Path(sys.argv[1]), host=sys.argv[2], port=int(sys.argv[3]), browser=False)
 except QueristError as error:
     print("refused:", error, flush=True)
     sys.exit(error.exit_code)
@@ -38,20 +40,26 @@ class Served:
         command = [sys.executable, "-c", CODE, str(folder), host, str(port)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.said = ""
+        self._clients = contextlib.ExitStack()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
-    def read_until(self, pattern: str, seconds: float = 60.0) -> re.Match[str]:
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said += line
+
+    def read_until(self, pattern: str, seconds: float = 120.0) -> re.Match[str]:
         end = time.monotonic() + seconds
         while (found := re.search(pattern, self.said)) is None:
             assert time.monotonic() < end, self.said
-            if select.select([self.process.stdout], [], [], 0.1)[0]:
-                line = self.process.stdout.readline()
-                assert line or self.process.poll() is None, self.said
-                self.said += line
+            assert self._listener.is_alive(), self.said
+            time.sleep(0.02)
         return found
 
     def sign_in(self) -> httpx.Client:
-        link = self.read_until(r"(http://\S+)/sign-in\?token=(\S+)")
-        client = httpx.Client(base_url=link[1], timeout=30)
+        link = self.read_until(r"(http://\S+)/sign-in\?token=(\S+)\n")
+        client = self._clients.enter_context(httpx.Client(base_url=link[1], timeout=60))
         me = client.post(f"{API}/session", json={"token": link[2]}).json()
         client.headers["X-CSRF-Token"] = me["csrf"]
         return client
@@ -61,11 +69,40 @@ class Served:
         tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
         return next(int(pid) for task in tasks for pid in (task / children.name).read_text().split())
 
-    def end(self, sig: int = signal.SIGTERM) -> int:
-        self.process.send_signal(sig)
-        code = self.process.wait(timeout=30)
-        self.said += self.process.stdout.read()
+    def wait(self) -> int:
+        """Wait until it has ended by itself."""
+        code = self.process.wait(timeout=120)
+        self._listener.join(timeout=10)
         return code
+
+    def end(self, sig: int = signal.SIGTERM) -> int:
+        """Send a signal, and return how it ended."""
+        self.process.send_signal(sig)
+        return self.wait()
+
+    def close(self) -> None:
+        """Leave nothing behind, whatever the test did."""
+        self._clients.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def untouched(tmp_path_factory) -> Path:
+    """What `querist init digits --sample digits` makes."""
+    folder = tmp_path_factory.mktemp("untouched") / "digits"
+    create.init(folder, sample="digits", name="digits", settings=create.settings(sample="digits"))
+    return folder
+
+
+@pytest.fixture
+def new_project(untouched, tmp_path) -> Callable[[], Path]:
+    """Make projects that nobody has opened yet."""
+    number = itertools.count()
+    return lambda: shutil.copytree(untouched, tmp_path / f"digits-{next(number)}")
 
 
 @pytest.fixture
@@ -79,10 +116,7 @@ def serve(new_project) -> Iterator[Callable[..., Served]]:
 
     yield start
     for served in started:
-        if served.process.poll() is None:
-            served.process.kill()
-            served.process.wait()
-        served.process.stdout.close()
+        served.close()
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ from querist.errors import BadValue, Damaged, ModelFailure, UnknownName
 from querist.types import Array, Features, Learner, Model
 
 RNG = np.random.default_rng(0)
+QUICK: dict[str, dict[str, int]] = {"random_forest": {"n_estimators": 5}, "gradient_boosting": {"max_iter": 5}}
 
 
 def wine(classes: tuple[int, ...] = (0, 1, 2)) -> tuple[Features, Array]:
@@ -74,16 +75,17 @@ def test_every_named_learner_reads_sparse_rows(name: str) -> None:
 @pytest.mark.parametrize("name", models.names())
 def test_what_a_learner_offers_is_listed(name: str) -> None:
     features, target = wine()
-    model = models.learner(name).fit(features, target, classes=3)
+    model = models.learner(name, QUICK.get(name)).fit(features, target, classes=3)
     assert model.offers == models.OFFERS[name]
 
 
 @pytest.mark.parametrize("name", models.names())
 def test_the_same_seed_gives_the_same_files_and_they_load_to_the_same_model(name: str) -> None:
     features, target = wine()
-    first = models.learner(name).fit(features, target, classes=3, seed=5)
+    learner = models.learner(name, QUICK.get(name))
+    first = learner.fit(features, target, classes=3, seed=5)
     saved = first.save()
-    assert saved == models.learner(name).fit(features, target, classes=3, seed=5).save()
+    assert saved == learner.fit(features, target, classes=3, seed=5).save()
     loaded = models.load_model(saved)
     assert (loaded.name, loaded.classes, loaded.offers) == (first.name, first.classes, first.offers)
     for signal in sorted(first.offers):
@@ -93,7 +95,11 @@ def test_the_same_seed_gives_the_same_files_and_they_load_to_the_same_model(name
 def test_forests_with_other_seeds_differ() -> None:
     features, target = wine()
     proba = [
-        signals(models.learner("random_forest").fit(features, target, classes=3, seed=seed), features, "proba")[0]
+        signals(
+            models.learner("random_forest", QUICK["random_forest"]).fit(features, target, classes=3, seed=seed),
+            features,
+            "proba",
+        )[0]
         for seed in (1, 2)
     ]
     assert not np.array_equal(*proba)
@@ -345,7 +351,7 @@ class TestFiles:
     def test_trees_that_point_outside_are_refused(self) -> None:
         features, target = wine()
         for name, column in (("random_forest", "left_child"), ("gradient_boosting", "left")):
-            saved = models.learner(name).fit(features, target, classes=3).save()
+            saved = models.learner(name, QUICK[name]).fit(features, target, classes=3).save()
             saved["estimator.skops"] = _with_wild_links(saved["estimator.skops"], column)
             with pytest.raises(Damaged, match="point outside"):
                 models.load_model(saved)

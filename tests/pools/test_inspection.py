@@ -65,6 +65,15 @@ def test_images_in_sub_folders_and_in_a_table(tmp_path: Path) -> None:
     assert (listed.item, listed.suggestion.image, listed.suggestion.label) == ("image", "file", "label")
 
 
+def test_arrays_in_an_archive(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.zeros((2, 3, 3), dtype=np.uint8), labels=np.array([0, 1]))
+    found = inspect(tmp_path / "a.npz")
+    assert (found.item, found.suggestion.image, found.suggestion.label) == ("image", "images", "labels")
+    (tmp_path / "b.npz").write_bytes(b"no archive")
+    with pytest.raises(BadValue, match="cannot be read as"):
+        inspect(tmp_path / "b.npz")
+
+
 def test_nothing_to_inspect(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         inspect(tmp_path / "nothing.csv")

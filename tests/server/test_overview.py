@@ -171,3 +171,12 @@ def test_a_stream_goes_on_from_the_last_event(client, house):
         data = next(line for line in stream.iter_lines() if line.startswith("data: "))
     assert "status" in json.loads(data.removeprefix("data: "))["changed"]
     assert client.get(at(house, "events"), headers={"Last-Event-ID": "x"}).status_code == 422
+
+
+@pytest.mark.parametrize("field", ["cost_per_label", "seconds_per_label", "target", "budget"])
+@pytest.mark.parametrize("number", ["1e999", "NaN", "-1e999"])
+def test_a_number_that_is_none_is_refused(client, house, field, number):
+    body = f'{{"key": "{uuid4()}", "{field}": {number}}}'
+    answer = client.patch(at(house), content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["field"] == field

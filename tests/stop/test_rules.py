@@ -20,11 +20,11 @@ from querist.stop.rules import (
     error_stability,
     f1_change,
     gain,
+    overall_uncertainty,
     price,
     settled,
     stabilised,
     target,
-    uncertainty,
 )
 
 
@@ -238,9 +238,9 @@ def test_other_rules():
     assert not classification_change(project(FLAT, churn=0.01)).fired
     assert classification_change(project(FLAT, churn=0.01), share=0.05).fired
     sure = [Round(r.labelled, r.predictions, r.correct, entropy=0.05) for r in project(FLAT).rounds]
-    assert uncertainty(History(tuple(sure))).fired
-    assert not uncertainty(History(tuple(sure)), below=0.01).fired
-    assert not uncertainty(project(FLAT)).fired
+    assert overall_uncertainty(History(tuple(sure))).fired
+    assert not overall_uncertainty(History(tuple(sure)), below=0.01).fired
+    assert not overall_uncertainty(project(FLAT)).fired
     rounds = project(RISING).rounds
     assert price(History(rounds, price=1.0), value_per_point=1.0).fired
     assert not price(History(rounds, price=1.0), value_per_point=1000.0).fired

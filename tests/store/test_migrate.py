@@ -33,7 +33,8 @@ def tables(database: Database) -> list[list[str]]:
     """Return the parts of each statement; Alembic writes constraints in another order."""
     with database.reading() as connection:
         made = connection.execute(text("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")).scalars()
-        return sorted(sorted(re.split(",", re.sub(r"[\s\"()]+", "", statement).upper())) for statement in made)
+        apart = [re.sub(r"WITHOUT ROWID", ", WITHOUT ROWID", statement) for statement in made]
+        return sorted(sorted(re.sub(r"[\s\"()]+", "", statement).upper().split(",")) for statement in apart)
 
 
 def test_the_scripts_make_the_same_tables_as_creating_them_at_once(tmp_path: Path) -> None:
@@ -57,10 +58,10 @@ def test_the_scripts_make_the_same_tables_as_creating_them_at_once(tmp_path: Pat
 def test_a_project_of_every_released_version_opens(version: str, tmp_path: Path) -> None:
     store = SqlStore.open(root=old_project(version, tmp_path))
     assert verify(store).ok
-    assert [(a.item, a.value) for a in store.answers()] == [("a", "dog"), ("c", "cat")]
+    assert [(a.item, a.value) for a in store.answers()] == [("a", "dog"), ("c", "cat"), ("b", None)]
     assert store.states(["a", "b", "c", "d"]) == ["labelled", "skipped", "labelled", "withdrawn"]
     assert [content.value["text"] for content in store.contents(["a", "b"]) if content] == ["a", "b"]
-    assert [entry.item for entry in store.queue()] == ["b"]
+    assert [(entry.item, entry.opinions_left) for entry in store.queue()] == [("a", 1), ("b", 1), ("c", 1)]
     assert People(store.database).authenticate("ann", "correct horse").role == "annotator"
     store.close()
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from querist.errors import BadValue, Busy, Conflict, Damaged, NewerVersion, NotFound, StorageFull
-from querist.events import AnswerSubmitted, PoolImported, TimerFired
+from querist.events import AnswerSubmitted, AnswerWithdrawn, PoolImported, TimerFired
+from querist.store import queue
 from querist.store.database import Database
 from querist.store.dialect import translated_files
 from querist.store.protocol import NewEvent
+from querist.store.schema import METADATA
 from querist.store.sql import SqlStore
 
 from .conftest import Clock, answer, import_pool, item_rows, select
@@ -52,8 +58,18 @@ def test_a_project_is_opened_by_name_by_id_or_because_it_is_the_only_one(tmp_pat
     assert set(several.value.choices) == {"reviews", "scans"}
     with pytest.raises(NotFound, match="'other'"):
         SqlStore.open(root=tmp_path, project="other")
-    with pytest.raises(Conflict, match="'scans'"):
-        SqlStore.create(root=tmp_path, name="scans")
+
+
+def test_a_name_is_taken_once_something_has_happened(project: SqlStore, tmp_path: Path) -> None:
+    """An `init` that died before the first line can be repeated."""
+    again = SqlStore.create(root=tmp_path, name="reviews")
+    assert again.project == project.project
+    again.close()
+    project.append("created", TimerFired("first line", 1))
+    with pytest.raises(Conflict, match="'reviews' already"):
+        SqlStore.create(root=tmp_path, name="reviews")
+    with pytest.raises(Conflict, match="'other' already"):
+        SqlStore.create(root=tmp_path, name="other", project=project.project)
 
 
 def test_where_there_is_nothing_nothing_is_made(tmp_path: Path) -> None:
@@ -234,3 +250,61 @@ def test_the_tables_are_those_of_the_docs(project: SqlStore) -> None:
     told = page.read_text(encoding="utf-8")
     tables = set(inspect(project.database.engine).get_table_names()) - {"alembic_version"}
     assert {table for table in tables if f"`{table}`" not in told} == set()
+
+
+def test_every_table_and_the_queue_can_be_written_for_postgresql() -> None:
+    """A first look only: the same tests run on a real one, where there is one."""
+    dialect = postgresql.dialect()
+    made = " ".join(str(CreateTable(table).compile(dialect=dialect)) for table in METADATA.sorted_tables)
+    made += " ".join(
+        str(CreateIndex(index).compile(dialect=dialect)) for table in METADATA.sorted_tables for index in table.indexes
+    )
+    assert "WITHOUT ROWID" not in made
+    assert "WHERE opinions_left > 0" in made
+    assert "WHERE state != 'unlabelled'" in made
+    assert "LIMIT" in str(queue._NEXT.compile(dialect=dialect))
+
+
+SCAN = re.compile(r"SCAN|SEARCH (ledger|item|content|answer|decision|pick) .*\(project=\?\)$")
+"""Reading a whole table, or all of a project: the queue and the leases are the only tables that stay small."""
+
+EMPTY_LIST = re.compile(r"SCAN CONSTANT ROW|SCAN \(subquery-\d\)")
+"""How SQLite reads `IN ()`."""
+
+
+def test_nothing_that_people_wait_for_scans_a_table(project: SqlStore) -> None:
+    import_pool(project, ["a", "b", "c"])
+    select(project, ["a", "b", "c"])
+    asked: list[tuple[str, Any]] = []
+
+    @event.listens_for(project.database.engine, "before_cursor_execute")
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            asked.append((statement, parameters[0] if many else parameters))
+
+    (lease,) = project.lease("p_ann", 1)
+    project.lease("p_ann", 1, held=[lease.id])
+    project.renew(lease.id, "p_ann")
+    seq = answer(project, "a", key="k")
+    answer(project, "a", "no", replaces=seq)
+    project.append("undo", AnswerWithdrawn(seq, "undo"), actor="p_ann")
+    project.find("k")
+    project.history("b")
+    project.picked("a")
+    project.states(["a", "b"])
+    project.contents(["a"])
+    project.answers(items=["a", "b"])
+    project.find_items(state="labelled", after=1)
+    project.release(lease.id, "p_ann")
+    with project.database.reading() as connection:
+        plans = {
+            statement: [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+            for statement, values in list(asked)
+        }
+    assert len(plans) > 20
+    slow = {
+        statement: plan
+        for statement, plan in plans.items()
+        if any(SCAN.match(step) and not EMPTY_LIST.fullmatch(step) for step in plan)
+    }
+    assert "\n".join(f"{statement}: {plan}" for statement, plan in slow.items()) == ""

@@ -445,6 +445,23 @@ def test_an_answer_or_a_withdrawal_ends_the_lease(store: Store) -> None:
     assert [(lease.item, lease.person) for lease in store.leases()] == [("a", "p_bob")]
 
 
+def test_an_item_is_leased_out_of_turn_unless_somebody_has_it(store: Store, clock: Clock) -> None:
+    seq = answer(store, "b")
+    store.append("undo", AnswerWithdrawn(seq, "undo"), actor="p_ann")
+    mine = store.lease_item("p_ann", "b", lane="query", round_=3)
+    assert mine is not None
+    assert (mine.item, mine.lane, mine.round) == ("b", "query", 3)
+    again = store.lease_item("p_ann", "b", lane="query", round_=3, seconds=900)
+    assert again is not None
+    assert (again.id, again.expires_at) == (mine.id, clock.now + 900_000_000)
+    assert store.lease_item("p_bob", "b", lane="query", round_=3) is None
+    assert store.leases() == [again]
+    clock.sleep(900)
+    taken = store.lease_item("p_bob", "b", lane="query", round_=3)
+    assert taken is not None
+    assert store.leases() == [taken]
+
+
 # Steps and pages.
 
 
@@ -464,6 +481,7 @@ def test_a_step_is_claimed_by_one_worker_until_its_heart_stops(store: Store, clo
     assert not store.claim("r1/train", "w1")
     store.unclaim("r1/train", "w2")
     assert store.claim("r1/train", "w1")
+    assert [(job.step, job.owner, job.heartbeat_at) for job in store.jobs()] == [("r1/train", "w1", clock.now)]
 
 
 def test_counts_for_pages(store: Store) -> None:

@@ -20,7 +20,7 @@ from querist.errors import BadValue
 from querist.registry import scorer, selector
 from querist.types import Array, Rng
 
-_CACHED_BLOCK: Final = 4 * CACHED
+_CACHED_BLOCK: Final = CACHED
 """Bytes of a block that is made by one matrix product, gone over a few times, and dropped."""
 
 _TOGETHER: Final = 128
@@ -181,17 +181,18 @@ def batch_bald(
     pending_proba_samples: Array | None = None,
     n: int,
     rng: Rng,
-    configurations: int = 10_000,
+    configurations: int = 500,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Choose the batch whose labels *together* teach most about the parameters; `bald` without near-copies.
 
     Greedy, within 1 − 1/e of the best batch. What each pick adds is the `bald` of the remaining items under the
     posterior after each possible labelling of the picks so far, averaged over labellings. While these are no more than
-    `configurations`, they are enumerated and the result is exact; beyond, the likeliest are kept and the rest is
-    thinned out at random without bias, and the gains are estimates. Gains only fall as the batch grows, so that most
-    items are never looked at again (lazy greedy, exact as long as the enumeration is). Batches of tens: with many more
-    picks than draws can tell apart, all gains go to 0.
+    `configurations`, they are enumerated and the result is exact; beyond, those that leave most unknown are kept and
+    the rest is thinned out at random without bias, and the gains are estimates. Gains only fall as the batch grows, so
+    that most items are never looked at again (lazy greedy, exact as long as the enumeration is). m draws can be told
+    apart by log m nats in all: with 20 of them, about five items of ten classes say everything, and what follows is
+    chosen by crumbs. For batches of tens take hundreds of draws.
 
     Args:
         proba_samples: (m, n, c) class probabilities by each draw from the posterior, rows sum to 1; the *same* draw for
@@ -244,7 +245,8 @@ def batch_bald(
 class _Labellings:
     """Possible labellings of the picks: how likely each is, and how likely each draw is after it.
 
-    `weight` (s,) sums to 1; `posterior` (s, m) has rows that sum to 1.
+    `posterior` (s, m) has rows that sum to 1. `weight` (s,) sums to 1 only as long as all labellings are there: those
+    that tell the draws apart for certain have nothing left to add, and are dropped.
     """
 
     weight: Array
@@ -261,16 +263,14 @@ class _Labellings:
 
     def extend(self, draws: Array, most: int, rng: Rng) -> _Labellings:
         """Return the labellings with one more pick, whose class probabilities are `draws` (m, c); at most `most`."""
-        classes = draws.shape[1]
         share = self.posterior @ draws
         weight = (self.weight[:, None] * share).reshape(-1)
-        kept = np.flatnonzero(weight > 0)
-        weight = weight[kept].astype(np.float64)
-        if kept.size > most:
-            chosen, weight = _thin(weight, most, rng)
-            kept = kept[chosen]
-        posterior = self.posterior[kept // classes] * draws.T[kept % classes] / share.reshape(-1)[kept, None]
-        return _Labellings((weight / weight.sum()).astype(self.dtype), posterior)
+        posterior = (self.posterior[:, None] * draws.T).reshape(len(weight), len(draws))
+        posterior /= np.maximum(share.reshape(-1, 1), np.finfo(self.dtype).tiny)
+        # What a labelling leaves unknown bounds what it can still add to any gain; where that is 0 it may go.
+        unknown = weight * np.maximum(-plogp(posterior).sum(axis=1), 0)
+        kept, chance = _thin(unknown.astype(np.float64), most, rng)
+        return _Labellings((weight[kept] / chance).astype(self.dtype), posterior[kept])
 
     def gain(self, draws: Array, memory_limit: int) -> Array:
         """Return (n,) what each of the rows (m, n, c) is expected to add: mean over labellings of their `bald`."""
@@ -284,27 +284,28 @@ class _Labellings:
         return result
 
 
-def _thin(weight: Array, most: int, rng: Rng) -> tuple[Array, Array]:
-    """Choose `most` entries of weights and give them weights of the same mean: the heavy ones stay as they are.
+def _thin(size: Array, most: int, rng: Rng) -> tuple[Array, Array]:
+    """Choose at most `most` of the entries above 0, and say what chance each had: sums of value / chance are unbiased.
 
-    Weights above a threshold are kept, of the others each survives with probability weight / threshold and then weighs
-    the threshold: the unbiased choice of least variance (Fearnhead & Clifford, JRSS B 2003).
+    Entries above a threshold are kept, the others with probability size / threshold: the choice of least variance
+    (Fearnhead & Clifford, JRSS B 2003).
     """
-    order = np.argsort(-weight, kind="stable")
-    falling = weight[order]
+    order = np.argsort(-size, kind="stable")
+    order = order[size[order] > 0]
+    falling = size[order]
     rest = np.cumsum(falling[::-1])[::-1][:most]
-    left = most - np.arange(most)
-    light = np.flatnonzero(falling[:most] * left < rest)
-    heavy = int(light[0]) if light.size else most
-    if heavy == most:
-        chosen = np.sort(order[:most])
-        return chosen, weight[chosen]
+    left = most - np.arange(len(rest))
+    light = np.flatnonzero(falling[: len(rest)] * left < rest)
+    if len(order) <= most or not light.size:
+        kept = np.sort(order[:most])
+        return kept, np.ones(len(kept))
+    heavy = int(light[0])
     threshold = rest[heavy] / left[heavy]
     small = np.sort(order[heavy:])
-    # Systematic: one uniform number, then equal steps along the cumulated weights.
-    found = np.searchsorted(np.cumsum(weight[small]) / threshold, rng.random() + np.arange(most - heavy))
-    chosen = np.union1d(order[:heavy], small[np.minimum(found, small.size - 1)])
-    return chosen, np.maximum(weight[chosen], threshold)
+    # Systematic: one uniform number, then equal steps along the cumulated sizes.
+    found = np.searchsorted(np.cumsum(size[small]) / threshold, rng.random() + np.arange(most - heavy))
+    kept = np.union1d(order[:heavy], small[np.minimum(found, small.size - 1)])
+    return kept, np.minimum(size[kept] / threshold, 1)
 
 
 def _best(bound: Array, rows: Array, labellings: _Labellings, memory_limit: int) -> int:

@@ -87,6 +87,8 @@ def split(target: Array, *, seed: int, hold_out: float, seed_set: int) -> Split:
 def run_cell(data: Labelled, cell: Cell) -> Json:
     """Run a cell and return `points` (one dict for each training-set size), `picks` and the last `reliability`.
 
+    `picks` are the rows of the data set that were labelled, in order, the first ones included.
+
     Raises:
         QueristError: what the learner raises: an unknown strategy, a signal that the model does not offer.
     """
@@ -129,7 +131,7 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
         began = time.perf_counter()
         asked = learner.ask(wanted) if wanted > 0 else []
         seconds_query = time.perf_counter() - began
-    return {"points": points, "picks": picks, "reliability": bins(held_target, proba)}
+    return {"points": points, "picks": parts.pool[picks].tolist(), "reliability": bins(held_target, proba)}
 
 
 def failed_fits(learner: ActiveLearner) -> int:

@@ -282,6 +282,9 @@ def import_data(project: Project, data: str) -> Imported:
 def _import(project: Project, reader: PoolReader) -> Imported:
     state = project.state()
     measuring = _validation_digests(project)
+    # Without an id column ids come from the content: of images by path, from the bytes.
+    table = None if project.spec.pool.id else validation_table(project)
+    measuring_ids = set() if table is None else set(table["item"])
     rejected: list[Rejected] = []
     ids: list[ItemId] = []
     labels: dict[ItemId, str] = {}
@@ -291,7 +294,7 @@ def _import(project: Project, reader: PoolReader) -> Imported:
     for entry in reader.read():
         if isinstance(entry, Rejected):
             rejected.append(entry)
-        elif digest(entry.content) in measuring:
+        elif digest(entry.content) in measuring or entry.id in measuring_ids:
             in_validation += 1
         elif entry.id in there:
             known += 1

@@ -146,9 +146,7 @@ def _own_features(project: Project, items: Sequence[ItemId]) -> Features:
     key = ("validation", project.state().features)
     if key not in project.cache:
         contents = {entry.id: entry.content for entry in validation_contents(project)}
-        media = (
-            Path(project.spec.evaluation.file) if Path(project.spec.evaluation.file).is_dir() else project.media_root()
-        )
+        media = Path(project.spec.evaluation.file) if Path(project.spec.evaluation.file).is_dir() else project.media()
         project.cache[key] = project.pipeline().transform((contents[item] for item in items), media=media)
     found: Features = project.cache[key]
     return found

@@ -15,7 +15,7 @@ from querist.events import AnswerSubmitted, DatasetFrozen, ModelEvaluated, Model
 from querist.exchange import labels, model_folder
 from querist.exchange.labels import LabelRow
 from querist.exchange.predictions import predictions_file
-from querist.types import Item, Json, Model
+from querist.types import Item, Json, Model, Rejected
 
 BLOCK = 4096
 """Items that are predicted at a time."""
@@ -49,8 +49,8 @@ def export_labels(project: Project, out: Path | None, format: str) -> int:
     return next(count)
 
 
-def write_predictions(project: Project, model: Model, name: str, data: str, out: Path) -> int:
-    """Predict the items of a file or folder of the project's form, and write label and probabilities.
+def write_predictions(project: Project, model: Model, name: str, data: str, out: Path) -> tuple[int, list[Rejected]]:
+    """Predict the items of a file or folder of the project's form; return how many, and the rows set aside.
 
     Raises:
         NotFound: no such file.
@@ -61,13 +61,22 @@ def write_predictions(project: Project, model: Model, name: str, data: str, out:
     pipeline = project.pipeline(trained(project, name).features)
 
     count = 0
-    items = (entry for entry in reader.read() if isinstance(entry, Item))
+    rejected: list[Rejected] = []
+
+    def usable() -> Iterator[Item]:
+        for entry in reader.read():
+            if isinstance(entry, Item):
+                yield entry
+            else:
+                rejected.append(entry)
+
+    items = usable()
     with predictions_file(out, classes) as write:
         while block := list(itertools.islice(items, BLOCK)):
             features = pipeline.transform((entry.content for entry in block), media=reader.media)
             write([entry.id for entry in block], predict(model, features, seed=project.seed))
             count += len(block)
-    return count
+    return count, rejected
 
 
 def classes_of(project: Project, model: str) -> list[str]:

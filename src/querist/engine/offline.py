@@ -184,4 +184,6 @@ def predict(project: Project, data: str, out: Path, *, model: str | None = None)
 
     wanted = model or project.state().model
     fitted = project.model(wanted)
-    return {"rows": write_predictions(project, fitted, str(wanted), data, out), "model": wanted, "kind": kind(project)}
+    rows, rejected = write_predictions(project, fitted, str(wanted), data, out)
+    aside = [{"line": row.line, "reason": row.reason} for row in rejected]
+    return {"rows": rows, "model": wanted, "kind": kind(project), "rejected": aside}

@@ -141,6 +141,10 @@ class Project:
         today = self.tally[time.time_ns() // 1000 // DAY]
         return today[person] if person is not None else sum(today.values())
 
+    def media(self) -> Path | None:
+        """Return the media folder; None for a project that lives in memory, whose contents bring their own."""
+        return None if self.folder is None else self.media_root()
+
     def media_root(self) -> Path:
         """Return the folder below which the media of the items lie.
 
@@ -179,9 +183,16 @@ class Project:
         """The recipe of the project's models."""
         if self._learner is not None:
             return self._learner
+        section = self.spec.model
+        if section.committee.members or section.committee.models:
+            from querist.models.committee import recipe
+
+            wanted = section.committee
+            return recipe(
+                section.name, section.settings, members=wanted.members, kind=wanted.kind, listed=wanted.models
+            )
         from querist.models import learner
 
-        section = self.spec.model
         return learner(section.name, section.settings)
 
     def pool(self) -> PoolTable:

@@ -188,7 +188,7 @@ def decide(project: Project, state: State, *, batch: int) -> tuple[Decision, lis
         return decision, []
     wanted = _named(project)
     needs, _ = required_signals(wanted)
-    of_model = [name for name in needs if name not in ALWAYS]
+    of_model = [name for name in needs if name not in ALWAYS or (name == "labelled_target" and not state.training)]
     if state.choosing_model is None and of_model:
         return _coverage(situation, "there is no model yet"), []
     if of_model and state.training < seed_size(state):
@@ -364,6 +364,8 @@ def _without_model(
 def _labelled_target(project: Project, state: State, rows: Array) -> Array:
     from querist.engine.steps import training_rows
 
+    if not rows.size:
+        return np.empty(0, dtype=np.int64)
     resolved = training_rows(project, state, through=state.seq)
     values = {
         int(row): entry.value for row, entry in zip(project.store.rows(list(resolved)), resolved.values(), strict=True)

@@ -344,7 +344,7 @@ def versions() -> dict[str, str]:
 def demo(out: str | Path = "demo-report", *, progress: bool = False) -> SimulationResult:
     """Run the loop on the handwritten digits that ship with scikit-learn, the known labels answering.
 
-    Takes well under a minute on two processors and needs no download.
+    Takes about half a minute on two free processors and needs no download.
     """
     return simulate(
         "sample:digits:labelled",
@@ -352,7 +352,7 @@ def demo(out: str | Path = "demo-report", *, progress: bool = False) -> Simulati
         strategies=["margin", "k_center"],
         batch=20,
         budget=300,
-        seeds=10,
+        seeds=5,
         seed_set=20,
         out=out,
         progress=progress,

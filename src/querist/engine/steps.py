@@ -118,10 +118,14 @@ def _fit_features(project: Project, state: State) -> None:
     kind = next(content.kind for content in project.store.iter_contents(0, size) if content is not None)
     section = project.spec.features
 
-    def contents() -> Iterator[Content]:
-        return (content for content in project.store.iter_contents(0, size) if content is not None)
+    may_fit = np.asarray(project.pool().u_eval)[:size] >= state.reserve
 
-    media = project.media_root()
+    def contents() -> Iterator[Content]:
+        # What measures is not fitted on, not even without its labels.
+        pool = zip(project.store.iter_contents(0, size), may_fit.tolist(), strict=True)
+        return (content for content, allowed in pool if allowed and content is not None)
+
+    media = project.media()
     pipeline = fit_features(
         contents, kind=kind, method=section.method, settings=section.settings, seed=project.seed, media=media
     )
@@ -136,14 +140,14 @@ def _fit_features(project: Project, state: State) -> None:
         settings=dict(pipeline.settings),
         dim=pipeline.dim,
         rows=size,
-        fitted_on=size,
+        fitted_on=pipeline.fitted_on,
     )
     project.record(f"features/{features}/{size}", event)
 
 
 def _transform(project: Project, start: int, stop: int, pipeline: FittedFeatures) -> str:
     contents = project.store.iter_contents(start, stop)
-    return project.keep_features(pipeline.transform(contents, media=project.media_root()))
+    return project.keep_features(pipeline.transform(contents, media=project.media()))
 
 
 # --- select

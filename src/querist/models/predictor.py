@@ -61,7 +61,7 @@ class Predictor:
 
     def _content(self, item: Any) -> Content:
         kind = self.kind
-        if isinstance(item, Content) and item.kind == kind:
+        if isinstance(item, Content) and item.kind in feature_pipelines.METHODS[self.features.method][1]:
             return item
         if kind == "text" and isinstance(item, str):
             return Content("text", {"text": item})

@@ -12,6 +12,8 @@ _SMALL: Final = 5_000_000
 
 @functools.cache
 def _controller() -> Any:
+    # A library that is loaded later is not seen: scikit-learn brings the OpenMP that its boosting runs on.
+    import sklearn  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -79,9 +80,7 @@ def inspect(path: str | Path) -> Inspection:
     if path.is_dir():
         return _folder(path)
     if path.suffix == ".npz":
-        return Inspection(
-            str(path), "image", 0, True, (), Suggestion(image="images", reasons=("pixels in an archive",))
-        )
+        return _archive(path)
     table = pools.open_table(path)
     records = [record for record in islice(table.records(table.names), _LOOKED_AT + 1) if isinstance(record, Record)]
     if not records:
@@ -91,6 +90,19 @@ def inspect(path: str | Path) -> Inspection:
     suggestion = _suggest(columns, rows)
     item = "text" if suggestion.text else "image" if suggestion.image else "row"
     return Inspection(str(path), item, len(rows), len(records) > _LOOKED_AT, columns, suggestion)
+
+
+def _archive(path: Path) -> Inspection:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise BadValue("data", str(path), f"cannot be read as .npz: {error}") from error
+    image = next((name for name in ("images", "image", "x", "X") if name in names), None)
+    label = next((name for name in names if name.lower() in _LABEL_NAMES and name != image), None)
+    found = (("image", image), ("label", label))
+    reasons = tuple(f"{role} = {name!r}: is named like it" for role, name in found if name)
+    return Inspection(str(path), "image", 0, True, (), Suggestion(image=image, label=label, reasons=reasons))
 
 
 def _folder(path: Path) -> Inspection:

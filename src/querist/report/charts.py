@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from markupsafe import Markup
 
-from querist.report.figures import number
+from querist.report.figures import capital, number
 from querist.report.svg import Scale, element, path, spread, ticks
 
 STYLES: Final = 6
@@ -175,7 +175,7 @@ def _names_at_the_end(series: Sequence[Series], x: Scale, y: Scale, frame: Frame
 
 
 def _with_value(series: Series) -> str:
-    return f"{_name(series)} {number(100 * series.mean[-1])} %"
+    return f"{capital(series.name)} {number(100 * series.mean[-1])} %"
 
 
 def _names_on_the_lines(series: Sequence[Series], x: Scale, y: Scale) -> list[Markup]:
@@ -184,7 +184,7 @@ def _names_on_the_lines(series: Sequence[Series], x: Scale, y: Scale) -> list[Ma
     lines = [[(x(at), y(100 * v)) for at, v in zip(s.labels, s.mean, strict=True)] for s in series]
     parts = []
     for s, own in zip(series, lines, strict=True):
-        half = LETTER * len(_name(s)) / 2
+        half = LETTER * len(capital(s.name)) / 2
         best = (-1.0, own[-1])
         for px, py in own:
             if not x.start + half <= px <= x.end - half:
@@ -200,12 +200,10 @@ def _names_on_the_lines(series: Sequence[Series], x: Scale, y: Scale) -> list[Ma
                 best = max(best, (room, place))
         taken.append(best[1])
         at = best[1]
-        parts.append(element("text", _name(s), class_=f"end f{s.style} halo", x=at[0], y=at[1], text_anchor="middle"))
+        parts.append(
+            element("text", capital(s.name), class_=f"end f{s.style} halo", x=at[0], y=at[1], text_anchor="middle")
+        )
     return parts
-
-
-def _name(series: Series) -> str:
-    return series.name[:1].upper() + series.name[1:]
 
 
 @dataclass(frozen=True, slots=True)

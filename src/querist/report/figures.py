@@ -95,3 +95,12 @@ def about(value: float) -> str:
         return number(value)
     step = 5 if size < 50 else 10 ** max(1, len(str(int(size))) - 2)
     return number(round(value / step) * step)
+
+
+def capital(name: str) -> str:
+    """Return a name as it begins a sentence; one that is code stays as it is.
+
+    >>> capital("margin"), capital("k_center")
+    ('Margin', 'k_center')
+    """
+    return name if "_" in name else name[:1].upper() + name[1:]

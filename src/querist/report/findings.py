@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from markupsafe import Markup, escape
 
-from querist.report.figures import about, between, money, number, percent, points
+from querist.report.figures import about, between, capital, money, number, percent, points
 from querist.types import Json
 
 Kind = Literal["good", "even", "bad", "look"]
@@ -74,7 +74,7 @@ def findings(summary: Json) -> Findings:
     if said == "better":
         headline = _headline_better(best, baseline)
     elif said == "worse":
-        headline = f"{_capital(baseline)} labelling was better than {_any_of(compared)}"
+        headline = f"{capital(baseline)} labelling was better than {_any_of(compared)}"
     else:
         headline = f"Not decided: {name} or {baseline} labelling"
     return Findings(headline, _lead(best, summary, said), tuple(_points(best, compared, summary)))
@@ -114,7 +114,7 @@ def _without_comparison(summary: Json) -> Findings:
 def _lead(best: Json, summary: Json, said: Verdict) -> Markup:
     meaning = summary.get("meanings", {}).get(best["strategy"], "")
     what = re.split(r"[:;.]", meaning)[0]  # the rest of the line says when to use it
-    parts = [escape(f"{_capital(best['strategy'])}: {what[:1].lower()}{what[1:]}. ")] if what else []
+    parts = [escape(f"{capital(best['strategy'])}: {what[:1].lower()}{what[1:]}. ")] if what else []
     area = best["against"]["area"]
     if said == "better":
         parts.append(_saving_sentence(best, summary))
@@ -136,7 +136,7 @@ def _saving_sentence(best: Json, summary: Json) -> Markup:
     ahead = f"Over the whole curve it is {points(area['difference'])} points ahead ({_between_points(area)})."
     if saving.get("saved") is None:
         target = percent(saving["target"], 0)
-        return escape(f"{ahead} {_capital(baseline)} labelling never reached {target} within the budget.")
+        return escape(f"{ahead} {capital(baseline)} labelling never reached {target} within the budget.")
     if saving.get("low") is None or saving["needed"] is None:
         return escape(f"{ahead} Too few seeds to say how many labels that saves.")
     if saving["low"] <= 0:
@@ -210,7 +210,7 @@ def _when(best: Json, baseline: str) -> list[Point]:
     gain = f"At the end of the budget the difference is {_difference(best['against']['final'])}."
     if verdict(best["against"]["area"]) == "worse":
         return [Point("bad", f"Label at random on data like these; {name} is worse.", gain)]
-    return [Point("even", f"{_capital(name)} was not shown to beat {baseline} here.", gain)]
+    return [Point("even", f"{capital(name)} was not shown to beat {baseline} here.", gain)]
 
 
 def _before(name: str, baseline: str, first: Json, said: Verdict) -> Point:
@@ -251,7 +251,7 @@ def _others(best: Json, compared: Sequence[Json], baseline: str) -> list[Point]:
     also = [s for s in compared if s is not best and verdict(s["against"]["area"]) == "better"]
     also.sort(key=lambda s: -s["against"]["area"]["difference"])
     return found + [
-        Point("good", f"{_capital(s['strategy'])} helps too.", f"It is {_ahead(s['against']['area'])}.") for s in also
+        Point("good", f"{capital(s['strategy'])} helps too.", f"It is {_ahead(s['against']['area'])}.") for s in also
     ]
 
 
@@ -269,7 +269,7 @@ def _classes(best: Json, baseline: str) -> list[Point]:
     if worse:
         lost = min(worse, key=lambda c: c["difference"])
         more = f", and {len(worse) - 1} more" if len(worse) > 1 else ""
-        claim = f"{_capital(name)} does worse on class {lost['class']}{more}."
+        claim = f"{capital(name)} does worse on class {lost['class']}{more}."
         return [Point("look", claim, f"It finds {_less(lost)} of that class than {baseline} ({_behind(lost)}).")]
     least = min(changes, key=lambda c: c["difference"])
     if verdict(least) == "worse":
@@ -295,7 +295,7 @@ def _rare(best: Json, summary: Json) -> list[Point]:
     wanted = ("macro_f1_area_under_curve", best["strategy"])
     record = next(c for c in summary["comparisons"] if (c["metric"], c["strategy"]) == wanted)
     kind = _KINDS[verdict(record)]
-    claim = f"{_capital(name)} is rare ({percent(share, 0)}), so accuracy hides it."
+    claim = f"{capital(name)} is rare ({percent(share, 0)}), so accuracy hides it."
     return [Point(kind, claim, f"Macro-F1, which counts classes equally, changes by {_difference(record)}.")]
 
 
@@ -322,7 +322,3 @@ def in_words(against: Json | None) -> str:
     if said[1] == said[2]:
         return f"{words[said[0]]} early, {words[said[2]]} from the middle on"
     return f"{words[said[0]]} early, {words[said[1]]} midway, {words[said[2]]} late"
-
-
-def _capital(name: str) -> str:
-    return name[:1].upper() + name[1:]

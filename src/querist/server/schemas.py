@@ -36,9 +36,11 @@ class Reply(BaseModel):
 
 
 class Ask(BaseModel):
-    """Base of what a client says: a field that is not known is refused."""
+    """Base of what a client says: a field that is not known is refused, and so is a number that is none."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False
+    )
 
 
 # --- shared parts ----------------------------------------------------------------------------------------------------

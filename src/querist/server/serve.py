@@ -199,7 +199,7 @@ def serve(
     allow_hosts: Sequence[str] = (),
     proxy: str = "",
     browser: bool = True,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the project in a folder, or all projects in the folders inside it, until a signal ends it.
 
@@ -210,7 +210,7 @@ def serve(
         allow_hosts: host names that requests may name besides this machine's own (`label.example.org`).
         proxy: address of the TLS proxy in front, whose `X-Forwarded-*` headers are believed.
         browser: open a browser, where there is one.
-        say: told each line for the person at the terminal.
+        say: told each line for the person at the terminal; None writes to standard output.
 
     Raises:
         Busy: the port is in use, or another server has the project.
@@ -219,17 +219,19 @@ def serve(
     from querist.server.app import create_app
     from querist.server.site import Site
 
+    say = say or _tell
     with contextlib.ExitStack() as stack:
         site = Site.open(folder)
         stack.callback(site.close)
         for lock in site.locks():
             stack.enter_context(lock)
-        first = site.people.create_first_admin()
         _refuse_public(host, site.people)
         listening = stack.enter_context(listen(host, port))
         address = _address(host, listening.getsockname()[1])
 
         def ready() -> None:
+            # Not before everything else has gone well: the password is shown this once.
+            first = site.people.create_first_admin()
             link = f"{address}/sign-in?token={site.people.create_link_token(site.admin().id)}"
             for line in _greeting(address, link, first[1] if first else None, local=is_loopback(host)):
                 say(line)
@@ -274,7 +276,8 @@ class _Server(uvicorn.Server):
 
 
 def _refuse_public(host: str, people: People) -> None:
-    if not is_loopback(host) and any(person.must_change_password for person in people.people()):
+    known = people.people()
+    if not is_loopback(host) and (not known or any(person.must_change_password for person in known)):
         raise BadValue(
             "host",
             host,
@@ -304,6 +307,11 @@ def _greeting(address: str, link: str, password: str | None, *, local: bool) -> 
         lines.append(TLS_ADVICE)
     lines.append("Ctrl-C ends it; every answer is kept.")
     return lines
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def worker_command(folder: Path) -> list[str]:

@@ -50,7 +50,7 @@ def work(folder: Path, stop: threading.Event) -> bool:
 
 def main() -> None:
     """Work on the folder that is named on the command line."""
-    logging.basicConfig(level=logging.INFO, format="worker: %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="worker: %(message)s", stream=sys.stderr)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())

@@ -241,7 +241,7 @@ def f1_change(history: History, *, below: float = 0.05, window: int = 3, start: 
 
 
 @register("stop_rule")
-def uncertainty(history: History, *, below: float = 0.1, start: int = START) -> Verdict:
+def overall_uncertainty(history: History, *, below: float = 0.1, start: int = START) -> Verdict:
     """Stop when the model is sure of (almost) everything in the reserve; only as good as its calibration.
 
     Args:
@@ -255,11 +255,13 @@ def uncertainty(history: History, *, below: float = 0.1, start: int = START) -> 
     labelled = history.labelled
     evidence = {"entropy": entropy, "below": below, "labelled": labelled}
     if entropy is None or labelled < start:
-        return Verdict("uncertainty", False, evidence, _too_early(labelled, start, "a model with probabilities"))
+        return Verdict(
+            "overall_uncertainty", False, evidence, _too_early(labelled, start, "a model with probabilities")
+        )
     sentence = (
         f"What the model leaves open is {_percent(entropy, 1)} of the most it could, against {_percent(below, 1)}."
     )
-    return Verdict("uncertainty", entropy < below, evidence, sentence)
+    return Verdict("overall_uncertainty", entropy < below, evidence, sentence)
 
 
 @register("stop_rule")

@@ -71,6 +71,12 @@ _NEXT: Final = (
 _IS_FREE: Final = select(QUEUE.c.item).where(_FREE, QUEUE.c.item == bindparam("item"))
 _MINE: Final = select(LEASE).where(LEASE.c.project == bindparam("project"), LEASE.c.person == bindparam("person"))
 
+_DROP: Final = delete(LEASE).where(LEASE.c.id == bindparam("lease"))
+_RENEW: Final = update(LEASE).where(LEASE.c.id == bindparam("lease")).values(expires_at=bindparam("until"))
+_GIVE: Final = insert(LEASE)
+_END_ALL: Final = delete(LEASE).where(LEASE.c.project == bindparam("of"), LEASE.c.item == bindparam("a"))
+_END_ONE: Final = _END_ALL.where(LEASE.c.person == bindparam("b"))
+
 
 def waiting(connection: Connection, project: int) -> list[QueueEntry]:
     """Return the items that still want an opinion, in the order of serving."""
@@ -96,13 +102,10 @@ def give(
     ]
     gone = [lease for lease in mine if lease not in kept]
     if gone:
-        connection.execute(delete(LEASE).where(LEASE.c.id == bindparam("gone")), [{"gone": lease.id} for lease in gone])
+        connection.execute(_DROP, [{"lease": lease.id} for lease in gone])
     renewed = [replace(lease, expires_at=until) for lease in kept[:n]]
     if renewed:
-        connection.execute(
-            update(LEASE).where(LEASE.c.id == bindparam("kept")).values(expires_at=until),
-            [{"kept": lease.id} for lease in renewed],
-        )
+        connection.execute(_RENEW, [{"lease": lease.id, "until": until} for lease in renewed])
     if len(renewed) >= n:
         return renewed
     found = connection.execute(_NEXT, {**who, "out": [lease.item for lease in kept], "n": n - len(renewed)})
@@ -110,7 +113,7 @@ def give(
         Lease(uuid.uuid4().hex, row.item, person, until, lane=row.lane, round=row.round, rank=row.rank) for row in found
     ]
     if new:
-        connection.execute(insert(LEASE), [{"project": project, **_write(lease)} for lease in new])
+        connection.execute(_GIVE, [{"project": project, **_write(lease)} for lease in new])
     return [*renewed, *new]
 
 
@@ -120,7 +123,7 @@ def give_one(connection: Connection, project: int, new: Lease, *, now: int) -> L
     live_ones = [_read(row) for row in connection.execute(query)]
     own = next((lease for lease in live_ones if lease.person == new.person), None)
     if own is not None:
-        connection.execute(update(LEASE).where(LEASE.c.id == own.id).values(expires_at=new.expires_at))
+        connection.execute(_RENEW, {"lease": own.id, "until": new.expires_at})
         return replace(own, expires_at=new.expires_at)
     if live_ones:
         return None
@@ -140,7 +143,7 @@ def renew(connection: Connection, project: int, lease: str, person: str, *, now:
         raise not_yours(lease)
     if known.expires_at <= now and not _is_free(connection, {"project": project, "person": person, "now": now}, known):
         raise lease_gone(lease)
-    connection.execute(update(LEASE).where(LEASE.c.id == lease).values(expires_at=until))
+    connection.execute(_RENEW, {"lease": lease, "until": until})
     return replace(known, expires_at=until)
 
 
@@ -151,22 +154,23 @@ def release(connection: Connection, project: int, lease: str, person: str) -> No
         return
     if row.person != person:
         raise not_yours(lease)
-    connection.execute(delete(LEASE).where(LEASE.c.id == lease))
+    connection.execute(_DROP, {"lease": lease})
 
 
 def end(connection: Connection, project: int, events: Sequence[Recorded]) -> None:
     """End the leases that answers and withdrawals have settled."""
     answered = [
-        {"a": recorded.event.item, "b": recorded.actor}
+        {"of": project, "a": recorded.event.item, "b": recorded.actor}
         for recorded in events
         if isinstance(recorded.event, AnswerSubmitted)
     ]
-    withdrawn = [{"a": recorded.event.item} for recorded in events if isinstance(recorded.event, ItemWithdrawn)]
-    on_item = and_(LEASE.c.project == project, LEASE.c.item == bindparam("a"))
+    withdrawn = [
+        {"of": project, "a": recorded.event.item} for recorded in events if isinstance(recorded.event, ItemWithdrawn)
+    ]
     if answered:
-        connection.execute(delete(LEASE).where(on_item, LEASE.c.person == bindparam("b")), answered)
+        connection.execute(_END_ONE, answered)
     if withdrawn:
-        connection.execute(delete(LEASE).where(on_item), withdrawn)
+        connection.execute(_END_ALL, withdrawn)
 
 
 def sweep(connection: Connection, *, before: int) -> None:

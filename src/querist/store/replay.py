@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy import Connection, bindparam, delete, update
 
 from querist.events import PoolImported
 from querist.store import items, tables, views
-from querist.store.dialect import batches, insert_new
+from querist.store.dialect import batches, insert_new, insert_rows
 from querist.store.schema import HEAD, ITEM, METADATA, REBUILDABLE
 from querist.store.sql import PAGE, SqlStore
 
@@ -45,7 +45,7 @@ def rebuild(store: SqlStore) -> None:
             connection.execute(delete(table).where(table.c.project == store.number))
         for name, rows in tables.dump(folded).items():
             for some in batches(({"project": store.number, **row} for row in rows), PAGE):
-                connection.execute(insert(METADATA.tables[name]), some)
+                insert_rows(connection, METADATA.tables[name], some)
         connection.execute(update(HEAD).where(HEAD.c.project == store.number).values(size=folded.size))
         _rebuild_items(store, connection, folded.states)
 

@@ -92,7 +92,8 @@ ITEM: Final = Table(
     Column("group", Text),
     Column("cost", Float),
     UniqueConstraint("project", "id"),
-    sqlite_with_rowid=False,
+    # With a row id, also below: without one, and without statistics, SQLite would rather read all of a project by the
+    # primary key than a few rows by another index.
 )
 # Most of a pool is unlabelled: an index of the rest answers every count and filter.
 Index(
@@ -127,8 +128,7 @@ ANSWER: Final = Table(
     _text("lane", nullable=True),
     Column("round", Integer),
     _number("until", nullable=True),
-    Index("answer_by_item", "project", "item"),
-    sqlite_with_rowid=False,
+    Index("answer_by_item", "project", "item", "person"),
 )
 
 DECISION: Final = Table(

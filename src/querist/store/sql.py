@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from querist.errors import BadValue, Conflict, NotFound
 from querist.events import GENESIS, BatchSelected, Event, ItemWithdrawn, PoolImported, Recorded, from_json
@@ -17,7 +17,7 @@ from querist.store import items as shelf
 from querist.store import queue, tables, views
 from querist.store.artefacts import FileArtefacts
 from querist.store.database import Database
-from querist.store.dialect import batches, empty_log, insert_new
+from querist.store.dialect import batches, empty_log, insert_new, insert_rows
 from querist.store.erasing import derived_from
 from querist.store.ledger import Line, check_same, write_line
 from querist.store.memory import CLAIM_SECONDS, check_size, counts, taken_over, wall_clock
@@ -28,6 +28,16 @@ from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
 PAGE: Final = 1_000
 DEFAULT_URL: Final = "sqlite:///querist.db"
 _DAY: Final = 86_400_000_000
+
+# Statements of the hot path are made once: putting one together costs more than running it.
+_HEAD: Final = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.size).where(HEAD.c.project == bindparam("of"))
+_LOCKED_HEAD: Final = _HEAD.with_for_update()
+_NEW_HEAD: Final = (
+    update(HEAD)
+    .where(HEAD.c.project == bindparam("of"))
+    .values(seq=bindparam("last"), hash=bindparam("its_hash"), size=bindparam("items"))
+)
+_LINE_OF_KEY: Final = select(LEDGER).where(LEDGER.c.project == bindparam("of"), LEDGER.c.key == bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,7 @@ class SqlStore:
         project: str | None = None,
         clock: Callable[[], int] = wall_clock,
     ) -> SqlStore:
-        """Make a project, and the database where there is none.
+        """Make a project, and the database where there is none; one that was made and never begun is taken up.
 
         Args:
             url: where the ledger lives (a relative SQLite path is taken from `root`), or an open database.
@@ -79,20 +89,17 @@ class SqlStore:
             clock: gives UTC microseconds; for tests.
 
         Raises:
-            Conflict: the database has a project of that name or id.
+            Conflict: the database has a project of that name or id, and something happened in it.
         """
         database = Database(url, root=Path(root), create=True) if isinstance(url, str) else url
-        project = project or str(uuid.uuid4())
-        with database.writing() as connection:
-            row = {"id": project, "name": name, "created": clock()}
-            made = connection.execute(insert_new(connection, PROJECT).values(row))
-            if made.rowcount == 0:
-                if isinstance(url, str):
-                    database.close()
-                raise Conflict(f"there is a project {name!r} already", field="name", value=name)
-            number = connection.execute(select(PROJECT.c.number).where(PROJECT.c.id == project)).scalar_one()
-            connection.execute(insert(HEAD).values(project=number, seq=0, hash=GENESIS, size=0))
-        return cls(database, number, project, FileArtefacts(Path(root) / "artefacts"), clock)
+        try:
+            with database.writing() as connection:
+                made = _make_project(connection, name, project or str(uuid.uuid4()), clock())
+        except BaseException:
+            if isinstance(url, str):
+                database.close()
+            raise
+        return cls(database, made.number, made.id, FileArtefacts(Path(root) / "artefacts"), clock)
 
     @classmethod
     def open(
@@ -126,6 +133,8 @@ class SqlStore:
         """Append the event and update the views; see `protocol.Store`."""
         new = _New(key, event, actor, views.attached(event, self.artefacts))
         with self.database.writing() as connection:
+            # Before looking: two workers that write the same key must not both find nothing.
+            self._lock(connection)
             known = self._find(connection, key)
             if known is not None:
                 check_same(known, event, actor)
@@ -136,6 +145,7 @@ class SqlStore:
         """Append events in one transaction; known keys are passed over. Return how many were new."""
         count = 0
         with self.database.writing() as connection:
+            self._lock(connection)
             for some in batches(events, PAGE):
                 query = select(LEDGER.c.key).where(
                     LEDGER.c.project == self.number, LEDGER.c.key.in_([event.key for event in some])
@@ -152,9 +162,8 @@ class SqlStore:
         return count
 
     def _write(self, connection: Connection, new: Sequence[_New]) -> list[Recorded]:
-        query = select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.project == self.number)
-        seq, prev = connection.execute(query.with_for_update()).one()
-        changes = tables.load(connection, self.number, [(one.event, one.extra) for one in new])
+        seq, prev, size = connection.execute(_HEAD, {"of": self.number}).one()
+        changes = tables.load(connection, self.number, size, [(one.event, one.extra) for one in new])
         lines: list[Line] = []
         for one in new:
             if isinstance(one.event, PoolImported) and one.event.role == "pool":
@@ -164,15 +173,13 @@ class SqlStore:
             prev = line.recorded.hash
             views.apply(changes, line.recorded, one.extra)
             lines.append(line)
-        connection.execute(insert(LEDGER), [{"project": self.number, **_line_row(line)} for line in lines])
+        insert_rows(connection, LEDGER, [{"project": self.number, **_line_row(line)} for line in lines])
         tables.save(connection, self.number, changes)
         recorded = [line.recorded for line in lines]
         queue.end(connection, self.number, recorded)
         if any(isinstance(one.event, BatchSelected) for one in new):
             queue.sweep(connection, before=self._clock() - _DAY)
-        connection.execute(
-            update(HEAD).where(HEAD.c.project == self.number).values(seq=seq, hash=prev, size=changes.size)
-        )
+        connection.execute(_NEW_HEAD, {"of": self.number, "last": seq, "its_hash": prev, "items": changes.size})
         return recorded
 
     def events(
@@ -199,15 +206,13 @@ class SqlStore:
             return self._find(connection, key)
 
     def _find(self, connection: Connection, key: str) -> Recorded | None:
-        row = connection.execute(
-            select(LEDGER).where(LEDGER.c.project == self.number, LEDGER.c.key == key)
-        ).one_or_none()
+        row = connection.execute(_LINE_OF_KEY, {"of": self.number, "wanted": key}).one_or_none()
         return None if row is None else read_line(row)
 
     def head(self) -> tuple[int, Sha256]:
         """Return the last seq and its hash."""
         with self.database.reading() as connection:
-            row = connection.execute(select(HEAD.c.seq, HEAD.c.hash).where(HEAD.c.project == self.number)).one()
+            row = connection.execute(_HEAD, {"of": self.number}).one()
             return row.seq, row.hash
 
     def history(self, item: ItemId) -> list[Recorded]:
@@ -218,11 +223,13 @@ class SqlStore:
                 query = select(table.c.seq, table.c.until).where(table.c.project == self.number, table.c.item == item)
                 for row in connection.execute(query):
                     seqs.update(seq for seq in row if seq is not None)
-            about = or_(LEDGER.c.seq.in_(seqs), LEDGER.c.kind == ItemWithdrawn.kind)
-            found = connection.execute(
-                select(LEDGER).where(LEDGER.c.project == self.number, about).order_by(LEDGER.c.seq)
-            )
-            events = [read_line(row) for row in found]
+            # Two look-ups: one for both would read the whole ledger.
+            mine = LEDGER.c.project == self.number
+            rows: list[Row[Any]] = []
+            for some in batches(sorted(seqs)):
+                rows += connection.execute(select(LEDGER).where(mine, LEDGER.c.seq.in_(some))).all()
+            rows += connection.execute(select(LEDGER).where(mine, LEDGER.c.kind == ItemWithdrawn.kind)).all()
+        events = sorted(map(read_line, rows), key=lambda line: line.seq)
         return [e for e in events if not isinstance(e.event, ItemWithdrawn) or e.event.item == item]
 
     # Items.
@@ -231,6 +238,7 @@ class SqlStore:
         """Keep items and their content, a few thousand in each transaction, so that people need not wait."""
         for some in batches(rows, 2 * PAGE):
             with self.database.writing() as connection:
+                self._lock(connection)
                 shelf.add(connection, self.number, some)
 
     def pool(self) -> PoolTable:
@@ -297,8 +305,9 @@ class SqlStore:
         found: list[Answer] = []
         with self.database.reading() as connection:
             for some in [None] if items is None else batches(dict.fromkeys(items)):
-                page = query if some is None else query.where(ANSWER.c.item.in_(some))
-                for seq, item, person, outcome, value, lane in connection.execute(page.order_by(ANSWER.c.seq)):
+                # Sorted below where items are given: asked for an order, SQLite would read all answers in that order.
+                page = query.order_by(ANSWER.c.seq) if some is None else query.where(ANSWER.c.item.in_(some))
+                for seq, item, person, outcome, value, lane in connection.execute(page):
                     found.append(Answer(seq, item, person, outcome, json.loads(value), lane))
         return found if items is None else sorted(found, key=lambda answer: answer.seq)
 
@@ -360,9 +369,9 @@ class SqlStore:
             queue.release(connection, self.number, lease, person)
 
     def _lock(self, connection: Connection) -> None:
-        """One at a time decides who gets what; SQLite has locked already."""
+        """Let one at a time append and decide who gets what; SQLite has locked already."""
         if connection.dialect.name != "sqlite":
-            connection.execute(select(HEAD.c.seq).where(HEAD.c.project == self.number).with_for_update())
+            connection.execute(_LOCKED_HEAD, {"of": self.number})
 
     # Steps.
 
@@ -445,6 +454,18 @@ def _line_row(line: Line) -> dict[str, Any]:
         "prev": recorded.prev,
         "hash": recorded.hash,
     }
+
+
+def _make_project(connection: Connection, name: str, project: str, now: int) -> Row[Any]:
+    row = {"id": project, "name": name, "created": now}
+    made = connection.execute(insert_new(connection, PROJECT).values(row)).rowcount
+    same = or_(PROJECT.c.name == name, PROJECT.c.id == project)
+    found = connection.execute(select(PROJECT).where(same)).all()
+    if made:
+        connection.execute(insert(HEAD).values(project=found[0].number, seq=0, hash=GENESIS, size=0))
+    elif len(found) > 1 or connection.execute(_HEAD, {"of": found[0].number}).one().seq > 0:
+        raise Conflict(f"there is a project {name!r} already", field="name", value=name)
+    return found[0]
 
 
 def _find_project(connection: Connection, project: str | None) -> Row[Any]:

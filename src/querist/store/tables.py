@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 
 from querist.events import BatchSelected, DatasetFrozen, Event, ModelEvaluated, ModelFailed, ModelTrained
-from querist.store.dialect import batches, upsert
+from querist.store.dialect import batches, insert_rows, upsert
 from querist.store.protocol import Picked
-from querist.store.schema import ANSWER, DECISION, HEAD, ITEM, PICK, QUEUE, ROUND
+from querist.store.schema import ANSWER, DECISION, ITEM, METADATA, PICK, QUEUE, ROUND
 from querist.store.views import AnswerRow, Attached, DecisionRow, QueueRow, RoundRow, Standing, Tables, touched
 from querist.types import ItemId, canonical_json
 
@@ -69,9 +81,32 @@ class Changes(Tables):
         return Tables.change_round(self, number)
 
 
-def load(connection: Connection, project: int, events: Sequence[tuple[Event, Attached]]) -> Changes:
-    """Return the rows that the events touch."""
-    tables = Changes(size=connection.execute(select(HEAD.c.size).where(HEAD.c.project == project)).scalar_one())
+# Statements are made once: putting one together costs more than running it.
+
+_SET_STATE: Final = (
+    update(ITEM).where(ITEM.c.project == bindparam("of"), ITEM.c.id == bindparam("item")).values(state=bindparam("is"))
+)
+_DROP_QUEUE: Final = delete(QUEUE).where(QUEUE.c.project == bindparam("of"), QUEUE.c.item == bindparam("gone"))
+_WHOLE_QUEUE: Final = select(QUEUE).where(QUEUE.c.project == bindparam("of"))
+
+
+@functools.cache
+def _rows_where(table: str, column: str) -> Select[Any]:
+    columns = METADATA.tables[table].c
+    wanted = columns[column].in_(bindparam("wanted", expanding=True))
+    return select(METADATA.tables[table]).where(columns.project == bindparam("of"), wanted)
+
+
+@functools.cache
+def _end_in(table: str) -> Update:
+    columns = METADATA.tables[table].c
+    ended = and_(columns.project == bindparam("of"), columns.seq == bindparam("ended"))
+    return update(METADATA.tables[table]).where(ended).values(until=bindparam("at"))
+
+
+def load(connection: Connection, project: int, size: int, events: Sequence[tuple[Event, Attached]]) -> Changes:
+    """Return the rows that the events touch; `size` is the pool's, from the head."""
+    tables = Changes(size=size)
     items, seqs = touched(events)
     for row in _where_in(connection, project, ANSWER, "seq", seqs):
         items.add(row.item)
@@ -86,7 +121,7 @@ def load(connection: Connection, project: int, events: Sequence[tuple[Event, Att
         if row.state != "unlabelled":
             tables.states[row.id] = row.state
     if any(isinstance(event, BatchSelected) for event, _ in events):
-        queued: Iterable[Row[Any]] = connection.execute(select(QUEUE).where(QUEUE.c.project == project))
+        queued: Iterable[Row[Any]] = connection.execute(_WHOLE_QUEUE, {"of": project})
     else:
         queued = _where_in(connection, project, QUEUE, "item", items)
     for row in queued:
@@ -104,15 +139,10 @@ def save(connection: Connection, project: int, tables: Changes) -> None:
     _insert(connection, project, DECISION, (write_decision(row) for row in tables.new_decisions))
     _end(connection, project, DECISION, tables.ended_decisions)
     if tables.new_states:
-        connection.execute(
-            update(ITEM).where(ITEM.c.project == project, ITEM.c.id == bindparam("item")).values(state=bindparam("is")),
-            [{"item": item, "is": state} for item, state in tables.new_states.items()],
-        )
+        changed = [{"of": project, "item": item, "is": state} for item, state in tables.new_states.items()]
+        connection.execute(_SET_STATE, changed)
     if tables.dropped:
-        connection.execute(
-            delete(QUEUE).where(QUEUE.c.project == project, QUEUE.c.item == bindparam("gone")),
-            [{"gone": item} for item in tables.dropped],
-        )
+        connection.execute(_DROP_QUEUE, [{"of": project, "gone": item} for item in tables.dropped])
     _upsert(connection, project, QUEUE, (write_queue(tables.queue[item]) for item in tables.new_queue))
     _insert(connection, project, PICK, (write_pick(pick) for pick in tables.picks.values()))
     _upsert(connection, project, ROUND, (dataclasses.asdict(tables.rounds[number]) for number in tables.new_rounds))
@@ -188,13 +218,11 @@ def _where_in(
     connection: Connection, project: int, table: Table, column: str, values: Collection[Any]
 ) -> Iterator[Row[Any]]:
     for some in batches(sorted(values)):
-        yield from connection.execute(select(table).where(and_(table.c.project == project, table.c[column].in_(some))))
+        yield from connection.execute(_rows_where(table.name, column), {"of": project, "wanted": some})
 
 
 def _insert(connection: Connection, project: int, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    values = [{"project": project, **row} for row in rows]
-    if values:
-        connection.execute(insert(table), values)
+    insert_rows(connection, table, [{"project": project, **row} for row in rows])
 
 
 def _upsert(connection: Connection, project: int, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -205,9 +233,5 @@ def _upsert(connection: Connection, project: int, table: Table, rows: Iterable[M
 
 def _end(connection: Connection, project: int, table: Table, rows: Sequence[AnswerRow] | Sequence[DecisionRow]) -> None:
     if rows:
-        connection.execute(
-            update(table)
-            .where(table.c.project == project, table.c.seq == bindparam("ended"))
-            .values(until=bindparam("at")),
-            [{"ended": row.seq, "at": row.until} for row in rows],
-        )
+        ended = [{"of": project, "ended": row.seq, "at": row.until} for row in rows]
+        connection.execute(_end_in(table.name), ended)

@@ -46,10 +46,13 @@ class AnswerRow:
     lane: Lane | None
     round: int | None
     until: int | None = None
+    _answer: Answer | None = field(default=None, init=False, repr=False, compare=False)
 
     def answer(self) -> Answer:
-        """Return the answer as merging sees it."""
-        return Answer(self.seq, self.item, self.person, self.outcome, self.value, self.lane)
+        """Return the answer as merging sees it; made once, a simulation asks for all of them in each round."""
+        if self._answer is None:
+            self._answer = Answer(self.seq, self.item, self.person, self.outcome, self.value, self.lane)
+        return self._answer
 
     def in_force(self, through: int | None) -> bool:
         """Return whether the answer counted when the ledger's head was `through` (None: now)."""

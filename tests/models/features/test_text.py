@@ -61,6 +61,16 @@ def test_pairs_of_texts_are_read_together() -> None:
     pair = features.transform([Content("pair", {"first": sides[0], "second": sides[1]})]).input
     joined = features.transform([Content("text", {"text": "the cat\nthe dog"})]).input
     assert (pair != joined).nnz == 0
+    pool = [Content("pair", {"first": first, "second": second}) for first in sides for second in sides]
+    assert fit_features(lambda: pool, kind="pair").transform(pool).embed.shape[0] == 4
+
+
+def test_long_texts_are_fitted_on_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fit(TEXTS)[0].report["texts"] == 20
+    monkeypatch.setattr("querist.models.features.text._CHARACTERS", sum(map(len, TEXTS)) // 2)
+    features, pool = fit(TEXTS, "svd")
+    assert features.report["texts"] == 10
+    assert len(features.transform(pool)) == 20
 
 
 @pytest.mark.parametrize("texts", [["hello"], ["a b", "c d"], ["same words"] * 30])

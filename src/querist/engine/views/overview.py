@@ -69,7 +69,7 @@ RULE_NAMES: Final = {
     "stabilised": "Predictions stabilised",
     "gain": "Gain of the last doubling",
     "classification_change": "Predictions stopped changing",
-    "uncertainty": "Certain of everything",
+    "overall_uncertainty": "Certain of everything",
     "price": "Price of a point",
     "error_stability": "Posterior stopped moving",
     "person": "A person",

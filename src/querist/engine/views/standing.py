@@ -42,7 +42,7 @@ def standing(project: Project, state: State) -> Standing:
         found: Standing = known[1]
         return found
     archived = archive(project)
-    measured = measuring(project, state) if archived or state.features is not None else None
+    measured = measuring(project, state) if state.pool_size else None
     latest = figures_of(archived[-1], measured, state, project.seed) if archived and measured is not None else {}
     found = Standing(archived, measured, latest)
     project.cache["standing"] = (state.seq, found)

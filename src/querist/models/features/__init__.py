@@ -21,15 +21,15 @@ from querist.models.threads import one_thread_if_small
 from querist.types import Array, Features, Json
 
 METHODS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "tfidf": ("querist.models.features.text:TfidfPipeline", ("text",)),
-    "svd": ("querist.models.features.text:SvdPipeline", ("text",)),
+    "tfidf": ("querist.models.features.text:TfidfPipeline", ("text", "pair")),
+    "svd": ("querist.models.features.text:SvdPipeline", ("text", "pair")),
     "columns": ("querist.models.features.columns:ColumnsPipeline", ("row",)),
     "pixels": ("querist.models.features.pixels:PixelsPipeline", ("image",)),
     "array": ("querist.models.features.arrays:ArrayPipeline", ("array",)),
 }
 """Method → where it is, and the kinds of item that it reads."""
 
-AUTO: Final[Mapping[str, str]] = {"text": "svd", "row": "columns", "image": "pixels", "array": "array"}
+AUTO: Final[Mapping[str, str]] = {"text": "svd", "pair": "svd", "row": "columns", "image": "pixels", "array": "array"}
 """The method that `auto` stands for, by kind of item."""
 
 _BATCH: Final = 4096

@@ -26,6 +26,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "least": 2,
     "fit_rows": 20_000,
 }
+_CHARACTERS: Final = 20_000_000
 _DIGIT: Final = re.compile(r"\d")
 _WORD: Final = r"(?u)\w+|[^\w\s]"
 
@@ -42,13 +43,15 @@ class TfidfPipeline:
     Words and single signs in small letters, each digit read as 0; `pairs` of neighbouring words too; `characters`: also
     runs of two to four characters within words, which forgive typing errors and serve languages that put no blanks
     between words (they take three quarters of the time). At most so many `terms` of each sort, each in at least `least`
-    texts; sublinear term frequency; rows of unit length. `dim` is the width of the embedding.
+    texts; sublinear term frequency; rows of unit length. `dim` is the width of the embedding. Where texts are long, so
+    many of the sample are fitted on as have 20 million characters, and the report says how many.
 
     Salton & Buckley (1988); Deerwester et al. (1990).
     """
 
     vectorizers: tuple[Any, ...]
     axes: Array  # (dim, terms) float32
+    texts: int
 
     defaults: ClassVar[Mapping[str, Any]] = _DEFAULTS
     one_space: ClassVar[bool] = False
@@ -59,13 +62,13 @@ class TfidfPipeline:
 
     @property
     def report(self) -> Json:
-        return {"terms": int(self.axes.shape[1]), "dim": self.dim}
+        return {"terms": int(self.axes.shape[1]), "dim": self.dim, "texts": self.texts}
 
     @classmethod
     def fit(cls, sample: Sequence[Any], settings: Mapping[str, Any], *, seed: int, media: Path | None) -> TfidfPipeline:
         from sklearn.utils.extmath import randomized_svd
 
-        texts = _texts(sample)
+        texts = _within_bounds(_texts(sample), seed)
         # In a handful of texts hardly a word comes twice.
         limits = {"min_df": min(int(settings["least"]), 1 + len(texts) // 50), "max_features": int(settings["terms"])}
         vectorizers = tuple(_vectorizer(sort, settings, **limits) for sort in _sorts(settings))
@@ -75,7 +78,7 @@ class TfidfPipeline:
             raise BadValue("features", "tfidf", f"cannot be fitted on these texts: {error}") from error
         dim = max(1, min(int(settings["dim"]), min(matrix.shape) - 1))
         _, _, axes = randomized_svd(matrix, dim, n_iter=3, random_state=seed % 2**32)
-        return cls(vectorizers, np.ascontiguousarray(axes, dtype=np.float32))
+        return cls(vectorizers, np.ascontiguousarray(axes, dtype=np.float32), len(texts))
 
     def transform(self, batch: Sequence[Any], *, media: Path | None) -> Features:
         matrix = self._matrix(batch)
@@ -85,7 +88,7 @@ class TfidfPipeline:
         return Features(embed, embed) if self.one_space else Features(matrix, embed)
 
     def save(self) -> dict[str, bytes]:
-        saved = {"axes.npy": files.to_npy(self.axes)}
+        saved = {"axes.npy": files.to_npy(self.axes), "text.json": files.to_json({"texts": self.texts})}
         for number, vectorizer in enumerate(self.vectorizers):
             terms = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.get)
             saved[f"terms{number}.json"] = files.to_json(terms)
@@ -100,7 +103,7 @@ class TfidfPipeline:
             vectorizer = _vectorizer(sort, settings, vocabulary={term: place for place, term in enumerate(terms)})
             vectorizer.idf_ = files.from_npy(saved, f"idf{number}.npy")
             vectorizers.append(vectorizer)
-        return cls(tuple(vectorizers), files.from_npy(saved, "axes.npy"))
+        return cls(tuple(vectorizers), files.from_npy(saved, "axes.npy"), files.from_json(saved, "text.json")["texts"])
 
     def _matrix(self, batch: Sequence[Any]) -> Any:
         if not batch:
@@ -117,6 +120,16 @@ class SvdPipeline(TfidfPipeline):
     """
 
     one_space: ClassVar[bool] = True
+
+
+def _within_bounds(texts: list[str], seed: int) -> list[str]:
+    """Return the texts, or so many of them, drawn by the seed, that counting their terms fits into memory."""
+    length = sum(map(len, texts))
+    if length <= _CHARACTERS:
+        return texts
+    count = max(1, int(len(texts) * _CHARACTERS / length))
+    chosen = np.sort(np.random.default_rng(seed).choice(len(texts), count, replace=False))
+    return [texts[row] for row in chosen]
 
 
 def _sorts(settings: Mapping[str, Any]) -> list[str]:

@@ -13,10 +13,7 @@ CREATE TABLE answer (
 	until BIGINT, 
 	PRIMARY KEY (project, seq), 
 	FOREIGN KEY(project) REFERENCES project (number)
-)
- WITHOUT ROWID
-
-;
+);
 INSERT INTO "answer" VALUES(1,3,'a','p_ann','answered','"cat"',NULL,NULL,4);
 INSERT INTO "answer" VALUES(1,4,'a','p_ann','answered','"dog"',NULL,NULL,NULL);
 INSERT INTO "answer" VALUES(1,5,'b','p_ann','skipped','null',NULL,NULL,9);
@@ -59,7 +56,7 @@ CREATE TABLE head (
 	PRIMARY KEY (project), 
 	FOREIGN KEY(project) REFERENCES project (number)
 );
-INSERT INTO "head" VALUES(1,11,'c7b92f50947ac514b45928f5905b336254f34c9ce18d29c78686de993ad52bbd',4);
+INSERT INTO "head" VALUES(1,11,'d5f281f8610e5a27f7147c4ee7359b2b06a7be731e680519555392181bda2553',4);
 CREATE TABLE item (
 	project INTEGER NOT NULL, 
 	"row" BIGINT NOT NULL, 
@@ -73,10 +70,7 @@ CREATE TABLE item (
 	PRIMARY KEY (project, "row"), 
 	UNIQUE (project, id), 
 	FOREIGN KEY(project) REFERENCES project (number)
-)
- WITHOUT ROWID
-
-;
+);
 INSERT INTO "item" VALUES(1,0,'a','labelled',0.0,1.0,1,NULL,NULL);
 INSERT INTO "item" VALUES(1,1,'b','skipped',0.1,0.9,1,NULL,NULL);
 INSERT INTO "item" VALUES(1,2,'c','labelled',0.2,0.8,1,NULL,NULL);
@@ -117,17 +111,17 @@ CREATE TABLE ledger (
 	UNIQUE (project, "key"), 
 	FOREIGN KEY(project) REFERENCES project (number)
 );
-INSERT INTO "ledger" VALUES(1,1,'pool_imported',1,'import/1',1795358931286970,'engine','{"added":4,"duplicates":0,"fingerprint":"1111111111111111","items":"3606507353b7683551e3e53535f14d69eae46f428e875f89d548e1a0918b2e11","rejected":null,"rejected_count":0,"reserve":0.0,"role":"pool","size":4,"source":"made"}','0000000000000000000000000000000000000000000000000000000000000000','5a2c05097858db72b6d6f4bcb42e6c60038e0ec29598331dce03dac682910155');
-INSERT INTO "ledger" VALUES(1,2,'batch_selected',1,'r0/select/0',1795358931967371,'engine','{"asked":4,"chosen":4,"dataset":null,"evidence":{},"features":null,"items":["a","b","c","d"],"lanes":{},"model":null,"opinions":2,"part":0,"pending":null,"picks":"e25ddb12044ba3ca53277842a2e94d125bc165a496d3208a56861a03ee09aaf5","pool":"","round":0,"short":0,"strategy":{},"strategy_hash":"0000000000000000","through_seq":1}','5a2c05097858db72b6d6f4bcb42e6c60038e0ec29598331dce03dac682910155','15a0f271a085bc2b117b24877047d0ab823ebf55f14b8940c4c1cbcf0ed3dc5c');
-INSERT INTO "ledger" VALUES(1,3,'answer_submitted',1,'key 2',1795358932067096,'p_ann','{"active_ms":null,"bulk":false,"confidence":null,"guideline":null,"item":"a","lane":null,"model":null,"outcome":"answered","reason":null,"replaces":null,"round":null,"shown":null,"source":"ui","task":"single_label","value":"cat"}','15a0f271a085bc2b117b24877047d0ab823ebf55f14b8940c4c1cbcf0ed3dc5c','817295f24890fd1cfe7178bc91b29da3c9d1ef1fbb220edc87de4783c2356e92');
-INSERT INTO "ledger" VALUES(1,4,'answer_submitted',1,'key 3',1795358932123553,'p_ann','{"active_ms":null,"bulk":false,"confidence":null,"guideline":null,"item":"a","lane":null,"model":null,"outcome":"answered","reason":null,"replaces":3,"round":null,"shown":null,"source":"ui","task":"single_label","value":"dog"}','817295f24890fd1cfe7178bc91b29da3c9d1ef1fbb220edc87de4783c2356e92','00b818f132127920529eabcc832a15153ea385334c6d48fbd45af2d25d97fa96');
-INSERT INTO "ledger" VALUES(1,5,'answer_submitted',1,'key 4',1795358932133852,'p_ann','{"active_ms":null,"bulk":false,"confidence":null,"guideline":null,"item":"b","lane":null,"model":null,"outcome":"skipped","reason":null,"replaces":null,"round":null,"shown":null,"source":"ui","task":"single_label","value":null}','00b818f132127920529eabcc832a15153ea385334c6d48fbd45af2d25d97fa96','3718ff88189b8a0e43543ebca125c6671a4251cc9e49171067d3b60ed567babf');
-INSERT INTO "ledger" VALUES(1,6,'answer_submitted',1,'key 5',1795358932185356,'p_bob','{"active_ms":null,"bulk":false,"confidence":null,"guideline":null,"item":"c","lane":null,"model":null,"outcome":"answered","reason":null,"replaces":null,"round":null,"shown":null,"source":"ui","task":"single_label","value":"cat"}','3718ff88189b8a0e43543ebca125c6671a4251cc9e49171067d3b60ed567babf','84a8d1fa7eb2cb260e088d4f8ceab9870245e093fd2f8b1f3a0eb272e1b01fc2');
-INSERT INTO "ledger" VALUES(1,7,'answer_submitted',1,'key 6',1795358932221645,'p_ann','{"active_ms":null,"bulk":false,"confidence":null,"guideline":null,"item":"c","lane":null,"model":null,"outcome":"answered","reason":null,"replaces":null,"round":null,"shown":null,"source":"ui","task":"single_label","value":"cow"}','84a8d1fa7eb2cb260e088d4f8ceab9870245e093fd2f8b1f3a0eb272e1b01fc2','a2fce41950f76e17255d59977e2c7fc17645c070ced00cf24884de8fee516ff0');
-INSERT INTO "ledger" VALUES(1,8,'answer_withdrawn',1,'undo',1795358932261183,'p_ann','{"answer":7,"reason":"undo"}','a2fce41950f76e17255d59977e2c7fc17645c070ced00cf24884de8fee516ff0','dd5d8d75bcc08260f8264148fa829e0146408f8a137fa7d026f01c0dae172535');
-INSERT INTO "ledger" VALUES(1,9,'answer_withdrawn',1,'again',1795358932305731,'p_ann','{"answer":5,"reason":"undo"}','dd5d8d75bcc08260f8264148fa829e0146408f8a137fa7d026f01c0dae172535','73bf0bd9bd759336ebe43f183e1a9530630d94cb6d94d5c4fdf9fcb2c741b848');
-INSERT INTO "ledger" VALUES(1,10,'answer_submitted',1,'key 9',1795358932337686,'p_bob','{"active_ms":null,"bulk":false,"confidence":null,"guideline":null,"item":"b","lane":null,"model":null,"outcome":"skipped","reason":null,"replaces":null,"round":null,"shown":null,"source":"ui","task":"single_label","value":null}','73bf0bd9bd759336ebe43f183e1a9530630d94cb6d94d5c4fdf9fcb2c741b848','6c21d96f6e8bbb0b65ba805c215a1ac51a38896aaf136f4d7abef721eef70997');
-INSERT INTO "ledger" VALUES(1,11,'item_withdrawn',1,'gone',1795358932368947,'p_ann','{"erased":false,"item":"d","reason":"broken"}','6c21d96f6e8bbb0b65ba805c215a1ac51a38896aaf136f4d7abef721eef70997','c7b92f50947ac514b45928f5905b336254f34c9ce18d29c78686de993ad52bbd');
+INSERT INTO "ledger" VALUES(1,1,'pool_imported',1,'import/1',1795360900571599,'engine','{"added":4,"duplicates":0,"fingerprint":"1111111111111111","items":"3606507353b7683551e3e53535f14d69eae46f428e875f89d548e1a0918b2e11","rejected":null,"rejected_count":0,"reserve":0.0,"role":"pool","size":4,"source":"made"}','0000000000000000000000000000000000000000000000000000000000000000','b099a624f1873cdfbca99afb607348d56a87788b89150d33d00536f30739ec71');
+INSERT INTO "ledger" VALUES(1,2,'batch_selected',1,'r0/select/0',1795360901157190,'engine','{"asked":4,"chosen":4,"dataset":null,"evidence":{},"features":null,"items":["a","b","c","d"],"lanes":{},"model":null,"opinions":2,"part":0,"pending":null,"picks":"e25ddb12044ba3ca53277842a2e94d125bc165a496d3208a56861a03ee09aaf5","pool":"","round":0,"short":0,"strategy":{},"strategy_hash":"0000000000000000","through_seq":1}','b099a624f1873cdfbca99afb607348d56a87788b89150d33d00536f30739ec71','e39a4449776ba5f688551e12055076eb28744e69839649a3c24c88764db1dd4e');
+INSERT INTO "ledger" VALUES(1,3,'answer_submitted',1,'key 2',1795360901197169,'p_ann','{"active_ms":null,"bulk":false,"confidence":null,"guideline":null,"item":"a","lane":null,"model":null,"outcome":"answered","reason":null,"replaces":null,"round":null,"shown":null,"source":"ui","task":"single_label","value":"cat"}','e39a4449776ba5f688551e12055076eb28744e69839649a3c24c88764db1dd4e','b4cdb5d65de159340e2c8a25841569509d1d3ebecd74bdf85001a1a5d28044d6');
+INSERT INTO "ledger" VALUES(1,4,'answer_submitted',1,'key 3',1795360901227712,'p_ann','{"active_ms":null,"bulk":false,"confidence":null,"guideline":null,"item":"a","lane":null,"model":null,"outcome":"answered","reason":null,"replaces":3,"round":null,"shown":null,"source":"ui","task":"single_label","value":"dog"}','b4cdb5d65de159340e2c8a25841569509d1d3ebecd74bdf85001a1a5d28044d6','62a322ade78aea76f32c9ec21835704b6598cea86e91574daa28aa8696ccf82a');
+INSERT INTO "ledger" VALUES(1,5,'answer_submitted',1,'key 4',1795360901246208,'p_ann','{"active_ms":null,"bulk":false,"confidence":null,"guideline":null,"item":"b","lane":null,"model":null,"outcome":"skipped","reason":null,"replaces":null,"round":null,"shown":null,"source":"ui","task":"single_label","value":null}','62a322ade78aea76f32c9ec21835704b6598cea86e91574daa28aa8696ccf82a','758c5ec4f7e503235a3eb05ec90a790998d6553b8c8a1487a88c295d92e9ad36');
+INSERT INTO "ledger" VALUES(1,6,'answer_submitted',1,'key 5',1795360901259955,'p_bob','{"active_ms":null,"bulk":false,"confidence":null,"guideline":null,"item":"c","lane":null,"model":null,"outcome":"answered","reason":null,"replaces":null,"round":null,"shown":null,"source":"ui","task":"single_label","value":"cat"}','758c5ec4f7e503235a3eb05ec90a790998d6553b8c8a1487a88c295d92e9ad36','f590d99ca6edbab42d0f7c93b494b24de7d5f01b9e63a8dd2941d653d5f1e870');
+INSERT INTO "ledger" VALUES(1,7,'answer_submitted',1,'key 6',1795360901268424,'p_ann','{"active_ms":null,"bulk":false,"confidence":null,"guideline":null,"item":"c","lane":null,"model":null,"outcome":"answered","reason":null,"replaces":null,"round":null,"shown":null,"source":"ui","task":"single_label","value":"cow"}','f590d99ca6edbab42d0f7c93b494b24de7d5f01b9e63a8dd2941d653d5f1e870','3655f6dc5f7b5317010eeb8084e697028e2c017487552a12fdb1747a28be427a');
+INSERT INTO "ledger" VALUES(1,8,'answer_withdrawn',1,'undo',1795360901287680,'p_ann','{"answer":7,"reason":"undo"}','3655f6dc5f7b5317010eeb8084e697028e2c017487552a12fdb1747a28be427a','939f9d73d5b6aad7ac0551d9ea1f640f71a43fc4a73cdfeb8a84a4c3edaed876');
+INSERT INTO "ledger" VALUES(1,9,'answer_withdrawn',1,'again',1795360901303617,'p_ann','{"answer":5,"reason":"undo"}','939f9d73d5b6aad7ac0551d9ea1f640f71a43fc4a73cdfeb8a84a4c3edaed876','7a7a65aa098bb5bdec4c60a76a395276dbd134b5ef5d35179be107bd876a35ef');
+INSERT INTO "ledger" VALUES(1,10,'answer_submitted',1,'key 9',1795360901313541,'p_bob','{"active_ms":null,"bulk":false,"confidence":null,"guideline":null,"item":"b","lane":null,"model":null,"outcome":"skipped","reason":null,"replaces":null,"round":null,"shown":null,"source":"ui","task":"single_label","value":null}','7a7a65aa098bb5bdec4c60a76a395276dbd134b5ef5d35179be107bd876a35ef','eb4993d85f5c3d4acbb374f51c9bda26e07e953a8f5505a885076bc4dcbd0b06');
+INSERT INTO "ledger" VALUES(1,11,'item_withdrawn',1,'gone',1795360901320346,'p_ann','{"erased":false,"item":"d","reason":"broken"}','eb4993d85f5c3d4acbb374f51c9bda26e07e953a8f5505a885076bc4dcbd0b06','d5f281f8610e5a27f7147c4ee7359b2b06a7be731e680519555392181bda2553');
 CREATE TABLE person (
 	id TEXT NOT NULL, 
 	name TEXT NOT NULL, 
@@ -140,7 +134,7 @@ CREATE TABLE person (
 	PRIMARY KEY (id), 
 	UNIQUE (name)
 );
-INSERT INTO "person" VALUES('p_422da01518ebec2c','ann',NULL,'$argon2id$v=19$m=65536,t=3,p=4$i2jfAsxKQ5p3lFB0yXftpw$2N106X6AB/M2+9CGgvO0UFoGXvDZUQmJpxzdxy3sJLg','annotator',0,1,1795358933661660);
+INSERT INTO "person" VALUES('p_47f86f2b41fc3099','ann',NULL,'$argon2id$v=19$m=65536,t=3,p=4$L8GgVK+bv7F+gxoNXd/yOw$+E8I8+CQqgJchYpi8h4ZAIGni9xadHZX3P9npGT3D+Y','annotator',0,1,1795360902786015);
 CREATE TABLE pick (
 	project INTEGER NOT NULL, 
 	item TEXT NOT NULL, 
@@ -166,7 +160,7 @@ CREATE TABLE project (
 	UNIQUE (id), 
 	UNIQUE (name)
 );
-INSERT INTO "project" VALUES(1,'a9131528-6abb-4c0f-87dc-d6c3a2d26db6','old',1795358930819251);
+INSERT INTO "project" VALUES(1,'036f7722-d75e-4c42-ba44-7b0f9750ce25','old',1795360900084879);
 CREATE TABLE queue (
 	project INTEGER NOT NULL, 
 	item TEXT NOT NULL, 
@@ -220,7 +214,7 @@ CREATE TABLE token (
 );
 CREATE INDEX ledger_by_kind ON ledger (project, kind, seq);
 CREATE INDEX item_by_state ON item (project, state, "row") WHERE state != 'unlabelled';
-CREATE INDEX answer_by_item ON answer (project, item);
+CREATE INDEX answer_by_item ON answer (project, item, person);
 CREATE INDEX decision_by_item ON decision (project, item);
 CREATE INDEX queue_by_place ON queue (project, round, part, rank) WHERE opinions_left > 0;
 CREATE INDEX lease_by_person ON lease (project, person);

@@ -56,9 +56,8 @@ def upgrade() -> None:
         sa.Column("until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["project"], ["project.number"]),
         sa.PrimaryKeyConstraint("project", "seq"),
-        sqlite_with_rowid=False,
     )
-    op.create_index("answer_by_item", "answer", ["project", "item"], unique=False)
+    op.create_index("answer_by_item", "answer", ["project", "item", "person"], unique=False)
     op.create_table(
         "content",
         sa.Column("project", sa.Integer(), nullable=False),
@@ -103,7 +102,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["project"], ["project.number"]),
         sa.PrimaryKeyConstraint("project", "row"),
         sa.UniqueConstraint("project", "id"),
-        sqlite_with_rowid=False,
     )
     op.create_index(
         "item_by_state",
