@@ -55,8 +55,10 @@ def test_neighbours_by_brute_force(seed, k):
     np.testing.assert_allclose(typicality(embed=x, neighbours=k), 1 / (1 + mean))
     labelled = x[:2]
     far = cdist(x, labelled).min(axis=1)
-    found = novelty(embed=x, labelled_embed=labelled, neighbours=k)
-    np.testing.assert_allclose(found, far / (far + mean), atol=1e-6)
+    for outliers, part in ((0.0, far), (1.0, mean), (2.0, mean), (-1.0, far)):
+        found = novelty(embed=x, labelled_embed=labelled, neighbours=k, outliers=outliers)
+        np.testing.assert_allclose(found, far * (part / (far + mean)) ** abs(outliers), atol=1e-6)
+    np.testing.assert_allclose(novelty(embed=x, neighbours=k), mean)
 
 
 def test_a_target_at_the_rows_own_place_is_the_row_itself():
@@ -66,12 +68,13 @@ def test_a_target_at_the_rows_own_place_is_the_row_itself():
     np.testing.assert_allclose(apart, np.sort(cdist(x[:4], x[4:]), axis=1)[:, :3].mean(axis=1))
 
 
-def test_novelty_finds_the_group_that_nobody_has_labelled():
-    known, unseen = RNG(0).normal(0, 1, (200, 4)), RNG(1).normal(12, 1, (8, 4))
-    outliers = RNG(2).normal(0, 1, (4, 4)) * 30
-    x = np.concatenate([known, outliers, unseen])
-    rows = np.argsort(-novelty(embed=x, labelled_embed=known[:20]))[:8]
-    assert (rows >= 204).sum() >= 6
+def test_novelty_finds_what_nobody_has_labelled_be_it_a_group_or_alone():
+    known, group = RNG(0).normal(0, 1, (200, 4)), RNG(1).normal(12, 1, (8, 4))
+    lonely = np.array([[40.0, 0, 0, 0], [0, -40.0, 0, 0]])
+    x = np.concatenate([known, lonely, group])
+    by_group = np.argsort(-novelty(embed=x, labelled_embed=known[:20], outliers=-8.0))[:8]
+    assert by_group.min() >= 202
+    assert set(np.argsort(-novelty(embed=x, labelled_embed=known[:20]))[:2]) == {200, 201}
 
 
 @given(SEEDS, st.integers(1, 5))

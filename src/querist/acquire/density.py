@@ -147,36 +147,42 @@ def novelty(
     labelled_embed: Any = None,
     target_embed: Any = None,
     neighbours: int = 5,
+    outliers: float = 1.0,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
-    """Score how much nearer a row is to other rows of the pool than to any label: finds groups that nobody has seen.
+    """Score how far a row is from everything labelled, and how alone it is: finds classes that nobody has seen.
 
-    An outlier is as far from the pool as from the labels and gets a middling score; a group without a label gets a high
-    one. Alone it is for rare and unseen classes; multiplied with a doubt, for data that drifts.
+    Alone it is for rare and unseen classes, and for faults; multiplied with a doubt, for data that drifts.
 
     Args:
         embed: (n, d) dense, memory-mapped or CSR.
-        labelled_embed: (l, d) what is known; without labels every row is new.
+        labelled_embed: (l, d) what is known; without labels, only the neighbours count.
         target_embed: (t, d) rows of the pool among which neighbours are sought; None means the given rows.
         neighbours: how many.
+        outliers: above 0 rows that are alone are preferred, below 0 rows in a group (an outlier may be a fault rather
+            than a class), at 0 the distance to the labels decides by itself.
         memory_limit: bytes of working memory.
 
     Returns:
-        (n,) a / (a + b) from 0 to 1, a being the distance to the nearest label and b the mean distance to neighbours in
-        the pool; 1 where nothing is labelled; 0 at a label.
+        (n,) a · (b / (a + b)) ** outliers, or a · (a / (a + b)) ** −outliers where that is negative; a is the distance
+        to the nearest label, b the mean distance to neighbours in the pool; b alone where nothing is labelled.
 
     >>> x = np.array([[0.0], [0.5], [8.0], [8.1], [30.0]])
-    >>> novelty(embed=x, labelled_embed=x[:1], neighbours=1).round(2)
-    array([0.  , 0.5 , 0.99, 0.99, 0.58])
+    >>> novelty(embed=x, labelled_embed=x[:1], neighbours=1, outliers=0.0)
+    array([ 0. ,  0.5,  8. ,  8.1, 30. ])
+    >>> novelty(embed=x, labelled_embed=x[:1], neighbours=1, outliers=-8.0).round(2)
+    array([0.  , 0.  , 7.24, 7.34, 0.37])
     """
     space = Space(embed, memory_limit=memory_limit)
     known = held(space, labelled_embed)
-    if not len(known):
-        return np.ones(len(space), space.dtype)
-    far = np.sqrt(nearest(space, known)[1])
     around = _mean_to_neighbours(space, target_embed, neighbours)
-    share: Array = np.divide(far, far + around, out=np.zeros_like(far), where=far + around > 0)
-    return share
+    if not len(known):
+        return around
+    far = np.sqrt(nearest(space, known)[1])
+    part = around if outliers > 0 else far
+    share: Array = np.divide(part, far + around, out=np.zeros_like(far), where=far + around > 0)
+    result: Array = far * share ** abs(outliers)
+    return result
 
 
 @scorer
