@@ -17,7 +17,7 @@ from querist.acquire.select import choose as choose_rows
 from querist.engine.lanes import lane_slots, next_in_order
 from querist.engine.project import Project
 from querist.engine.round import MEASURING, State, batch_size, budget, seed_size
-from querist.errors import MissingSignal
+from querist.errors import BadValue, MissingSignal
 from querist.events import BatchSelected, DatasetFrozen, Fallback
 from querist.signals import ROLES
 from querist.types import Array, Features, ItemId, Json, Lane, Pick, Strategy
@@ -185,14 +185,16 @@ def decide(project: Project, state: State, *, batch: int) -> tuple[Decision, lis
     situation = situation_of(project, state, batch=batch)
     if registry.has("policy", section.name):
         decision: Decision = registry.find("policy", section.name).function(situation, **section.settings)
-        return decision, []
+        return decision, _blind(project, state, situation, decision)
     wanted = _named(project)
     needs, _ = required_signals(wanted)
     of_model = [name for name in needs if name not in ALWAYS or (name == "labelled_target" and not state.training)]
     if state.choosing_model is None and of_model:
-        return _coverage(situation, "there is no model yet"), []
+        covering = _coverage(situation, "there is no model yet")
+        return covering, _blind(project, state, situation, covering)
     if of_model and state.training < seed_size(state):
-        return _coverage(situation, f"{state.training} of {seed_size(state)} labels of the seed set"), []
+        covering = _coverage(situation, f"{state.training} of {seed_size(state)} labels of the seed set")
+        return covering, _blind(project, state, situation, covering)
     return Decision(wanted, {"in_force": "learning", "reason": f"the project asks for {wanted.name}"}), []
 
 
@@ -218,6 +220,16 @@ def _named(project: Project) -> Strategy:
     return Strategy.from_json({**base.to_json(), **changes}) if changes else base
 
 
+def _blind(project: Project, state: State, situation: Situation, decision: Decision) -> list[Fallback]:
+    """Say that coverage had to be random, where distances cannot be measured."""
+    if decision.strategy.name != "random" or "embed" in situation.signals:
+        return []
+    item = project.pool().items[first_unfinite(project) or 0]
+    reason = f"item {item} holds NaN or infinity, so that no distance can be measured"
+    number = state.round if state.phase in ("seed", "collect") else state.round + 1
+    return [Fallback(round=number, what="coverage", wanted="coverage", used="random items", reason=reason)]
+
+
 def _coverage(situation: Situation, reason: str) -> Decision:
     decision = auto(dataclasses.replace(situation, signals=situation.signals - {"proba"}))
     return Decision(decision.strategy, {**decision.evidence, "policy": "seed set", "reason": reason})
@@ -230,6 +242,7 @@ def situation_of(project: Project, state: State, *, batch: int) -> Situation:
     trained = next((event for event in reversed(project.trained()) if event.model == state.choosing_model), None)
     skill = trained.oof_skill if trained is not None else {}
     offers = model.offers if model is not None else frozenset()
+    unfinite = first_unfinite(project) is not None
     return Situation(
         task=project.spec.project.task,
         pool_size=state.pool_size,
@@ -237,7 +250,7 @@ def situation_of(project: Project, state: State, *, batch: int) -> Situation:
         labelled_per_class=counts,
         classes_declared=len(state.classes),
         batch=batch,
-        signals=frozenset({"embed"}) | offers,
+        signals=(frozenset({"embed"}) | offers) - (frozenset({"embed"}) if unfinite else frozenset()),
         dim=int(project.features().embed.shape[1]),
         head="head_weight" in offers,
         skill=Skill(skill["skill"], skill["low"], skill["high"]) if skill else None,
@@ -324,6 +337,8 @@ def signals_for(
             value = given.get(name, _without_model(project, state, role, name, part, rows))
             if value is not None:
                 found[prefix + name] = value
+    if any(name.endswith("embed") for name in found):
+        _check_finite(project, strategy)
     for name in needs:
         if name not in found:
             from querist.models import offered_by
@@ -331,6 +346,33 @@ def signals_for(
             learner = model.name if model is not None else "none"
             raise MissingSignal(strategy.name, name, learner, offered_by(name))
     return found
+
+
+def first_unfinite(project: Project) -> int | None:
+    """Return the first row of the pool whose embedding holds NaN or infinity; looked for once."""
+    embed = project.features().embed
+    known = project.cache.get("unfinite")
+    if known is None or known[0] is not embed:
+        found = None
+        for start in range(0, embed.shape[0], 65_536):
+            block: Any = embed[start : start + 65_536]
+            sparse = hasattr(block, "tocsr")
+            if not np.isfinite(block.data if sparse else block).all():
+                rows = np.isfinite(block.toarray() if sparse else block).all(axis=1)
+                found = start + int(rows.argmin())
+                break
+        known = (embed, found)
+        project.cache["unfinite"] = known
+    row: int | None = known[1]
+    return row
+
+
+def _check_finite(project: Project, strategy: Strategy) -> None:
+    row = first_unfinite(project)
+    if row is not None:
+        item = project.pool().items[row]
+        reason = f"strategy {strategy.name!r} measures distances, and item {item!r} holds NaN or infinity"
+        raise BadValue("features", item, reason)
 
 
 def _by_role(wanted: Sequence[str]) -> dict[str, list[str]]:
