@@ -82,7 +82,7 @@ def test_answers_outlive_the_network_and_the_page_and_can_be_taken_back(serve, n
     # A wrong answer is found and corrected; the earlier one stays in the ledger.
     me.page.goto(f"{me.base}/p/{project}/items")
     me.page.select_option("select >> nth=1", "5")
-    me.page.wait_for_function("document.querySelectorAll('.list li').length === 1", timeout=30_000)
+    me.page.wait_for_function("() => document.querySelectorAll('.list li').length === 1", timeout=30_000)
     me.page.click(".list li a")
     me.page.click("text=Correct the answer")
     me.page.keyboard.press("Digit9")
