@@ -88,7 +88,7 @@ fix: $(VENV)/.dev ## repair what style can be repaired by machine
 	@$(BIN)/ruff format .
 
 docs: $(VENV)/.dev ## run every example in the docs, and write the generated pages
-	@$(BIN)/python -m querist.report.pages docs
+	@$(BIN)/python -m docs.generate
 	@$(BIN)/python -m pytest README.md docs -q
 
 bench: bench-speed bench-efficiency ## all benchmarks

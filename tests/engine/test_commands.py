@@ -110,8 +110,6 @@ def test_stop_and_resume_and_what_people_are_told(digits: Project, answer: Answe
     commands.stop(digits, "p_1", str(uuid.uuid4()), "enough")
     run_until_waiting(digits)
     assert views.status(digits)["advice"]["kind"] == "stopped"
-    while commands.next_items(digits, "p_9", 20, [])["tasks"]:
-        pass
     commands.resume(digits, "p_1", str(uuid.uuid4()))
     run_until_waiting(digits)
     assert digits.state().stopped is None

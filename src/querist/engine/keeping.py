@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from querist.engine.project import Project
 from querist.engine.spec import read_spec, write_spec
 from querist.errors import Conflict, Damaged, NotFound
-from querist.events import BatchSelected, DatasetFrozen, FeaturesBuilt, ModelTrained, PoolImported
+from querist.events import BatchSelected, DatasetFrozen, Event, FeaturesBuilt, ModelTrained, PoolImported
 from querist.store.protocol import ItemRow
 from querist.types import Json
+
+if TYPE_CHECKING:
+    from querist.store.sql import SqlStore
 
 ABOUT = "learner.json"
 
@@ -37,41 +40,52 @@ def save_project(project: Project, folder: Path, about: Json) -> None:
         for row, content in enumerate(contents)
     )
     for recorded in project.store.events():
-        _keep_artefacts(project, store, recorded.event)
-        store.append(recorded.key, _with_files(project, store, recorded.event), actor=recorded.actor)
+        store.append(recorded.key, _kept(project, store, recorded.event), actor=recorded.actor)
     store.close()
     write_spec(folder, spec)
     kinds = {name: type(label).__name__ for name, label in about["labels"].items()}
     (folder / ABOUT).write_text(json.dumps({**about, "kinds": kinds, "recipe": project.learner.name}), encoding="utf-8")
 
 
-def _keep_artefacts(project: Project, store: Any, event: Any) -> None:
+def _kept(project: Project, store: SqlStore, event: Event) -> Event:
+    """Keep an event's artefacts on disk, and return the event with the names that they have there."""
     source, target = project.store.artefacts, store.artefacts
     match event:
-        case PoolImported(items=name) | DatasetFrozen(rows=name):
-            target.put_table(source.get_table(name))
-        case BatchSelected(picks=name, pending=pending):
-            target.put_table(source.get_table(name))
-            if pending is not None:
-                target.put_json(source.get_json(pending))
-        case FeaturesBuilt(arrays=arrays, pipeline=pipeline):
-            for name in arrays:
-                parts = source.get_json(name)
-                for part in ("embed", "input"):
-                    if parts[part] is not None:
-                        target.put_matrix(source.get_matrix(parts[part]))
-                target.put_json(parts)
-            if pipeline not in arrays:
-                target.put_files(source.get_files(pipeline))
+        case PoolImported():
+            return dataclasses.replace(event, items=_pool_table(project, store))
+        case DatasetFrozen(rows=rows):
+            return dataclasses.replace(event, rows=target.put_table(source.get_table(rows)))
+        case BatchSelected(picks=picks, pending=pending):
+            out = None if pending is None else target.put_json(source.get_json(pending))
+            return dataclasses.replace(event, picks=target.put_table(source.get_table(picks)), pending=out)
+        case FeaturesBuilt():
+            return _kept_features(project, store, event)
+        case ModelTrained() if event.model == project.state().model:
+            # The last model is written; earlier ones are named in the ledger, and gone with the process.
+            return dataclasses.replace(event, files=target.put_files(project.model().save()))
         case _:
-            pass
+            return event
 
 
-def _with_files(project: Project, store: Any, event: Any) -> Any:
-    """The last model is written; earlier ones are named in the ledger, and gone with the process."""
-    if isinstance(event, ModelTrained) and event.model == project.state().model:
-        return dataclasses.replace(event, files=store.artefacts.put_files(project.model().save()))
-    return event
+def _pool_table(project: Project, store: SqlStore) -> str:
+    pool = project.pool()
+    half = [0.5] * len(pool)
+    columns: dict[str, list[Any]] = {"item": list(pool.items), "row": list(range(len(pool))), "u_eval": half, "u_control": half}
+    return store.artefacts.put_table(columns)
+
+
+def _kept_features(project: Project, store: SqlStore, event: FeaturesBuilt) -> FeaturesBuilt:
+    source, target = project.store.artefacts, store.artefacts
+    arrays = []
+    for name in event.arrays:
+        parts = source.get_json(name)
+        moved = {
+            part: None if parts[part] is None else target.put_matrix(source.get_matrix(parts[part]))
+            for part in ("embed", "input")
+        }
+        arrays.append(target.put_json({**parts, **moved}))
+    pipeline = arrays[0] if event.pipeline in event.arrays else target.put_files(source.get_files(event.pipeline))
+    return dataclasses.replace(event, arrays=arrays, pipeline=pipeline)
 
 
 def load_project(folder: Path, model: Any) -> tuple[Project, Json]:

@@ -220,11 +220,14 @@ class ActiveLearner:
 
     def _declare(self, names: Sequence[str]) -> None:
         known = self._project.state().classes
-        new = sorted(set(names) - set(known), key=lambda name: _sortable(self._labels[name]))
+        new = set(names) - set(known)
         if new and self._project.spec.project.classes:
-            raise BadValue("label", self._labels[new[0]], "is not among the classes", choices=known)
+            raise BadValue("label", self._labels[min(new)], "is not among the classes", choices=known)
         if new:
-            self._project.record(str(uuid.uuid4()), ClassesChanged(operation="add", before=[], after=new))
+            # The whole list anew, sorted, so that the order of answers changes no column.
+            listed = sorted({*known, *new}, key=lambda name: _sortable(self._labels[name]))
+            event = ClassesChanged(operation="add", before=list(known), after=listed)
+            self._project.record(str(uuid.uuid4()), event)
 
     def _names(self, labels: Sequence[Any]) -> list[str]:
         plain = [label.item() if isinstance(label, np.generic) else label for label in labels]
