@@ -70,7 +70,8 @@ def _kept(project: Project, store: SqlStore, event: Event) -> Event:
 def _pool_table(project: Project, store: SqlStore) -> str:
     pool = project.pool()
     half = [0.5] * len(pool)
-    columns: dict[str, list[Any]] = {"item": list(pool.items), "row": list(range(len(pool))), "u_eval": half, "u_control": half}
+    rows = list(range(len(pool)))
+    columns: dict[str, list[Any]] = {"item": list(pool.items), "row": rows, "u_eval": half, "u_control": half}
     return store.artefacts.put_table(columns)
 
 
