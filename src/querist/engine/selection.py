@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from querist import registry
 from querist.acquire.policies import Decision, PastRound, Situation, Skill, auto
@@ -301,9 +302,11 @@ def _by_strategy(
     learner = project.learner.name
     classes = state.classes
     size = state.pool_size
-    return choose_rows(
-        strategy, signals, n=slots, rng=rng, eligible=eligible, size=size, classes=classes, model=learner
-    )
+    # Small products on two threads wait for each other longer than they compute.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return choose_rows(
+            strategy, signals, n=slots, rng=rng, eligible=eligible, size=size, classes=classes, model=learner
+        )
 
 
 def signals_for(
