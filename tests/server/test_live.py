@@ -217,9 +217,7 @@ def test_a_quiet_stream_says_that_it_lives_and_ends_with_the_session(monkeypatch
         ledger.kinds = ["stopped"]
         allowed = True
         text = live.stream(ledger.feed(), None, may_listen=lambda: allowed)
-        await anext(text)
-        await anext(text)
-        assert await anext(text) == ": still here\n\n"
+        assert ": still here\n\n" in [await anext(text) for _ in range(6)]
         allowed = False
         with pytest.raises(StopAsyncIteration):
             await anext(text)

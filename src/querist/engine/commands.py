@@ -124,7 +124,14 @@ def submit(
     if known is not None:
         return _receipt(project, _same(known, person, form), person), False
     event, late = _answer(project, person, form, source, may_correct_others)
-    recorded, is_new = project.record(key, event, actor=person)
+    try:
+        recorded, is_new = project.record(key, event, actor=person)
+    except Conflict:
+        # The same answer came twice at once, and this one saw the other as an earlier answer to correct.
+        known = project.store.find(key)
+        if known is None:
+            raise
+        return _receipt(project, _same(known, person, form), person), False
     return _receipt(project, recorded, person, late=late), is_new
 
 
