@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from sklearn.datasets import load_digits
 
 from querist.engine.project import Project
@@ -52,9 +53,14 @@ class Labeller:
             response = self._responses.pop(0)
             path = response.url.split(API)[-1]
             if path.endswith("/next") and response.ok:
-                for task in response.json()["tasks"]:
+                try:
+                    tasks = response.json()["tasks"]
+                except PlaywrightError:
+                    continue  # of the page before this one, which was left meanwhile: its items come again
+                for task in tasks:
+                    if task["item"] not in self.shown:
+                        self.order.append(task["item"])
                     self.shown[task["item"]] = self.truth(task["content"])
-                    self.order.append(task["item"])
             if path.endswith("/answers") and response.status in {200, 201}:
                 self.sent.append(response.request.post_data_json)
                 self.acknowledged.append(response.json()["key"])
