@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +17,7 @@ from querist.engine.spec import ProjectSpec, read_spec
 from querist.errors import NotFound, NotReady
 from querist.events import AnswerSubmitted, Event, FeaturesBuilt, ModelTrained, Recorded, SpecChanged
 from querist.store.protocol import PoolTable, Store
-from querist.types import Array, Features, ItemId, Learner, Model, Rng, ShortHash, TaskType
+from querist.types import Array, Features, Learner, Model, Rng, ShortHash, TaskType
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
@@ -28,18 +27,6 @@ STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "b
 
 DAY: Final = 86_400 * 1_000_000
 """Microseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reserve:
-    """The items that measure: rows of the pool below the reserve's threshold in order of `u_eval`, or the user's file.
-
-    `features` are theirs; `target` (n,) is known for a user's file only, −1 elsewhere.
-    """
-
-    items: Sequence[ItemId]
-    features: Features
-    target: Array
 
 
 class Project:

@@ -170,7 +170,8 @@ def _contained_in(project: Project, item: str) -> tuple[list[str], list[str]]:
 def erase(project: Project, item: str, *, reason: str) -> str:
     """Withdraw an item and remove its content for good; the ledger still verifies.
 
-    Features that were made of it are made anew without it, and the old arrays go.
+    Features that were made of it are made anew without it. Older features and models stay, for replay, and with them
+    numbers that were computed from the content.
 
     Raises:
         NotFound: no such item.
