@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # uv takes wheels from where pip is told to look; nothing of it is written down here.
 export UV_FIND_LINKS ?= $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || $(PYTHON) -m pip config get install.find-links 2>/dev/null || echo $$PIP_FIND_LINKS)
+# Without its cache of compiled modules, every process that a test starts would spend seconds compiling anew.
+unexport PYTHONDONTWRITEBYTECODE
 STATIC := src/querist/server/static/index.html
 PORT ?= 8765
 WORKERS ?= 2

@@ -140,7 +140,7 @@ def _prefix(target: Array, state: State, items: Sequence[ItemId]) -> Array:
 
 
 def _own_file(project: Project, state: State) -> Measuring:
-    from querist.engine.create import validation_table
+    from querist.engine.held_out import validation_table
 
     table = validation_table(project)
     assert table is not None
@@ -151,7 +151,7 @@ def _own_file(project: Project, state: State) -> Measuring:
 
 
 def _own_features(project: Project, items: Sequence[ItemId]) -> Features:
-    from querist.engine.create import validation_contents
+    from querist.engine.held_out import validation_contents
 
     key = ("validation", project.state().features)
     if key not in project.cache:
