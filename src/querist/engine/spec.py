@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from querist.errors import BadValue, Damaged, NotFound, UnknownName
+from querist.measure.metrics import metric
 from querist.types import Json, ShortHash, short_hash
 
 FILE_NAME = "querist.toml"
@@ -123,9 +124,17 @@ class LanesSection(Section):
 
 
 class EvaluationSection(Section):
-    """The user's own held-out set, which takes the place of the evaluation lane."""
+    """The user's own held-out set, which takes the place of the evaluation lane; and the metric that is compared."""
 
     file: str = ""
+    metric: str = "accuracy"
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, value: str) -> str:
+        # UnknownName and BadValue are not ValueErrors: pydantic lets them through as they are.
+        metric(value)
+        return value
 
 
 class LabelsSection(Section):
