@@ -51,7 +51,9 @@ def text(name: str, *, label: str = "label") -> Callable[[], Labelled]:
     return lambda: load(folder() / "text" / f"{name}.parquet", target=label, text="text", name=name).take(MOST)
 
 
-def table(name: str, *, kind: str = "tabular", target: str = "target", without: tuple[str, ...] = ()) -> Callable[[], Labelled]:
+def table(
+    name: str, *, kind: str = "tabular", target: str = "target", without: tuple[str, ...] = ()
+) -> Callable[[], Labelled]:
     """A table, its columns scaled and encoded on the pool of each split."""
 
     def read() -> Labelled:

@@ -22,7 +22,7 @@ from querist.engine.labelled import Labelled
 from querist.errors import BadValue, NotReady
 from querist.measure import calibration, scores
 from querist.registry import has
-from querist.types import Array, Features, Json, Strategy, short_hash
+from querist.types import Array, Features, Json, Learner, Strategy, short_hash
 
 if TYPE_CHECKING:
     from querist.engine.learner import ActiveLearner
@@ -57,7 +57,13 @@ class Cell:
     def to_json(self) -> Json:
         """Return the manifest that names the cell's file."""
         strategy = self.strategy if isinstance(self.strategy, str) else self.strategy.to_json()
-        model = self.model if isinstance(self.model, str) else repr(self.model)
+        match self.model:
+            case str():
+                model: Any = self.model
+            case Learner():
+                model = {"name": self.model.name, "settings": dict(self.model.settings)}
+            case _:
+                model = repr(self.model)
         kept = ("seed", "batch", "budget", "seed_set", "hold_out", "calibrate")
         switched = self.conditions.to_json()
         advised = self._needs_advice()

@@ -48,7 +48,9 @@ class Conditions:
         for true, answers in self.confusion.items():
             wrong = sum(answers.values())
             if min(answers.values(), default=0) < 0 or wrong > 1 + 1e-9:
-                raise BadValue("confusion", wrong, f"the mistakes on class {true!r} must be shares that sum to 1 at most")
+                raise BadValue(
+                    "confusion", wrong, f"the mistakes on class {true!r} must be shares that sum to 1 at most"
+                )
 
     def to_json(self) -> Json:
         """Return what differs from the defaults: nothing, for the plain bench."""

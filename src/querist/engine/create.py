@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +13,7 @@ import numpy as np
 from querist.engine.lanes import keyed_numbers
 from querist.engine.project import Project
 from querist.engine.spec import FILE_NAME, ProjectSpec, read_spec, write_spec
+from querist.engine.versions import versions
 from querist.errors import BadValue, Conflict, UnknownName
 from querist.events import AnswerSubmitted, PoolImported, ProjectCreated
 from querist.pools import read_pool
@@ -27,9 +26,6 @@ SHOWN: Final = 5
 
 STRETCH: Final = 200_000
 """Items whose content is held in memory at a time while a pool is imported."""
-
-RECORDED: Final = ("querist", "numpy", "scipy", "scikit-learn", "skops", "pyarrow", "sqlalchemy")
-"""Packages whose versions the ledger records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,17 +248,6 @@ def _begin(folder: Path, spec: ProjectSpec) -> Project:
     store.append("created", created)
     write_spec(folder, spec)
     return Project(spec, store, folder=folder)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that results depend on."""
-    found = {"python": platform.python_version()}
-    for package in RECORDED:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
 
 
 # --- importing

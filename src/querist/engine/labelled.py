@@ -103,7 +103,9 @@ def load(
     found = list(memory.reader(values, [_name(label) for label in y]).read())
     costs = _costs(cost, len(y))
     if costs is not None:
-        found = [item if isinstance(item, Rejected) else replace(item, cost=float(costs[int(item.id)])) for item in found]
+        found = [
+            item if isinstance(item, Rejected) else replace(item, cost=float(costs[int(item.id)])) for item in found
+        ]
     return _from_items(found, features, name or "list", {}, None)
 
 
