@@ -232,6 +232,27 @@ class Inspection(Reply):
     """Suggested classes: the distinct labels found."""
 
 
+class Added(Reply):
+    """`POST /projects/P/items` (multipart, field `file`): what joined the project, and what was left out."""
+
+    added: int
+    """Items that are new."""
+    known: int
+    """Items that were there already."""
+    duplicates: int
+    """Rows that repeat another one of the file."""
+    labelled: int
+    """Labels that came with the file."""
+    in_validation: int
+    """Items left out, because they stand in the project's own held-out data."""
+    no_class: dict[str, int]
+    """Labels that are no class, with how many items have them."""
+    rejected: list[Rejected]
+    """Up to 20 rows that were set aside."""
+    rejected_count: int
+    """How many there are in all."""
+
+
 class ProjectCreate(Ask):
     """`POST /projects`: from an upload, or the sample that comes with Querist; answers with `Project`."""
 
