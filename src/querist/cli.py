@@ -366,6 +366,12 @@ def retrain(project: Folder = HERE, reason: str = "") -> None:
     _steer("retrain", project, reason)
 
 
+@app.command()
+def settle(project: Folder = HERE, reason: str = "") -> None:
+    """Ask for the labels that settle whether the model is better than random: where the two disagree."""
+    _steer("settle", project, reason)
+
+
 def _steer(verb: str, project: Path, reason: str) -> None:
     import uuid
 

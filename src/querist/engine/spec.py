@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from querist.errors import BadValue, Damaged, NotFound, UnknownName
 from querist.measure.metrics import metric
+from querist.stop.verdicts import check
 from querist.types import Json, ShortHash, short_hash
 
 FILE_NAME = "querist.toml"
@@ -159,18 +160,25 @@ class CostSection(Section):
 
 
 class StopSection(Section):
-    """Rules that advise to stop: one of `any`, or all of `all`."""
+    """Rules that stop the project: one of `any`, or all of `all`; entries may be `{any = […]}` or `{all = […]}`.
+
+    A rule or setting that does not exist is refused when the file is read.
+    """
 
     any: tuple[dict[str, Any], ...] = ({"rule": "budget", "labels": 1000}, {"rule": "settled"})
     all: tuple[dict[str, Any], ...] = ()
 
     @field_validator("any", "all")
     @classmethod
-    def _named(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    def _can_be_asked(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
         for rule in value:
-            if not isinstance(rule.get("rule"), str):
-                raise ValueError(f'{rule!r} names no rule; write {{rule = "budget", labels = 1000}}')
+            check(rule)
         return value
+
+    @property
+    def rules(self) -> list[dict[str, Any]]:
+        """The branches of which one is enough."""
+        return [*self.any, *([{"all": list(self.all)}] if self.all else [])]
 
 
 class Schedule(Section):
@@ -244,7 +252,8 @@ class ProjectSpec(Section):
     @property
     def budget(self) -> int | None:
         """The number of labels that a budget rule allows, if there is one."""
-        labels = [int(rule["labels"]) for rule in self.stop.any if rule["rule"] == "budget" and "labels" in rule]
+        rules = [rule for rule in self.stop.any if rule.get("rule") == "budget" and "labels" in rule]
+        labels = [int(rule["labels"]) for rule in rules]
         return min(labels) if labels else None
 
     @property

@@ -275,6 +275,9 @@ export const en = {
     asChart: "Show as chart",
     noCurve: (n: number, have: number) =>
       `The curve begins with two classes and ${many(n, "evaluation answer", "evaluation answers")}; there are ${count(have)}.`,
+    settle: "Settle it",
+    settleMore: "Up to 40 labels on which the two models disagree; nothing narrows it faster.",
+    settled: { none: "", offer: "", asked: "To settle it:", open: "To settle it:", settled: "" },
     noCurveYet: "The curve begins as soon as a model with two classes has been measured.",
     now: "Now",
     live: "live",
