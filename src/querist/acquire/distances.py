@@ -6,7 +6,17 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from querist.acquire.blocks import CACHED, MEMORY_LIMIT, dots, is_sparse, read, spans, square_norms, working_type
+from querist.acquire.blocks import (
+    CACHED,
+    MEMORY_LIMIT,
+    converted,
+    dots,
+    is_sparse,
+    read,
+    spans,
+    square_norms,
+    working_type,
+)
 from querist.types import Array
 
 PRODUCT: Final = 2**20
@@ -91,7 +101,7 @@ class Space:
         weight = np.ones(len(self), self.dtype) if self.scale is None else self.scale
         for span in self._spans():
             part = self.x[span]
-            block = part if is_sparse(part) else np.asarray(part, self.dtype)
+            block = part if is_sparse(part) else converted(part, self.dtype)
             total += np.asarray(weight[span] @ block).reshape(-1)
         return (total / max(1, len(self))).astype(self.dtype)
 
