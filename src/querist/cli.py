@@ -73,6 +73,9 @@ def init(
     name: Annotated[str | None, typer.Option(help="The project's name; default: the folder's.")] = None,
     strategy: Annotated[str, typer.Option(help="How batches are chosen.")] = "auto",
     model: Annotated[str, typer.Option(help="What learns.")] = "logistic_regression",
+    features: Annotated[
+        str, typer.Option(help="How items become arrays: svd, minilm, efficientnet_lite0, timm:NAME …")
+    ] = "auto",
     mode: Annotated[str, typer.Option(help="continuous: nobody waits; batch: as in papers.")] = "continuous",
     batch: Annotated[int, typer.Option(help="Items in a batch; 0: by the budget.")] = 0,
     budget: Annotated[int | None, typer.Option(help="Stop after so many labels.")] = None,
@@ -107,6 +110,7 @@ def init(
         settings=create.settings(
             strategy=strategy,
             model=model,
+            features=features,
             mode=mode,
             batch=batch,
             budget=budget,

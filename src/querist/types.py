@@ -173,6 +173,16 @@ class Features:
     input: Any
     embed: Array
 
+    @classmethod
+    def of(cls, rows: Any) -> Features:
+        """Return rows that are numbers already as features: (n, p) dense or sparse; (n, …) is flattened to measure in.
+
+        >>> Features.of(np.zeros((5, 3, 8, 8))).embed.shape
+        (5, 192)
+        """
+        matrix = rows.tocsr() if hasattr(rows, "tocsr") else rows
+        return cls(matrix, matrix.reshape(len(matrix), -1) if matrix.ndim > 2 else matrix)
+
     @property
     def one_space(self) -> bool:
         """Whether the model's input and the embedding are the same array."""

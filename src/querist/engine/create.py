@@ -22,6 +22,7 @@ def settings(
     *,
     strategy: str = "auto",
     model: str = "logistic_regression",
+    features: str = "auto",
     mode: str = "continuous",
     batch: int = 0,
     budget: int | None = None,
@@ -33,10 +34,11 @@ def settings(
     """Return the sections of `querist.toml` that the options of `querist init` stand for.
 
     Raises:
-        UnknownName: no such strategy or model.
+        UnknownName: no such strategy, model or features.
     """
     from querist import models, registry
     from querist.acquire.presets import strategy as strategy_of
+    from querist.models.features import checked_method
 
     if not registry.has("policy", strategy):
         strategy_of(strategy)
@@ -45,6 +47,7 @@ def settings(
     sections: Json = {
         "strategy": {"name": strategy},
         "model": {"name": model},
+        "features": {"method": checked_method(features)},
         "loop": {"mode": mode, "batch": batch},
         "cost": {"per_label": cost_per_label, "currency": currency},
         "labels": {"question": question},

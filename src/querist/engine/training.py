@@ -38,7 +38,9 @@ def fit(
     calibrate: bool = True,
     seed: int = 0,
 ) -> Fitted:
-    """Fit on all rows; if asked, fit a temperature and measure the skill on out-of-fold probabilities of the same rows.
+    """Fit on all rows; if asked, fit a temperature and measure the skill on rows that the model had not seen.
+
+    These are the same rows out of fold, or the slice of them that a network has spared for early stopping.
 
     Args:
         learner: the recipe.
@@ -59,18 +61,29 @@ def fit(
     model = learner.fit(features, target, classes=classes, weight=weight, seed=seed)
     if not calibrate:
         return Fitted(model)
+    held_out = getattr(model, "held_out", None)
+    if held_out is not None:
+        # A network spared some labels for early stopping: five more trainings would cost more than they tell.
+        return _calibrated(model, *held_out, rows="spared labels")
     if counts.min() < LEAST_PER_CLASS:
         few = int((counts < LEAST_PER_CLASS).sum())
         return Fitted(model, uncalibrated=f"{few} of {present.size} classes have fewer than {LEAST_PER_CLASS} labels")
     proba = _out_of_fold(learner, features, target, classes=classes, weight=weight, groups=groups, seed=seed)
     if proba is None:
         return Fitted(model, uncalibrated="the groups leave no way to split the labels into folds")
+    return _calibrated(model, proba, target, rows="out of fold")
+
+
+def _calibrated(model: Model, proba: Array, target: Array, *, rows: str) -> Fitted:
+    """Return the model behind the temperature that fits what it said of rows that it had not seen."""
     temperature = fit_temperature(np.log(np.clip(proba, 1e-12, None)), target)
     calibration = {
         "method": "temperature",
         "parameters": {"temperature": temperature},
         "ece_before": expected_calibration_error(proba=proba, target=target),
         "ece_after": expected_calibration_error(proba=apply_temperature(proba, temperature), target=target),
+        "rows": rows,
+        "n": len(target),
     }
     return Fitted(Calibrated(model, temperature), calibration, _skill(proba, target))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
 
 HEAD: Final = frozenset({"head_weight", "head_bias", "head_l2"})
 _CLASSIFIER: Final = frozenset({"proba", "embed"})
+_NETWORK: Final = _CLASSIFIER | HEAD | {"proba_samples"}
+_NETWORKS: Final = frozenset({"mlp", "small_resnet", "torch"})
 
 OFFERS: Final[Mapping[str, frozenset[str]]] = {
     "gradient_boosting": _CLASSIFIER,
     "logistic_regression": _CLASSIFIER | HEAD,
+    "mlp": _NETWORK,
     "naive_bayes": _CLASSIFIER,
     "random_forest": _CLASSIFIER | {"proba_samples"},
+    "small_resnet": _NETWORK,
     "svm": _CLASSIFIER,
+    "torch": _NETWORK,
 }
 """What each learner that has a name can offer, at best: `head_*` needs features whose input and embedding are one."""
 
@@ -35,6 +41,7 @@ _LOADERS: Final[Mapping[str, str]] = {
     "calibrated": "querist.models.calibrated",
     "committee": "querist.models.committee",
     "sklearn": "querist.models.sklearn",
+    "torch": "querist.models.torch",
 }
 
 
@@ -51,7 +58,7 @@ def offered_by(signal: str) -> list[str]:
     """Return the named learners whose models can offer a signal: the hint of a `MissingSignal`.
 
     >>> offered_by("proba_samples")
-    ['random_forest']
+    ['mlp', 'random_forest', 'small_resnet', 'torch']
     """
     return [name for name in names() if signal in OFFERS[name]]
 
@@ -60,12 +67,14 @@ def learner(model: object, settings: Mapping[str, Any] | None = None) -> Learner
     """Return a learner: by name, from a classifier of scikit-learn's kind, or as it is when it is one already.
 
     Args:
-        model: a name out of `names()`; an object with `fit` and `predict_proba` or `decision_function`; or a `Learner`.
+        model: a name out of `names()`; an object with `fit` and `predict_proba` or `decision_function`; a
+            `torch.nn.Module`; or a `Learner`.
         settings: parameters of the estimator, and `trusted`: names of types that may be loaded from its files.
 
     Raises:
         UnknownName: there is no learner of that name, or it has no such setting.
         BadValue: the object cannot be used as a classifier.
+        MissingExtra: it is a network, and torch is not installed.
 
     >>> learner("logistic_regression", {"C": 3.0}).settings["C"]
     3.0
@@ -74,8 +83,16 @@ def learner(model: object, settings: Mapping[str, Any] | None = None) -> Learner
         raise UnknownName("model", model, OFFERS)
     if isinstance(model, Learner):
         return model
-    made: Learner = importlib.import_module("querist.models.sklearn").learner(model, settings or {})
+    library = "torch" if (isinstance(model, str) and model in _NETWORKS) or _is_network(model) else "sklearn"
+    made: Learner = importlib.import_module(f"querist.models.{library}").learner(model, settings or {})
     return made
+
+
+def _is_network(model: object) -> bool:
+    """Say whether the object is a torch module, or a class of them; torch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    kinds = model if isinstance(model, type) else type(model)
+    return torch is not None and issubclass(kinds, torch.nn.Module)
 
 
 def load_model(files: Mapping[str, bytes], *, trusted: Collection[str] = ()) -> Model:
