@@ -10,7 +10,15 @@ from querist.events import BatchSelected
 from querist.store.protocol import Picked
 from querist.types import ItemId, Json, Lane
 
-MEASURES: Final = "One of the items that measure the model."
+MEASURES: Final = "One of the items that check model and labels."
+
+# Whoever knows that an item was labelled before, or is a test, answers it differently.
+HIDDEN: Final[dict[str, str]] = {
+    "evaluation": MEASURES,
+    "gold": MEASURES,
+    "relabel": MEASURES,
+    "recheck": MEASURES,
+}
 
 BY_SCORER: Final[dict[str, Callable[[float], str]]] = {
     "margin": lambda score: f"the model's two likeliest classes are only {_points(1 - score)} apart",
@@ -24,8 +32,8 @@ DIVERSE: Final = frozenset({"weighted_kmeans", "kmeans_plus_plus", "badge", "k_c
 
 def short(project: Project, item: ItemId, lane: Lane) -> Json:
     """Return the line under an item: a sentence and a detail; for evaluation items no more than that they measure."""
-    if lane == "evaluation":
-        return {"sentence": MEASURES, "detail": ""}
+    if lane in HIDDEN:
+        return {"sentence": HIDDEN[lane], "detail": ""}
     picked = project.store.picked(item)
     if not picked:
         return {"sentence": "Asked by a person.", "detail": ""}
@@ -43,6 +51,10 @@ def sentence(batch: BatchSelected, pick: Picked, lane: Lane) -> str:
             return MEASURES
         case "control":
             return "Drawn at random, to compare with labelling at random."
+        case "gold":
+            return "Its answer is known: it measures people."
+        case "recheck":
+            return "The model, which did not learn from it, doubts the label."
         case "relabel":
             return "A second opinion is worth more here than a new item."
         case "seed":
@@ -84,8 +96,8 @@ def record(project: Project, item: ItemId) -> Json:
         ("lane", "strategy", "score", "rank", "of", "probability", "round", "model", "dataset", "at")
     )
     lane = lane_of(project, project.state(), item)
-    if lane == "evaluation":
-        return {"item": item, "sentence": MEASURES, "hidden": True, "evidence": "", **nothing}
+    if lane in HIDDEN:
+        return {"item": item, "sentence": HIDDEN[lane], "hidden": True, "evidence": "", **nothing}
     picked = project.store.picked(item)
     if not picked:
         return {"item": item, "sentence": "Not asked yet.", "hidden": False, "evidence": "", **nothing}
