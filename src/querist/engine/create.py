@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from querist.engine.held_out import keep_validation
 from querist.engine.importing import Imported, import_items
 from querist.engine.project import Project
 from querist.engine.sources import pool_reader, relative_path
 from querist.engine.spec import FILE_NAME, ProjectSpec, read_spec, write_spec
+from querist.engine.versions import versions
 from querist.errors import BadValue, Conflict, UnknownName
 from querist.events import ProjectCreated
 from querist.pools.reader import PoolReader
 from querist.types import Json
-
-RECORDED: Final = ("querist", "numpy", "scipy", "scikit-learn", "skops", "pyarrow", "sqlalchemy")
-"""Packages whose versions the ledger records."""
 
 
 def settings(
@@ -165,14 +161,3 @@ def _begin(folder: Path, spec: ProjectSpec) -> Project:
     store.append("created", created)
     write_spec(folder, spec)
     return Project(spec, store, folder=folder)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that results depend on."""
-    found = {"python": platform.python_version()}
-    for package in RECORDED:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

@@ -21,11 +21,19 @@ from querist.errors import ModelFailure, NotReady
 from querist.events import ModelEvaluated, ModelTrained
 from querist.measure import calibration, intervals, scores
 from querist.measure.evidence import comparison_look
-from querist.measure.shadow import Arm, Fit, combine, cross_fit_plan, largest_size, shadow_sizes
+from querist.measure.shadow import Fit, collect, cross_fit_plan, largest_size, shadow_sizes
 from querist.types import Array, Features, ItemId, Json, Model
 
 FEWEST_FOR_CURVE: Final = 10
 """Evaluation answers from which a curve is drawn."""
+
+FEWEST_FOR_AREA: Final = 5
+"""Evaluation answers of each class from which the area under the ROC curve is given."""
+
+RESAMPLES: Final = 200
+
+UNIFORM: Final = frozenset({"evaluation", "duel"})
+"""Lanes of reserve answers; those of a duel join when the order of the reserve has reached them."""
 
 SHADOW_SECONDS: Final = 60.0
 """The random arm may take about so long; where fits are slower, fewer folds are made."""
@@ -106,7 +114,7 @@ def evaluation_targets(project: Project, state: State) -> dict[ItemId, int]:
     """Return the class number of each evaluation item whose answers agree."""
     from querist.engine.steps import resolve
 
-    resolved = resolve(project, state, through=state.seq, use=lambda answer: answer.lane == "evaluation")
+    resolved = resolve(project, state, through=state.seq, use=lambda answer: answer.lane in UNIFORM)
     if not resolved:
         return {}
     numbers = project.task.encode([entry.value for entry in resolved.values()])
@@ -116,13 +124,15 @@ def evaluation_targets(project: Project, state: State) -> dict[ItemId, int]:
 def _prefix(target: Array, state: State, items: Sequence[ItemId]) -> Array:
     """Leave out answers beyond the first item of the order that was never asked, so that the sample stays uniform.
 
-    Labels that came with the data may lie anywhere in the reserve; they join when the order reaches them. A skipped
-    item keeps its place in the order, and is missing.
+    Labels that came with the data, and those of a duel, may lie anywhere in the reserve; they join when the order
+    reaches them. A skipped item keeps its place in the order, and is missing.
     """
     asked = np.array([item in state.live for item in items], dtype=bool)
     lacking = np.flatnonzero(~asked)
-    imported = [live.source == "import" for item in items for live in state.live.get(item, ())]
-    if not any(imported) or not lacking.size:
+    out_of_order = [
+        live.source == "import" or live.lane == "duel" for item in items for live in state.live.get(item, ())
+    ]
+    if not any(out_of_order) or not lacking.size:
         return target
     within = target.copy()
     within[lacking[0] :] = -1
@@ -192,11 +202,13 @@ def predict(model: Model, features: Features, *, seed: int = 0) -> Array:
 
 def evaluate(project: Project, state: State, number: int) -> None:
     """Measure the round's model, make the random arm if that is due, ask the stopping rules, and append the event."""
+    from querist.engine.comparing import against_random
     from querist.engine.stopping import verdicts
 
     assert state.model is not None
     measured = measuring(project, state)
-    predictions, metrics, baseline, latest = None, {}, None, None
+    predictions, metrics, baseline, latest, seen = None, {}, None, None, None
+    evidence: Json = {}
     if measured is not None:
         classes = project.task.classes
         proba = predict(project.model(), measured.features, seed=project.seed).astype(np.float32)
@@ -204,8 +216,9 @@ def evaluate(project: Project, state: State, number: int) -> None:
         artefacts = project.store.artefacts
         kept = {"items": artefacts.put_json(latest.items), "proba": artefacts.put_matrix(proba)}
         predictions = artefacts.put_json(kept)
-        metrics = figures(measured.target, proba, names=classes, seed=project.seed)
+        metrics = figures(measured.target, proba, names=classes, seed=project.seed, resample=True)
         baseline = _random_arm_if_due(project, state, measured, number)
+        evidence, seen = against_random(project, state, measured, latest, baseline)
     rules, stop = verdicts(project, state, latest=latest)
     event = ModelEvaluated(
         round=number,
@@ -216,11 +229,13 @@ def evaluate(project: Project, state: State, number: int) -> None:
         rules=rules,
         stop=stop,
         baseline=baseline,
+        evidence=evidence,
+        watch=seen,
     )
     project.record(f"r{number}/evaluate", event)
 
 
-def figures(target: Array, proba: Array, *, names: Sequence[str], seed: int = 0) -> Json:
+def figures(target: Array, proba: Array, *, names: Sequence[str], seed: int = 0, resample: bool = False) -> Json:
     """Return every metric with its interval, from the items with an answer; {} while there is none.
 
     Args:
@@ -228,6 +243,7 @@ def figures(target: Array, proba: Array, *, names: Sequence[str], seed: int = 0)
         proba: (n, c) probabilities.
         names: the classes.
         seed: of the bootstrap.
+        resample: also give the figures whose interval takes a bootstrap of half a second: AUC, Brier, log loss, ECE.
     """
     known = target >= 0
     if not known.any():
@@ -244,11 +260,30 @@ def figures(target: Array, proba: Array, *, names: Sequence[str], seed: int = 0)
         if macro is not None:
             found["macro_f1"] = macro.to_json()
     for k, name in enumerate(names[: proba.shape[1]]):
-        recall = intervals.recall(table, k)
-        if recall is not None:
-            found[f"recall:{name}"] = recall.to_json()
-    error = calibration.expected_calibration_error(proba=proba[known], target=target[known])
-    found["calibration_error"] = {"value": error, "low": error, "high": error, "n": int(known.sum())}
+        for kind, figure in (("recall", intervals.recall), ("precision", intervals.precision), ("f1", intervals.f1)):
+            estimate = figure(table, k)
+            if estimate is not None:
+                found[f"{kind}:{name}"] = estimate.to_json()
+    return found | (_resampled(target[known], proba[known], seed) if resample else {})
+
+
+def _resampled(target: Array, proba: Array, seed: int) -> Json:
+    """Figures without a formula for their interval: by bootstrap over the items."""
+    wanted: dict[str, Callable[[Array, Array], float]] = {
+        "calibration_error": lambda t, p: calibration.expected_calibration_error(proba=p, target=t, debiased=True),
+        "brier": scores.brier,
+        "log_loss": scores.log_loss,
+    }
+    if np.bincount(target, minlength=proba.shape[1]).min() >= FEWEST_FOR_AREA:
+        wanted["auc"] = scores.roc_auc
+    found: Json = {}
+    if len(target) < FEWEST_FOR_CURVE:
+        return found
+    for name, figure in wanted.items():
+        rng = np.random.default_rng(seed)
+        estimate = intervals.bootstrap(figure, target, proba, rng=rng, draws=RESAMPLES)
+        if np.isfinite([estimate.value, estimate.low, estimate.high]).all():
+            found[name] = estimate.to_json()
     return found
 
 
@@ -264,10 +299,12 @@ def _random_arm_if_due(project: Project, state: State, measured: Measuring, numb
     random_labels = control.size + (0 if state.validation else known)
     before = latest_baseline(project)
     if before is not None and random_labels < 1.1 * before["random_labels"]:
-        return None
+        looked = comparison_look(before["random_labels"])
+        if comparison_look(random_labels) == looked:
+            return None
     trained = project.trained()[-1]
     try:
-        arm = random_arm(project, measured, control, control_target, seconds=trained.seconds, seed=project.seed)
+        sizes, said = random_arm(project, measured, control, control_target, seconds=trained.seconds, seed=project.seed)
     except NotReady:
         return None
     items = [item for item, is_known in zip(measured.items, measured.known, strict=True) if is_known]
@@ -275,8 +312,9 @@ def _random_arm_if_due(project: Project, state: State, measured: Measuring, numb
         {
             "round": number,
             "items": items,
-            "labels": arm.labels.tolist(),
-            "right": arm.right.round(4).tolist(),
+            "labels": sizes.tolist(),
+            "predicted": said.tolist(),
+            "classes": list(project.task.classes),
             "control": int(control.size),
             "evaluation": known,
             "random_labels": random_labels,
@@ -306,8 +344,10 @@ def control_set(project: Project, state: State) -> tuple[Array, Array]:
 
 def random_arm(
     project: Project, measured: Measuring, control: Array, control_target: Array, *, seconds: float, seed: int
-) -> Arm:
-    """Return how right random labelling would have been on each evaluation item, at several sizes, by cross-fitting.
+) -> tuple[Array, Array]:
+    """Return sizes (p,), and what random labelling would have predicted (p, repeats, n) for each evaluation item.
+
+    By cross-fitting: no shadow model scores an item that it saw.
 
     Raises:
         NotReady: too few random labels, or too few classes among them.
@@ -319,15 +359,15 @@ def random_arm(
     position = {int(row): i for i, row in enumerate(control)} | {
         int(name): control.size + i for i, name in enumerate(evaluation)
     }
-    fits, right = [], []
+    fits, said = [], []
     for fit in plan:
         train = np.array([position[int(row)] for row in fit.train])
         scored = np.array([position[int(row)] for row in fit.scored])
         fits.append(fit)
-        right.append(_shadow_right(project, features, target, train, scored, seed=seed))
+        said.append(shadow_predictions(project, features, target, train, scored, seed=seed))
     if not fits:
         raise NotReady("no shadow model could be planned")
-    return combine(fits, right, evaluation)
+    return collect(fits, said, evaluation)
 
 
 def _plan(project: Project, control: Array, evaluation: Array, *, seconds: float, seed: int) -> list[Fit]:
@@ -347,43 +387,56 @@ def _both(
     project: Project, measured: Measuring, control: Array, control_target: Array, known: Array
 ) -> tuple[Features, Array]:
     """Control rows, then the evaluation rows with an answer, as one."""
-    first, second = project.features().rows(control), measured.features.rows(known)
-    embed = np.concatenate([first.embed, second.embed])
-    target = np.concatenate([control_target, measured.target[known]])
-    if first.one_space:
-        return Features(embed, embed), target
+    features = stacked(project.features().rows(control), measured.features.rows(known))
+    return features, np.concatenate([control_target, measured.target[known]])
+
+
+def stacked(first: Features, second: Features) -> Features:
+    """Return the rows of two sets of features, one after the other."""
+    embed = _stacked(first.embed, second.embed)
+    return Features(embed if first.one_space else _stacked(first.input, second.input), embed)
+
+
+def _stacked(first: Any, second: Any) -> Any:
+    if not hasattr(first, "tocsr"):
+        return np.concatenate([first, second])
     from scipy.sparse import vstack
 
-    joined = vstack([first.input, second.input], format="csr") if hasattr(first.input, "tocsr") else None
-    return Features(joined if joined is not None else np.concatenate([first.input, second.input]), embed), target
+    return vstack([first, second], format="csr")
 
 
-def _shadow_right(
+def shadow_predictions(
     project: Project, features: Features, target: Array, train: Array, scored: Array, *, seed: int
 ) -> Array:
-    """How right a model of these rows is on those; with one class only, it names that class."""
+    """Return what a model of these rows says of those; with one class only, it names that class."""
     present = np.unique(target[train])
     if present.size < 2:
-        right: Array = (target[scored] == present[0]).astype(float)
-        return right
+        return np.full(len(scored), present[0])
     classes = len(project.task.classes)
     try:
         model = project.learner.fit(features.rows(train), target[train], classes=classes, seed=seed)
     except ModelFailure as error:
         raise NotReady(f"a shadow model failed: {error}") from error
-    right = (predict(model, features.rows(scored), seed=seed).argmax(axis=1) == target[scored]).astype(float)
-    return right
+    said: Array = predict(model, features.rows(scored), seed=seed).argmax(axis=1)
+    return said
 
 
 def latest_baseline(project: Project) -> Json | None:
-    """Return the last random arm that was made: items, labels (sizes), right (sizes × items), control, evaluation."""
+    """Return the last random arm that was made: items, labels (sizes), predicted (sizes × repeats × items), …"""
     made = _baselines(project)
     return made[-1] if made else None
 
 
-def compared_baseline(project: Project) -> Json | None:
-    """Return the random arm of the last planned look: a claim that is made anew every round is soon made falsely."""
+def compared_baseline(project: Project, *, new: str | None = None) -> Json | None:
+    """Return the random arm of the last planned look: a claim that is made anew every round is soon made falsely.
+
+    Args:
+        project: the project.
+        new: an arm whose event is not in the ledger yet.
+    """
     made = _baselines(project)
+    if new is not None:
+        made.append(project.store.artefacts.get_json(new))
     look = comparison_look(made[-1]["random_labels"]) if made else 0
     return next((arm for arm in made if look and comparison_look(arm["random_labels"]) == look), None)
 
@@ -402,32 +455,17 @@ def _baselines(project: Project) -> list[Json]:
     return found
 
 
-def active_arm(
-    archived: Sequence[Archived], items: Sequence[ItemId], target: Array, classes: Sequence[str]
-) -> Arm | None:
-    """Return how right each archived model is on some items; of models with equally many labels, the last.
-
-    Args:
-        archived: in order of training.
-        items: the items.
-        target: (n,) class numbers under the classes now in force.
-        classes: those classes.
-    """
-    by_size: dict[int, Archived] = {}
-    for entry in archived:
-        by_size[entry.labelled] = entry
-    if not by_size or not items:
-        return None
-    sizes = sorted(by_size)
-    right = [correctness(by_size[size], items, target, classes) for size in sizes]
-    return Arm(np.array(sizes), np.array(right))
-
-
 def correctness(entry: Archived, items: Sequence[ItemId], target: Array, classes: Sequence[str]) -> Array:
     """Return (n,) whether the model was right on the items; on an item it never saw it was not."""
-    place = {item: number for number, item in enumerate(entry.items)}
-    predicted = entry.predicted
-    names = np.array([classes[number] for number in target])
-    said = np.array([entry.classes[predicted[place[item]]] if item in place else "" for item in items])
-    right: Array = (said == names).astype(float)
+    right: Array = (said_of(entry, items, classes) == target).astype(float)
     return right
+
+
+def said_of(entry: Archived, items: Sequence[ItemId], classes: Sequence[str]) -> Array:
+    """Return (n,) the class numbers that a model predicted, under the classes now in force; −1 where it said none."""
+    number = {name: k for k, name in enumerate(classes)}
+    now = np.array([*(number.get(name, -1) for name in entry.classes), -1])
+    place = {item: k for k, item in enumerate(entry.items)}
+    predicted = np.append(entry.predicted, len(entry.classes))
+    found: Array = now[predicted[[place.get(item, -1) for item in items]]]
+    return found

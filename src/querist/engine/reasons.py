@@ -6,19 +6,14 @@ from collections.abc import Callable
 from typing import Final
 
 from querist.engine.project import Project
-from querist.events import BatchSelected
+from querist.events import BatchSelected, DuelDrawn
 from querist.store.protocol import Picked
 from querist.types import ItemId, Json, Lane
 
 MEASURES: Final = "One of the items that check model and labels."
 
-# Whoever knows that an item was labelled before, or is a test, answers it differently.
-HIDDEN: Final[dict[str, str]] = {
-    "evaluation": MEASURES,
-    "gold": MEASURES,
-    "relabel": MEASURES,
-    "recheck": MEASURES,
-}
+HIDDEN: Final[frozenset[str]] = frozenset({"evaluation", "duel", "gold", "relabel", "recheck"})
+"""Lanes whose items check something: why they were asked, and what the model says, would sway the answer."""
 
 BY_SCORER: Final[dict[str, Callable[[float], str]]] = {
     "margin": lambda score: f"the model's two likeliest classes are only {_points(1 - score)} apart",
@@ -33,7 +28,7 @@ DIVERSE: Final = frozenset({"weighted_kmeans", "kmeans_plus_plus", "badge", "k_c
 def short(project: Project, item: ItemId, lane: Lane) -> Json:
     """Return the line under an item: a sentence and a detail; for evaluation items no more than that they measure."""
     if lane in HIDDEN:
-        return {"sentence": HIDDEN[lane], "detail": ""}
+        return {"sentence": MEASURES, "detail": ""}
     picked = project.store.picked(item)
     if not picked:
         return {"sentence": "Asked by a person.", "detail": ""}
@@ -44,10 +39,10 @@ def short(project: Project, item: ItemId, lane: Lane) -> Json:
     return {"sentence": sentence(batch, pick, lane), "detail": detail}
 
 
-def sentence(batch: BatchSelected, pick: Picked, lane: Lane) -> str:
+def sentence(batch: BatchSelected | DuelDrawn, pick: Picked, lane: Lane) -> str:
     """Return why an item was asked, in one sentence."""
     match lane:
-        case "evaluation":
+        case "evaluation" | "duel":
             return MEASURES
         case "control":
             return "Drawn at random, to compare with labelling at random."
@@ -60,6 +55,7 @@ def sentence(batch: BatchSelected, pick: Picked, lane: Lane) -> str:
         case "seed":
             return "Typical of a group of items: shows the model more of the whole."
         case _:
+            assert isinstance(batch, BatchSelected)
             return _by_strategy(batch, pick)
 
 
@@ -97,7 +93,7 @@ def record(project: Project, item: ItemId) -> Json:
     )
     lane = lane_of(project, project.state(), item)
     if lane in HIDDEN:
-        return {"item": item, "sentence": HIDDEN[lane], "hidden": True, "evidence": "", **nothing}
+        return {"item": item, "sentence": MEASURES, "hidden": True, "evidence": "", **nothing}
     picked = project.store.picked(item)
     if not picked:
         return {"item": item, "sentence": "Not asked yet.", "hidden": False, "evidence": "", **nothing}

@@ -18,7 +18,7 @@ from querist.acquire.select import choose as choose_rows
 from querist.engine.asking_again import Again, gold_items, second_opinions
 from querist.engine.lanes import lane_slots, next_in_order
 from querist.engine.project import Project
-from querist.engine.round import MEASURING, State, batch_size, budget, seed_size
+from querist.engine.round import MEASURING, State, batch_size, budget, control_share, seed_size
 from querist.errors import BadValue, MissingSignal
 from querist.events import BatchSelected, DatasetFrozen, Fallback
 from querist.signals import ROLES
@@ -142,8 +142,7 @@ def _lanes_of(state: State, n: int, candidates: Candidates) -> list[Lane]:
     measured = state.lanes.get("evaluation", 0)
     if candidates.reserve.any() and measured < int(state.setting("lanes", "evaluation_size")):
         shares["evaluation"] = float(state.setting("lanes", "evaluation"))
-    until = int(state.setting("lanes", "control_until"))
-    shares["control"] = float(state.setting("lanes", "control" if state.training < until else "control_after"))
+    shares["control"] = control_share(state)
     for lane in ("relabel", "gold"):
         # Before there is a model nothing can be doubted.
         if (lane == "gold" and state.gold) or (lane == "relabel" and state.choosing_model is not None):
