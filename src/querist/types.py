@@ -26,7 +26,7 @@ Sha256: TypeAlias = str
 ShortHash: TypeAlias = str
 """16 hex digits: a model, data set, features or strategy, named by the SHA-256 of its manifest."""
 
-Lane: TypeAlias = Literal["seed", "query", "control", "evaluation", "gold", "relabel", "duel"]
+Lane: TypeAlias = Literal["seed", "query", "control", "evaluation", "gold", "relabel", "recheck", "duel"]
 Outcome: TypeAlias = Literal["answered", "skipped", "unanswerable"]
 Source: TypeAlias = Literal["ui", "api", "import", "oracle"]
 ItemKind: TypeAlias = Literal["text", "image", "row", "audio", "pair"]

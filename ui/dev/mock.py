@@ -124,7 +124,7 @@ class Pretence:
             sentence = "Typical of a group of 310 similar messages."
             return s.WhyShort(sentence=sentence, detail="coverage · rank 3 of 5,120 · round 1")
         if number % 4 == 3:
-            return s.WhyShort(sentence="One of the items that measure the model.")
+            return s.WhyShort(sentence="One of the items that check model and labels.")
         sentence = "Asked because the model’s two likeliest classes are only 3 points apart."
         return s.WhyShort(sentence=sentence, detail=f"margin · rank {number + 1} of 9,214 · round 32")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from querist.engine import reasons
+from querist.engine import opinions, reasons
 from querist.engine.project import Project
 from querist.engine.round import State, Wait, missing_labels, next_step
 from querist.engine.run import step_name
@@ -132,6 +132,8 @@ def submit(
         if known is None:
             raise
         return _receipt(project, _same(known, person, form), person), False
+    if is_new and opinions.most_opinions(project.state()) > 1:
+        opinions.ask_further(project, [event.item])
     return _receipt(project, recorded, person, late=late), is_new
 
 
@@ -190,15 +192,19 @@ def _answer(
 
 def lane_of(project: Project, state: State, item: str) -> Lane:
     """Return the lane of an answer to an item: the reserve measures, whoever asked; else the lane that asked for it."""
+    if item in state.gold:
+        return "gold"
+    picked = project.store.picked(item)
+    if picked and picked[-1].lane in ("relabel", "recheck"):
+        return picked[-1].lane
     earlier = state.live.get(item, ())
-    if earlier and earlier[0].lane is not None and earlier[0].lane != "relabel":
+    if earlier and earlier[0].lane not in (None, "relabel", "recheck"):
         return earlier[0].lane
     if not state.validation:
         row = int(project.store.rows([item])[0])
         if project.pool().u_eval[row] < state.reserve:
             # Among the items of a duel are more hard ones than in a uniform sample.
             return "duel" if item in state.duel else "evaluation"
-    picked = project.store.picked(item)
     return picked[-1].lane if picked else "query"
 
 

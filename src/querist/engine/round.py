@@ -24,10 +24,12 @@ from querist.events import (
     Event,
     Fallback,
     FeaturesBuilt,
+    GoldChanged,
     ItemWithdrawn,
     ModelEvaluated,
     ModelFailed,
     ModelTrained,
+    OpinionsWanted,
     PoolImported,
     ProjectCreated,
     Recorded,
@@ -90,6 +92,9 @@ class State:
     live: Mapping[ItemId, tuple[Live, ...]] = field(default_factory=dict)
     item_of: Mapping[int, ItemId] = field(default_factory=dict)
     decided: Mapping[ItemId, int] = field(default_factory=dict)
+    wanted: Mapping[ItemId, int] = field(default_factory=dict)
+    again: frozenset[ItemId] = frozenset()
+    gold: frozenset[ItemId] = frozenset()
     training: int = 0
     paid: int = 0
     lanes: Mapping[str, int] = field(default_factory=dict)
@@ -145,11 +150,16 @@ class State:
         """Items of the current batch that nobody has settled yet."""
         return sum(not self.settled(item) for item in self.batch.items)
 
+    @property
+    def untouched(self) -> int:
+        """Items of the current batch that nobody has answered yet."""
+        return sum(item not in self.live and not self.settled(item) for item in self.batch.items)
+
     def settled(self, item: ItemId) -> bool:
         """Whether enough people have had a say on the item, or it has left the pool."""
         if item in self.withdrawn or item in self.decided:
             return True
-        return len(self.live.get(item, ())) >= self.batch.opinions
+        return item not in self.again and len(self.live.get(item, ())) >= self.wanted.get(item, self.batch.opinions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +332,8 @@ def _queue_is_low(state: State, outstanding: int) -> bool:
         return False
     if state.setting("loop", "mode") == "batch":
         return outstanding == 0
-    return outstanding < max(1, batch_size(state) // 4)
+    # Who has answered all that waits for other people's opinions gets new items.
+    return state.untouched < max(1, batch_size(state) // 4)
 
 
 def missing_labels(state: State) -> int:
@@ -342,6 +353,11 @@ def seed_size(state: State) -> int:
     """Return how many training labels are chosen by coverage before the strategy takes over."""
     seed_set = state.setting("loop", "seed_set")
     return max(int(seed_set["least"]), int(seed_set["per_class"]) * len(state.classes))
+
+
+def opinions(state: State) -> int:
+    """Return how many people are asked about each item."""
+    return 1 if state.spec is None else int(state.spec.get("labels", {}).get("opinions", 1))
 
 
 def budget(state: State) -> int | None:
@@ -380,6 +396,9 @@ class _Changing:
         self.lanes = dict(state.lanes)
         self.fresh = list(state.fresh)
         self.withdrawn = set(state.withdrawn)
+        self.wanted = dict(state.wanted)
+        self.again = set(state.again)
+        self.opinions = opinions(state)
         self.training = state.training
         self.paid = state.paid
 
@@ -391,6 +410,8 @@ class _Changing:
             lanes=self.lanes,
             fresh=tuple(self.fresh),
             withdrawn=frozenset(self.withdrawn),
+            wanted=self.wanted,
+            again=frozenset(self.again),
             training=self.training,
             paid=self.paid,
         ).state
@@ -405,6 +426,10 @@ class _Changing:
         match recorded.event:
             case AnswerSubmitted() | AnswerWithdrawn() | AnswerAdjudicated() | ItemWithdrawn():
                 self._people(recorded)
+            case OpinionsWanted(item=item, wanted=wanted):
+                self.wanted[item] = max(wanted, self.wanted.get(item, 0))
+            case GoldChanged(added=added, removed=removed):
+                self.set(gold=(self.state.gold | frozenset(added)) - frozenset(removed))
             case Requested(what="settle"):
                 self.set(settle_asked=recorded.seq)
             case DuelDrawn(items=items):
@@ -424,7 +449,8 @@ class _Changing:
                     live = Live(recorded.seq, recorded.actor, answer.outcome, answer.lane, answer.source)
                     self.live[item] = (*self.live.get(item, ()), live)
                     self.item_of[recorded.seq] = item
-                if answer.outcome == "answered" or answer.replaces is not None:
+                    self.again.discard(item)
+                if answer.replaces is not None or (answer.outcome == "answered" and self._enough(item)):
                     self._note_fresh(recorded.seq, answer.lane)
             case AnswerWithdrawn(answer=seq) if seq in self.item_of:
                 item = self.item_of[seq]
@@ -439,6 +465,10 @@ class _Changing:
                 self._note_fresh(recorded.seq, None)
             case ItemWithdrawn(item=item):
                 self.withdrawn.add(item)
+
+    def _enough(self, item: ItemId) -> bool:
+        live, opinions = self.live[item], self.wanted.get(item) or self.opinions
+        return len(live) >= opinions or any(answer.source == "import" for answer in live)
 
     def _note_fresh(self, seq: int, lane: Lane | None) -> None:
         if lane not in MEASURING:
@@ -466,6 +496,7 @@ class _Changing:
                     # Another strategy is another question: what was found about the last one is no verdict on it.
                     self.set(strategy_seq=recorded.seq, alarms_due={}, alarms={})
                 self.set(spec=spec, spec_seq=recorded.seq, classes=classes)
+                self.opinions = opinions(self.state)
             case ClassesChanged():
                 self._change_classes(event)
             case PoolImported():
@@ -549,6 +580,9 @@ class _Changing:
 
     def _select(self, event: BatchSelected) -> None:
         earlier = self.state.batch.items if event.part > 0 else frozenset()
+        # Lanes that ask once more are the only ones to choose an item that has answers, or whose answer is known.
+        again = {item for item in event.items if item in self.live or item in self.state.gold}
+        self.again = again if event.part == 0 else self.again | again
         batch = Batch(earlier | frozenset(event.items), event.part + 1, event.short, event.opinions)
         self.set(phase="collect", round=event.round, batch=batch, stop_rule=None, stop_evidence={})
 

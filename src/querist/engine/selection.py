@@ -15,6 +15,7 @@ from querist.acquire.policies import Decision, PastRound, Situation, Skill, auto
 from querist.acquire.presets import strategy as strategy_of
 from querist.acquire.select import Batch, required_signals
 from querist.acquire.select import choose as choose_rows
+from querist.engine.asking_again import Again, gold_items, second_opinions
 from querist.engine.lanes import lane_slots, next_in_order
 from querist.engine.project import Project
 from querist.engine.round import MEASURING, State, batch_size, budget, control_share, seed_size
@@ -67,15 +68,32 @@ def choose(project: Project, state: State, *, n: int, number: int, part: int, pe
     candidates = Candidates.of(project, state, pending)
     lanes = _lanes_of(state, n, candidates)
     rows_by_lane = _random_lanes(project, candidates, lanes)
+    again = _asked_again(project, state, candidates, lanes, pending)
     slots = sum(lane == "query" for lane in lanes)
-    # Slots that a random lane could not fill go to the strategy.
+    # Slots that another lane could not fill go to the strategy.
     slots += sum(lanes.count(lane) - rows.size for lane, rows in rows_by_lane.items())
+    slots += sum(lane in AGAIN for lane in lanes) - len(again.picks)
     decision, fallbacks = decide(project, state, batch=max(1, slots))
     taken = np.concatenate(list(rows_by_lane.values())) if rows_by_lane else np.empty(0, np.intp)
     batch = _by_strategy(project, state, candidates, decision.strategy, slots, taken, number, part)
     lane: Lane = "seed" if decision.evidence.get("in_force") == "coverage" else "query"
-    picks = _in_order(project, lanes, rows_by_lane, batch, lane)
-    return Chosen(picks, decision.strategy, decision.evidence, fallbacks)
+    picks = _in_order(project, lanes, rows_by_lane, again.picks, batch, lane)
+    return Chosen(picks, decision.strategy, {**decision.evidence, **again.evidence}, fallbacks)
+
+
+AGAIN: Final[dict[Lane, Lane]] = {"relabel": "relabel", "recheck": "relabel", "gold": "gold"}
+"""Lanes of items that are asked once more, and whose slot they take."""
+
+
+def _asked_again(
+    project: Project, state: State, candidates: Candidates, lanes: Sequence[Lane], pending: Sequence[ItemId]
+) -> Again:
+    gold = gold_items(project, state, lanes.count("gold"), pending=pending)
+    new = np.flatnonzero(candidates.open & ~candidates.reserve)
+    if state.choosing_model is None or not new.size or "relabel" not in lanes:
+        return Again(gold, {})
+    found = second_opinions(project, state, lanes.count("relabel"), pending=pending, new=new)
+    return Again([*found.picks, *gold], found.evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +123,7 @@ class Candidates:
         out[_rows(project, pending, size)] = True
         gone = answered | out
         gone[_rows(project, list(state.withdrawn), size)] = True
+        gone[_rows(project, list(state.gold), size)] = True
         return cls(open=~gone, reserve=reserve, pending=out & ~reserve, labelled=labelled & ~reserve)
 
 
@@ -124,7 +143,12 @@ def _lanes_of(state: State, n: int, candidates: Candidates) -> list[Lane]:
     if candidates.reserve.any() and measured < int(state.setting("lanes", "evaluation_size")):
         shares["evaluation"] = float(state.setting("lanes", "evaluation"))
     shares["control"] = control_share(state)
+    for lane in ("relabel", "gold"):
+        # Before there is a model nothing can be doubted.
+        if (lane == "gold" and state.gold) or (lane == "relabel" and state.choosing_model is not None):
+            shares[lane] = float(state.setting("lanes", lane))
     counts = dict(state.lanes)
+    counts["relabel"] = counts.get("relabel", 0) + counts.pop("recheck", 0)
     counts["query"] = sum(counts.pop(lane, 0) for lane in ("seed", "query", "duel"))
     return lane_slots(n, shares=shares, counts=counts)
 
@@ -146,16 +170,26 @@ def _random_lanes(project: Project, candidates: Candidates, lanes: Sequence[Lane
 
 
 def _in_order(
-    project: Project, lanes: Sequence[Lane], rows_by_lane: Mapping[Lane, Array], batch: Batch, lane: Lane
+    project: Project,
+    lanes: Sequence[Lane],
+    rows_by_lane: Mapping[Lane, Array],
+    again: Sequence[Pick],
+    batch: Batch,
+    lane: Lane,
 ) -> list[Pick]:
     """Lay the lanes' items into the slots; a slot whose lane has run dry takes the strategy's next."""
     items = project.pool().items
     waiting = {name: list(rows) for name, rows in rows_by_lane.items()}
     own = list(range(len(batch.rows)))
+    once_more = list(again)
     picks: list[Pick] = []
     for slot in lanes:
         rank = len(picks) + 1
-        if waiting.get(slot):
+        mine = next((pick for pick in once_more if AGAIN[pick.lane] == slot), None)
+        if mine is not None:
+            once_more.remove(mine)
+            picks.append(dataclasses.replace(mine, rank=rank))
+        elif waiting.get(slot):
             picks.append(Pick(items[waiting[slot].pop(0)], slot, rank))
         elif own:
             place = own.pop(0)

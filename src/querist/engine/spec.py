@@ -139,9 +139,17 @@ class EvaluationSection(Section):
 
 
 class LabelsSection(Section):
-    """How people answer."""
+    """How people answer, and what their answers amount to.
+
+    `opinions` people are asked about each item, and up to `most_opinions` where they differ (0: not more). `sure` is
+    the certainty below which the consensus of Dawid–Skene or CROWDLAB asks for one more.
+    """
 
     opinions: int = Field(1, ge=1, le=20)
+    most_opinions: int = Field(0, ge=0, le=20)
+    consensus: Literal["majority", "dawid_skene", "crowdlab"] = "majority"
+    sure: float = Field(0.0, ge=0, lt=1)
+    gold_feedback: Literal["silent", "training"] = "silent"
     prefill: Literal["off", "shown", "after"] = "off"
     blind_share: float = Field(0.2, ge=0, le=1)
     guidelines: str = ""
@@ -149,6 +157,14 @@ class LabelsSection(Section):
     skip_reasons: tuple[str, ...] = ("cannot decide", "not readable", "belongs to no class")
     break_minutes: int = Field(45, ge=0)
     show_reasons: bool = True
+
+    @model_validator(mode="after")
+    def _grows(self) -> LabelsSection:
+        if 0 < self.most_opinions < self.opinions:
+            raise ValueError(f"most_opinions {self.most_opinions} is less than opinions {self.opinions}")
+        if self.sure and self.consensus == "majority":
+            raise ValueError("sure needs consensus = dawid_skene or crowdlab: a count of votes has no certainty")
+        return self
 
 
 class CostSection(Section):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from querist.engine import selection, settling
+from querist.engine import opinions, selection, settling
 from querist.engine.evaluation import evaluate
 from querist.engine.project import Project
 from querist.engine.round import (
@@ -29,6 +29,7 @@ from querist.engine.round import (
     Stop,
     Train,
 )
+from querist.engine.round import opinions as asked_of_each
 from querist.engine.training import fit
 from querist.errors import ModelFailure
 from querist.events import (
@@ -41,7 +42,7 @@ from querist.events import (
     ModelTrained,
     Stopped,
 )
-from querist.types import Answer, Content, ItemId, Json, Resolved, canonical_json, short_hash
+from querist.types import Answer, Content, ItemId, Json, Resolved, TaskType, canonical_json, short_hash
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
@@ -214,7 +215,8 @@ def select(project: Project, state: State, number: int, part: int, *, n: int | N
 def freeze(project: Project, state: State, number: int) -> None:
     """Make a data set of the answers so far: all up to the head of the ledger at this moment."""
     through_seq = state.seq
-    resolved = training_rows(project, state, through=through_seq)
+    resolved, found = _resolve(project, state, through_seq, lambda answer: answer.lane not in MEASURING)
+    _follow_up(project, state, found, number)
     items = sorted(resolved)
     targets = [resolved[item].value for item in items]
     weights = [resolved[item].weight for item in items]
@@ -245,6 +247,17 @@ def freeze(project: Project, state: State, number: int) -> None:
     project.record(f"r{number}/freeze", event)
 
 
+def _follow_up(project: Project, state: State, found: opinions.Opinions, number: int) -> None:
+    """Ask for further opinions where they are wanted, and say so where the consensus had to be a vote."""
+    if opinions.most_opinions(state) > asked_of_each(state):
+        opinions.ask_further(project, state.live)
+        opinions.ask_where_unsure(project, state, found)
+    if found.fallback is not None:
+        wanted = project.spec.labels.consensus
+        fallback = Fallback(round=number, what="consensus", wanted=wanted, used="votes", reason=found.fallback)
+        project.record(f"r{number}/freeze/consensus", fallback)
+
+
 def training_rows(project: Project, state: State, *, through: int) -> dict[ItemId, Resolved]:
     """Return what each item's answers amount to, for the items that may train."""
     return resolve(project, state, through=through, use=lambda answer: answer.lane not in MEASURING)
@@ -261,22 +274,30 @@ def resolve(
         through: answers up to this place in the ledger.
         use: which answers count.
     """
+    return _resolve(project, state, through, use)[0]
+
+
+def _resolve(
+    project: Project, state: State, through: int, use: Callable[[Answer], bool]
+) -> tuple[dict[ItemId, Resolved], opinions.Opinions]:
     task = project.task
     decided = project.store.decisions(through=through)
     by_item: dict[ItemId, list[Answer]] = {}
     for answer in project.store.answers(through=through):
         if answer.outcome == "answered" and answer.item not in state.withdrawn and use(answer):
             by_item.setdefault(answer.item, []).append(renamed(answer, state))
-    resolved: dict[ItemId, Resolved] = {}
-    for item, answers in by_item.items():
-        known = [answer for answer in answers if answer.value in task.classes] if task.classes else answers
-        merged = task.merge(known, opinions=project.spec.labels.opinions) if known else None
-        if item in decided:
-            decision = decided[item]
-            resolved[item] = Resolved(state.renamed.get(decision.value, decision.value), (decision.seq,))
-        elif isinstance(merged, Resolved):
-            resolved[item] = merged
-    return resolved
+    known = {item: [answer for answer in answers if _in_classes(answer, task)] for item, answers in by_item.items()}
+    found = opinions.merge(project, state, {item: answers for item, answers in known.items() if answers})
+    resolved = {item: merged for item, merged in found.merged.items() if isinstance(merged, Resolved)}
+    for item in by_item.keys() & decided.keys():
+        decision = decided[item]
+        resolved[item] = Resolved(state.renamed.get(decision.value, decision.value), (decision.seq,))
+    return resolved, found
+
+
+def _in_classes(answer: Answer, task: TaskType) -> bool:
+    """Whether the class that an answer names is declared."""
+    return not task.classes or answer.value in task.classes
 
 
 def renamed(answer: Answer, state: State) -> Answer:
