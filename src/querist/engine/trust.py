@@ -8,12 +8,13 @@ from pathlib import Path
 
 from querist import registry
 from querist.engine import commands, reasons, selection
-from querist.engine.project import Project
+from querist.engine.create import place
+from querist.engine.project import Project, open_store
 from querist.engine.round import State, fold
-from querist.engine.spec import ProjectSpec, read_spec
+from querist.engine.spec import ProjectSpec, StoreSection, read_spec, write_spec
 from querist.engine.steps import dataset_rows
 from querist.engine.views.items import history
-from querist.errors import BadValue, NotFound, UnknownName
+from querist.errors import NotFound, UnknownName
 from querist.events import BatchSelected, DatasetFrozen, ItemWithdrawn, Recorded
 from querist.types import Json
 
@@ -26,11 +27,9 @@ def verify(folder: Path) -> Json:
     Returns:
         {"ok", "seq", "lines"}: `lines` tell what was looked at, and each thing that does not hold.
     """
-    from querist.store import SqlStore
     from querist.store.verify import verify as verify_store
 
-    spec = read_spec(folder)
-    store = SqlStore.open(spec.store.url, root=folder)
+    store = open_store(folder, read_spec(folder))
     report = verify_store(store)
     lines = [str(problem) for problem in report.problems]
     if not lines:
@@ -197,26 +196,65 @@ def erase(project: Project, item: str, *, reason: str) -> str:
 
 
 def backup(folder: Path, out: Path) -> str:
-    """Copy a project, also while people work.
+    """Copy a project, also while people work. The copy is remembered in its own folder, wherever the project is.
 
     Raises:
         BadValue: the target is there already.
     """
     from querist.store.backup import backup as copy
 
-    if out.exists():
-        raise BadValue("out", str(out), "is there already")
-    copy(folder, out)
+    spec = read_spec(folder)
+    at_home = spec.changed(store=StoreSection().model_dump())
+    store = open_store(folder, spec)
+    try:
+        copy(store, folder, out, finish=lambda made: write_spec(made, at_home))
+    finally:
+        store.close()
     return f"{folder} copied to {out}"
+
+
+# --- move
+
+
+def move(folder: Path, url: str) -> Json:
+    """Move a project to another database; people should not be labelling meanwhile.
+
+    Returns:
+        {"lines"}: what was verified on both ends, and what somebody should know.
+
+    Raises:
+        BadValue: the project is there already; a password that would be written into `querist.toml`.
+        Busy: a server has the project.
+        Damaged: one of the ends does not verify.
+    """
+    from querist.store import SqlStore
+    from querist.store.move import move as carry
+
+    spec = read_spec(folder)
+    section = place(url)
+    store = SqlStore.open(spec.store.url, root=folder, project=spec.store.project or None, moved=True)
+    try:
+        moved = carry(folder, store, url)
+    finally:
+        store.close()
+    if section.get("project"):
+        section["project"] = moved.project
+    write_spec(folder, spec.changed(store={**StoreSection().model_dump(), **section}))
+    lines = [
+        f"before: {moved.before.events:,} events, the chain holds (head {moved.before.hash[:12]})",
+        f"after:  {moved.after.events:,} events, the chain holds (head {moved.after.hash[:12]}); "
+        "artefacts and views are as the ledger says",
+        f"{folder} is remembered in {url} from now on; the old place is kept, closed",
+        *moved.told,
+    ]
+    return {"lines": lines}
 
 
 def collect(folder: Path) -> str:
     """Remove artefacts that no event names."""
-    from querist.store import SqlStore
     from querist.store.gc import gc
 
-    spec = read_spec(folder)
-    swept = gc(SqlStore.open(spec.store.url, root=folder))
+    swept = gc(open_store(folder, read_spec(folder)))
     return f"{swept.removed} files removed, {swept.bytes:,} bytes"
 
 
