@@ -129,10 +129,13 @@ def init(
         }
     )
     project = _begin(folder, spec)
-    had = project.state().pool_size
-    if validation is not None:
-        spec = keep_validation(project, Path(validation))
-    made = import_items(project, pool_reader(spec.pool.model_dump(), folder))
+    try:
+        had = project.state().pool_size
+        if validation is not None:
+            spec = keep_validation(project, Path(validation))
+        made = import_items(project, pool_reader(spec.pool.model_dump(), folder))
+    finally:
+        project.store.close()
     if had and not made.added and not made.labelled:
         raise _there_already(folder)
     return made
@@ -191,12 +194,15 @@ def _begin(folder: Path, spec: ProjectSpec) -> Project:
             (folder / FILE_NAME).unlink()
         raise
     project = Project(spec, store, folder=folder)
-    state = project.state()
-    if begun and state.pool_size and (state.features is not None or state.paid or not spec.pool.label):
+    try:
+        state = project.state()
+        if begun and state.pool_size and (state.features is not None or state.paid or not spec.pool.label):
+            raise _there_already(folder)
+        created = ProjectCreated(spec=spec.to_json(), spec_hash=spec.hash, seed=spec.project.seed, versions=versions())
+        store.append("created", created)
+    except BaseException:
         store.close()
-        raise _there_already(folder)
-    created = ProjectCreated(spec=spec.to_json(), spec_hash=spec.hash, seed=spec.project.seed, versions=versions())
-    store.append("created", created)
+        raise
     return project
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import uuid
+from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from querist import registry
 from querist.engine import commands, reasons, selection
@@ -16,7 +19,11 @@ from querist.engine.steps import dataset_rows
 from querist.engine.views.items import history
 from querist.errors import NotFound, UnknownName
 from querist.events import BatchSelected, DatasetFrozen, ItemWithdrawn, Recorded
+from querist.store.protocol import Store
 from querist.types import Json
+
+PIECE: Final = 499
+"""Events between two looks at the ledger, when `verify` folds it a second time."""
 
 # --- verify
 
@@ -29,21 +36,27 @@ def verify(folder: Path) -> Json:
     """
     from querist.store.verify import verify as verify_store
 
-    store = open_store(folder, read_spec(folder))
-    report = verify_store(store)
-    lines = [str(problem) for problem in report.problems]
-    if not lines:
-        whole = fold(State(), store.events())
-        pieces = State()
-        for recorded in store.events():
-            pieces = fold(pieces, [recorded])
-        if whole != pieces:
-            lines.append("the ledger replays to another state when it is read event by event")
+    with closing(open_store(folder, read_spec(folder))) as store:
+        report = verify_store(store)
+        lines = [str(problem) for problem in report.problems]
+        if not lines and fold(State(), store.events()) != _fold_in_pieces(store):
+            lines.append("the ledger replays to another state when it is read piece by piece")
     ok = not lines
     if ok:
-        seq, head = store.head()
-        lines = [f"{seq:,} events, the chain holds (head {head[:12]}), artefacts and views are as the ledger says"]
-    return {"ok": ok, "seq": store.head()[0], "lines": lines}
+        lines = [
+            f"{report.events:,} events, the chain holds (head {report.hash[:12]}), "
+            "artefacts and views are as the ledger says"
+        ]
+    return {"ok": ok, "seq": report.events, "lines": lines}
+
+
+def _fold_in_pieces(store: Store) -> State:
+    """Fold as a server does that looks at the ledger now and then; each look copies the state's maps."""
+    state, after = State(), 0
+    while piece := list(itertools.islice(store.events(after), PIECE)):
+        state = fold(state, piece)
+        after = piece[-1].seq
+    return state
 
 
 # --- replay
@@ -205,11 +218,8 @@ def backup(folder: Path, out: Path) -> str:
 
     spec = read_spec(folder)
     at_home = spec.changed(store=StoreSection().model_dump())
-    store = open_store(folder, spec)
-    try:
+    with closing(open_store(folder, spec)) as store:
         copy(store, folder, out, finish=lambda made: write_spec(made, at_home))
-    finally:
-        store.close()
     return f"{folder} copied to {out}"
 
 
@@ -232,11 +242,9 @@ def move(folder: Path, url: str) -> Json:
 
     spec = read_spec(folder)
     section = place(url)
-    store = SqlStore.open(spec.store.url, root=folder, project=spec.store.project or None, moved=True)
-    try:
+    named = spec.store.project or None
+    with closing(SqlStore.open(spec.store.url, root=folder, project=named, moved=True)) as store:
         moved = carry(folder, store, url)
-    finally:
-        store.close()
     if section.get("project"):
         section["project"] = moved.project
     write_spec(folder, spec.changed(store={**StoreSection().model_dump(), **section}))
@@ -254,7 +262,8 @@ def collect(folder: Path) -> str:
     """Remove artefacts that no event names."""
     from querist.store.gc import gc
 
-    swept = gc(open_store(folder, read_spec(folder)))
+    with closing(open_store(folder, read_spec(folder))) as store:
+        swept = gc(store)
     return f"{swept.removed} files removed, {swept.bytes:,} bytes"
 
 

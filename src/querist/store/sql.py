@@ -134,6 +134,11 @@ class SqlStore:
             raise
         return cls(database, found.number, found.id, FileArtefacts(Path(root) / "artefacts"), clock)
 
+    @property
+    def shared(self) -> bool:
+        """Whether servers and workers of several machines may have the project open."""
+        return self.database.engine.dialect.name == "postgresql"
+
     # The ledger.
 
     def append(self, key: str, event: Event, *, actor: str = "engine") -> tuple[Recorded, bool]:
