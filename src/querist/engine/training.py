@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ def fit(
     groups: Sequence[Any] | None = None,
     calibrate: bool = True,
     seed: int = 0,
+    unlabelled: Features | None = None,
 ) -> Fitted:
     """Fit on all rows; if asked, fit a temperature and measure the skill on rows that the model had not seen.
 
@@ -51,6 +52,7 @@ def fit(
         groups: (l,) rows of a group stay on one side of each split.
         calibrate: whether to spend the five extra fits.
         seed: of the learner and of the folds.
+        unlabelled: rows that a semi-supervised learner may look at.
 
     Raises:
         ModelFailure: the learner failed, or there is one class only.
@@ -58,7 +60,8 @@ def fit(
     present, counts = np.unique(target, return_counts=True)
     if present.size < 2:
         raise ModelFailure(f"the {target.size} training labels are of one class; a model needs two")
-    model = learner.fit(features, target, classes=classes, weight=weight, seed=seed)
+    more = {} if unlabelled is None else {"unlabelled": unlabelled}
+    model = learner.fit(features, target, classes=classes, weight=weight, seed=seed, **more)
     if not calibrate:
         return Fitted(model)
     held_out = getattr(model, "held_out", None)
@@ -68,7 +71,7 @@ def fit(
     if counts.min() < LEAST_PER_CLASS:
         few = int((counts < LEAST_PER_CLASS).sum())
         return Fitted(model, uncalibrated=f"{few} of {present.size} classes have fewer than {LEAST_PER_CLASS} labels")
-    proba = _out_of_fold(learner, features, target, classes=classes, weight=weight, groups=groups, seed=seed)
+    proba = _out_of_fold(learner, features, target, classes=classes, weight=weight, groups=groups, seed=seed, more=more)
     if proba is None:
         return Fitted(model, uncalibrated="the groups leave no way to split the labels into folds")
     return _calibrated(model, proba, target, rows="out of fold")
@@ -97,13 +100,14 @@ def _out_of_fold(
     weight: Array | None,
     groups: Sequence[Any] | None,
     seed: int,
+    more: Mapping[str, Any],
 ) -> Array | None:
     proba = np.full((target.size, classes), np.nan)
     for train, held_out in folds(target, groups=groups, seed=seed):
         if np.unique(target[train]).size < 2:
             return None
         part = None if weight is None else weight[train]
-        model = learner.fit(features.rows(train), target[train], classes=classes, weight=part, seed=seed)
+        model = learner.fit(features.rows(train), target[train], classes=classes, weight=part, seed=seed, **more)
         rng = np.random.default_rng(seed)
         proba[held_out] = model.signals(["proba"], features.rows(held_out), rng=rng)["proba"]
     return None if np.isnan(proba).any() else proba

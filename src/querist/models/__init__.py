@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HEAD: Final = frozenset({"head_weight", "head_bias", "head_l2"})
 _CLASSIFIER: Final = frozenset({"proba", "embed"})
 _NETWORK: Final = _CLASSIFIER | HEAD | {"proba_samples"}
-_NETWORKS: Final = frozenset({"mlp", "small_resnet", "torch"})
+_NETWORKS: Final = frozenset({"mlp", "small_resnet", "torch", "transformer"})
 
 OFFERS: Final[Mapping[str, frozenset[str]]] = {
     "gradient_boosting": _CLASSIFIER,
@@ -30,9 +30,11 @@ OFFERS: Final[Mapping[str, frozenset[str]]] = {
     "mlp": _NETWORK,
     "naive_bayes": _CLASSIFIER,
     "random_forest": _CLASSIFIER | {"proba_samples"},
+    "self_training": _CLASSIFIER | HEAD | {"proba_samples"},
     "small_resnet": _NETWORK,
     "svm": _CLASSIFIER,
     "torch": _NETWORK,
+    "transformer": _NETWORK,
 }
 """What each learner that has a name can offer, at best: `head_*` needs features whose input and embedding are one."""
 
@@ -40,6 +42,7 @@ _LOADERS: Final[Mapping[str, str]] = {
     "advised": "querist.models.advised",
     "calibrated": "querist.models.calibrated",
     "committee": "querist.models.committee",
+    "self_training": "querist.models.semi_supervised",
     "sklearn": "querist.models.sklearn",
     "torch": "querist.models.torch",
 }
@@ -58,7 +61,7 @@ def offered_by(signal: str) -> list[str]:
     """Return the named learners whose models can offer a signal: the hint of a `MissingSignal`.
 
     >>> offered_by("proba_samples")
-    ['mlp', 'random_forest', 'small_resnet', 'torch']
+    ['mlp', 'random_forest', 'self_training', 'small_resnet', 'torch', 'transformer']
     """
     return [name for name in names() if signal in OFFERS[name]]
 
@@ -83,6 +86,10 @@ def learner(model: object, settings: Mapping[str, Any] | None = None) -> Learner
         raise UnknownName("model", model, OFFERS)
     if isinstance(model, Learner):
         return model
+    if model == "self_training":
+        from querist.models import semi_supervised
+
+        return semi_supervised.learner(settings or {})
     library = "torch" if (isinstance(model, str) and model in _NETWORKS) or _is_network(model) else "sklearn"
     made: Learner = importlib.import_module(f"querist.models.{library}").learner(model, settings or {})
     return made

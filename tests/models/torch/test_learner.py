@@ -370,4 +370,11 @@ class TestSettings:
         made = models.learner("mlp")
         assert isinstance(made, TorchLearner)
         assert models.learner(made) is made
-        assert models.offered_by("proba_samples") == ["mlp", "random_forest", "small_resnet", "torch"]
+        assert models.offered_by("proba_samples") == [
+            "mlp",
+            "random_forest",
+            "self_training",
+            "small_resnet",
+            "torch",
+            "transformer",
+        ]

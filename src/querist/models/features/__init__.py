@@ -28,6 +28,7 @@ METHODS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "columns": ("querist.models.features.columns:ColumnsPipeline", ("row",)),
     "pixels": ("querist.models.features.pixels:PixelsPipeline", ("image",)),
     "array": ("querist.models.features.arrays:ArrayPipeline", ("array",)),
+    "tokens": ("querist.models.features.tokens:TokensPipeline", ("text", "pair")),
     **{name: ("querist.models.features.encoded:PIPELINES", kinds) for name, (_, _, kinds) in ENCODERS.items()},
 }
 """Method → where it is, and the kinds of item that it reads. Pretrained encoders are methods, each under its name."""

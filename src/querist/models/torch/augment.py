@@ -14,6 +14,24 @@ KINDS: Final = ("none", "shift", "flip")
 """`shift`: moved by up to an eighth; `flip`: that, and mirrored left to right half of the time."""
 
 
+def strong(rows: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the images much changed: moved, brighter or darker, of other contrast, with a square cut out of each.
+
+    What the network says of the images as they are shall hold for these.
+    """
+    moved = augmented(rows, "shift", generator)
+    count, (height, width) = len(rows), rows.shape[-2:]
+    factor, offset = (torch.rand((count, 1, 1, 1), generator=generator).to(rows.device) for _ in range(2))
+    middle = moved.mean(dim=(1, 2, 3), keepdim=True)
+    changed = (moved - middle) * (0.6 + 0.8 * factor) + middle + 0.4 * (offset - 0.5)
+    side = max(1, min(height, width) // 3)
+    top, left = (torch.randint(0, most, (count, 1), generator=generator).to(rows.device) for most in (height, width))
+    rows_in = (torch.arange(height, device=rows.device) - top).abs() <= side // 2
+    columns_in = (torch.arange(width, device=rows.device) - left).abs() <= side // 2
+    hole = (rows_in[:, :, None] & columns_in[:, None, :])[:, None]
+    return torch.where(hole, middle.expand_as(changed), changed)
+
+
 def augmented(rows: Tensor, kind: str, generator: torch.Generator) -> Tensor:
     """Return the images (b, channels, h, w), each moved, and mirrored, by its own lot.
 

@@ -33,6 +33,10 @@ COMMON: Final[Mapping[str, Any]] = {
     "l2": 1.0,
     "augment": "none",
     "validation": 0.15,
+    "tune_steps": 100,
+    "tune_rate": 0.5,
+    "consistency": 0.0,
+    "certain": 0.95,
     "shape": [],
     "device": "auto",
 }
@@ -41,13 +45,15 @@ COMMON: Final[Mapping[str, Any]] = {
 `posterior`: where `proba_samples` come from (`draws` of dropout or of the last layer's Laplace approximation; `members`
 of an ensemble, or snapshots of one training). `steps` of at most `batch` rows, with the `rate` and weight `decay` of
 AdamW; `l2` penalty of the head; `augment`: none, shift, flip; `validation`: share of the labels for early stopping and
-calibration, once there are 50; `shape` of a row, if it cannot be guessed.
+calibration, once there are 50; `tune_steps` at `tune_rate` · `rate` when it goes on from a model; `consistency`: weight
+of what it is `certain` of about unlabelled images that are then changed; `shape` of a row, if it cannot be guessed.
 """
 
 DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     # Fits within a second: the temperature comes out of fold, and no label is spared.
     "mlp": {"steps": 200, "validation": 0.0},
     "small_resnet": {"augment": "shift"},
+    "transformer": {"steps": 200, "batch": 16, "rate": 2e-4},
 }
 
 
@@ -118,6 +124,20 @@ def _checked(name: str, known: Mapping[str, Any], chosen: Mapping[str, Any]) -> 
 
 
 @dataclass(frozen=True, slots=True)
+class _Told:
+    """What a network learns from: its rows, what they are, and which of them are spared, new, or without a label."""
+
+    rows: Rows
+    target: Array
+    weight: Array
+    seen: Array
+    classes: int
+    spare: Array | None
+    new: Array | None
+    free: Rows | None
+
+
+@dataclass(frozen=True, slots=True)
 class TorchLearner:
     """A recipe for a network; `source` says how to build it again, `given` is the user's own module or maker."""
 
@@ -126,6 +146,11 @@ class TorchLearner:
     source: Json
     given: Any = field(default=None, repr=False)
     trusted: tuple[str, ...] = ()
+
+    @property
+    def beside(self) -> frozenset[str]:
+        """What `fit` takes beside labels: a model to go on from; unlabelled rows, for consistency training."""
+        return frozenset({"start"}) | ({"unlabelled"} if self.settings["consistency"] else set())
 
     def fit(
         self,
@@ -136,6 +161,8 @@ class TorchLearner:
         weight: Array | None = None,
         seed: int = 0,
         start: TorchModel | None = None,
+        new: Array | None = None,
+        unlabelled: Features | None = None,
     ) -> TorchModel:
         """Train on the rows, which are read a batch at a time.
 
@@ -146,6 +173,8 @@ class TorchLearner:
             weight: (l,) weights.
             seed: of weights, order and dropout: equal seeds give equal models on a CPU.
             start: a model to go on from, of the same network; it may know fewer classes.
+            new: (l,) which rows it has not seen: each batch is half of these, half of the earlier ones.
+            unlabelled: (u,) rows, where the setting `consistency` is above 0.
 
         Raises:
             ModelFailure: fewer than two classes occur, memory runs out, or the network raised.
@@ -158,7 +187,9 @@ class TorchLearner:
         rows = self._rows(features)
         share = np.ones(len(target)) if weight is None else np.asarray(weight, dtype=np.float64)
         share = (share / share.mean()).astype(np.float32)
-        spare = self._spared(target, counts, seed)
+        # What a model goes on from may have seen any row: none can be spared to measure it.
+        spare = self._spared(target, counts, seed) if start is None else None
+        free = None if unlabelled is None else self._rows(unlabelled)
         said = self.settings
         several = said["members"] if said["posterior"] == "ensemble" else 1
         fitted, notes = [], []
@@ -168,8 +199,10 @@ class TorchLearner:
                 network = self.build(rows.shape, classes, own, rows.device)
                 if start is not None:
                     taken_over(network, start.networks[number % len(start.networks)])
-                _learn_scale(network, rows)
-                trained = self._train(network, rows, target, share, seen, own, spare, classes)
+                else:
+                    _learn_scale(network, rows)
+                told = _Told(rows, target, share, seen, classes, spare, new if start is not None else None, free)
+                trained = self._train(network, told, own, tune=start is not None)
                 notes += trained.notes
                 for state in trained.states:
                     fitted.append(copy.deepcopy(network) if len(trained.states) > 1 else network)
@@ -217,23 +250,42 @@ class TorchLearner:
         )
         return np.sort(spared)
 
-    def _train(
-        self, network: nn.Module, rows: Rows, target: Array, weight: Array, seen: Array, seed: int, spare: Array | None,
-        classes: int,
-    ) -> training.Trained:  # fmt: skip
+    def _train(self, network: nn.Module, told: _Told, seed: int, *, tune: bool) -> training.Trained:
         said = self.settings
         cycles = said["members"] if said["posterior"] == "snapshots" else 1
+        steps, rate = said["steps"] * cycles, said["rate"]
+        if tune:
+            steps, rate = said["tune_steps"], said["rate"] * said["tune_rate"]
         plan = training.Plan(
-            said["steps"] * cycles, said["batch"], said["rate"], said["decay"], said["l2"], said["augment"], cycles
+            steps=steps,
+            batch=said["batch"],
+            rate=rate,
+            decay=said["decay"],
+            l2=said["l2"],
+            augment=said["augment"],
+            cycles=cycles,
+            consistency=said["consistency"],
+            certain=said["certain"],
         )
-        _check_outputs(self.name, network, rows, classes)
-        head = networks.head_of(network, classes)
+        _check_outputs(self.name, network, told.rows, told.classes)
+        head = networks.head_of(network, told.classes)
         try:
-            return training.train(network, head, rows, target, weight, plan, seen=seen, seed=seed, held_out=spare)
+            return training.train(
+                network,
+                head,
+                told.rows,
+                told.target,
+                told.weight,
+                plan,
+                seen=told.seen,
+                seed=seed,
+                held_out=told.spare,
+                new=told.new,
+                unlabelled=told.free,
+            )
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
-            raise ModelFailure(
-                f"{self.name} could not fit {len(target)} rows: {type(error).__name__}: {error}"
-            ) from error
+            message = f"{self.name} could not fit {len(told.target)} rows: {type(error).__name__}: {error}"
+            raise ModelFailure(message) from error
 
     def _finished(
         self, model: TorchModel, features: Features, rows: Rows, target: Array, weight: Array, spare: Array | None

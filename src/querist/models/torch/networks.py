@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from querist.errors import BadValue, UnknownName
+from querist.models.torch.transformers import transformer
 
 Build = Callable[..., nn.Module]
 """(shape of a row, number of classes, **settings) → a network that maps (b, *shape) to (b, classes) logits."""
@@ -88,7 +89,7 @@ def small_resnet(
     return nn.Sequential(*layers)
 
 
-NAMED: Final[Mapping[str, Build]] = {"mlp": mlp, "small_resnet": small_resnet}
+NAMED: Final[Mapping[str, Build]] = {"mlp": mlp, "small_resnet": small_resnet, "transformer": transformer}
 
 IMAGES: Final = frozenset({"small_resnet"})
 """Networks that read (channels, height, width)."""

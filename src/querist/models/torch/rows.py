@@ -68,6 +68,22 @@ def batches(count: int, size: int, generator: torch.Generator) -> Iterator[Array
             yield order[start:end]
 
 
+def replayed(new: Array, old: Array, size: int, generator: torch.Generator) -> Iterator[Array]:
+    """Yield batches of places without end, half of them new rows and half earlier ones, so that nothing is forgotten.
+
+    >>> stream = replayed(np.array([7, 8]), np.arange(6), 4, torch.Generator().manual_seed(0))
+    >>> [sorted(set(next(stream).tolist()) & {7, 8}) for _ in range(3)]
+    [[7, 8], [7, 8], [7, 8]]
+    """
+    if not len(new) or not len(old):
+        rows = new if len(new) else old
+        yield from (rows[places] for places in batches(len(rows), size, generator))
+    half = max(1, size // 2)
+    streams = [(rows, batches(len(rows), half, generator)) for rows in (new, old)]
+    while True:
+        yield np.concatenate([rows[next(stream)] for rows, stream in streams])
+
+
 def shape_of(array: Any, wanted: Sequence[int]) -> tuple[int, ...]:
     """Return the shape of a row: as wanted, else as it is."""
     return tuple(int(side) for side in wanted) or tuple(array.shape[1:])

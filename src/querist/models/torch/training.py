@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from querist.errors import ModelFailure
-from querist.models.torch.augment import augmented
-from querist.models.torch.rows import Rows, batches
+from querist.errors import BadValue, ModelFailure
+from querist.models.torch.augment import augmented, strong
+from querist.models.torch.rows import Rows, batches, replayed
 from querist.types import Array
 
 State = dict[str, Tensor]
@@ -45,6 +45,8 @@ class Plan:
     l2: float = 1.0
     augment: str = "none"
     cycles: int = 1
+    consistency: float = 0.0
+    certain: float = 0.95
 
 
 @dataclass(slots=True)
@@ -67,6 +69,8 @@ def train(
     seen: Array,
     seed: int,
     held_out: Array | None = None,
+    new: Array | None = None,
+    unlabelled: Rows | None = None,
 ) -> Trained:
     """Train a network on rows; on the GPU in bfloat16 where it can. Halves the batch when memory runs out.
 
@@ -80,6 +84,8 @@ def train(
         seen: class numbers that occur; the others take no part.
         seed: of the order of rows and of dropout.
         held_out: places of the rows that are not trained on: where they gain no more, it stops, with the best state.
+        new: (n,) whether the network has not seen a row yet; then each batch is half new rows, half earlier ones.
+        unlabelled: rows for consistency training, if the plan has any.
 
     Raises:
         ModelFailure: memory runs out with two rows, or the loss is no number.
@@ -89,7 +95,7 @@ def train(
     batch = min(plan.batch, len(rows))
     while True:
         try:
-            trained = _train(network, head, rows, target, weight, plan, batch, seen, seed, held_out)
+            trained = _train(network, head, rows, target, weight, plan, batch, seen, seed, held_out, new, unlabelled)
             trained.notes.extend(notes)
             return trained
         except (torch.OutOfMemoryError, RuntimeError) as error:
@@ -124,13 +130,20 @@ def _train(
     seen: Array,
     seed: int,
     held_out: Array | None,
+    new: Array | None,
+    unlabelled: Rows | None,
 ) -> Trained:
     generator = torch.Generator().manual_seed(seed)
     kept = np.arange(len(rows)) if held_out is None else np.setdiff1d(np.arange(len(rows)), held_out)
     columns = torch.from_numpy(seen).to(rows.device)
     place = np.searchsorted(seen, target)
     optimiser = _optimiser(network, head, plan, fused=rows.device.startswith("cuda"))
-    stream = batches(len(kept), batch, generator)
+    stream: Iterator[Array]
+    if new is None:
+        stream = (kept[places] for places in batches(len(kept), batch, generator))
+    else:
+        stream = replayed(kept[new[kept]], kept[~new[kept]], batch, generator)
+    consistency = _Consistency(unlabelled, plan, columns, generator) if unlabelled is not None else None
     look = max(1, plan.steps // LOOKS)
     watch = _Watch(network) if held_out is not None and plan.cycles == 1 else None
     states: list[State] = []
@@ -140,12 +153,13 @@ def _train(
         for made in range(1, plan.steps + 1):
             for group in optimiser.param_groups:
                 group["lr"] = plan.rate * _rate(made - 1, plan.steps, plan.cycles)
-            chosen = kept[next(stream)]
+            chosen = next(stream)
             given = augmented(rows.take(chosen), plan.augment, generator)
             network.train()
             wanted = torch.from_numpy(place[chosen]).to(rows.device)
             importance = torch.from_numpy(weight[chosen]).to(rows.device)
-            losses.append(step(network, head, optimiser, given, wanted, importance, columns, plan.l2 / len(kept)))
+            more = None if consistency is None else consistency.loss(network)
+            losses.append(step(network, head, optimiser, given, wanted, importance, columns, plan.l2 / len(kept), more))
             if plan.cycles > 1 and made % (plan.steps // plan.cycles) == 0 and len(states) < plan.cycles:
                 states.append(copied(network))
             if made % look == 0:
@@ -175,6 +189,7 @@ def step(
     weight: Tensor,
     columns: Tensor,
     l2: float,
+    more: Tensor | None = None,
 ) -> Tensor:
     """Make one step, without leaving the device, and return its loss there."""
     kind = rows.device.type
@@ -185,10 +200,34 @@ def step(
     loss = (each * weight).mean()
     optimiser.zero_grad(set_to_none=True)
     whole = loss if head is None else loss + 0.5 * l2 * head.weight.float().pow(2).sum()
+    whole = whole if more is None else whole + more
     whole.backward()
     nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimiser.step()
     return loss.detach()
+
+
+class _Consistency:
+    """What the network is sure of about an unlabelled image shall hold when the image is much changed.
+
+    Sohn et al.: FixMatch, NeurIPS 2020.
+    """
+
+    def __init__(self, rows: Rows, plan: Plan, columns: Tensor, generator: torch.Generator) -> None:
+        if len(rows.shape) != 3:
+            raise BadValue("consistency", plan.consistency, "is for images: rows must be (channels, height, width)")
+        self._rows, self._plan, self._columns, self._generator = rows, plan, columns, generator
+        self._stream = batches(len(rows), 2 * plan.batch, generator)
+
+    def loss(self, network: nn.Module) -> Tensor:
+        rows = self._rows.take(next(self._stream))
+        network.eval()
+        with torch.no_grad():
+            sure, target = torch.softmax(network(rows).float()[:, self._columns], dim=1).max(dim=1)
+        network.train()
+        changed = network(strong(rows, self._generator)).float()[:, self._columns]
+        each = functional.cross_entropy(changed, target, reduction="none")
+        return self._plan.consistency * (each * (sure >= self._plan.certain)).mean()
 
 
 @torch.inference_mode()
