@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,27 @@ def _open(path: str, settings: Json, device: str, *, needed_by: str, local: bool
     except ImportError:
         raise MissingExtra(needed_by, "text") from None
     try:
-        model = SentenceTransformer(path, device=pick(device), local_files_only=local)
+        with _quietly():
+            model = SentenceTransformer(path, device=pick(device), local_files_only=local)
     except (OSError, ValueError) as error:
         raise BadValue("model", path, f"cannot be opened by sentence-transformers: {error}") from error
     said = canonical_json({"windows": settings["windows"], "length": model.max_seq_length})
     digest = hashlib.sha256(said.encode() + state_hash(model).encode()).hexdigest()[:16]
     return SentenceEncoder(model, int(settings["windows"]), digest)
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the library's bar for the loading of weights off a log, and give its setting back."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 @dataclass(frozen=True)

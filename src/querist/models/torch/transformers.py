@@ -54,7 +54,7 @@ def _trainable(body: nn.Module, train: str, layers: int, rank: int) -> nn.Module
         try:
             from peft import LoraConfig, inject_adapter_in_model
         except ImportError:
-            raise MissingExtra("train = 'lora'", "text") from None
+            raise MissingExtra("train = 'lora'", "llm") from None
         names = sorted({name.rpartition(".")[2] for name, part in body.named_modules() if isinstance(part, nn.Linear)})
         wanted = [name for name in names if name in ("query", "value", "q_proj", "v_proj", "q_lin", "v_lin")]
         return inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=wanted), body)
