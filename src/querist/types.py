@@ -289,6 +289,12 @@ class TargetKind(Protocol):
     def right(self, target: Array, matrix: Array) -> Array:
         """Return (n,) whether each prediction is correct."""
 
+    def codes(self, target: Array) -> Array:
+        """Return (n,) whole numbers ≥ 0 that stand for the targets; −1 where there is none."""
+
+    def said(self, matrix: Array, target: Array) -> Array:
+        """Return (n,) whole numbers that equal `codes(target)` exactly where the prediction is correct."""
+
     def certainty(self, matrix: Array) -> Array:
         """Return (n,) how likely each prediction is correct, by the model's own word."""
 

@@ -22,11 +22,15 @@ class Section(BaseModel):
 
 
 class ProjectSection(Section):
-    """What is labelled, and the seed of all chance. `classes` may grow while people label."""
+    """What is labelled, and the seed of all chance. `classes` may grow while people label.
+
+    `settings` are those of the kind of label: unit and range of a number, say.
+    """
 
     name: str = Field(min_length=1, max_length=200)
     task: str = "single_label"
     classes: tuple[str, ...] = ()
+    settings: dict[str, Any] = {}
     seed: int = Field(0, ge=0, lt=2**63)
 
     @field_validator("classes")
@@ -46,7 +50,9 @@ class PoolSection(Section):
     data: str = ""
     text: str = ""
     columns: tuple[str, ...] = ()
+    pair: tuple[str, ...] = ()
     image: str = ""
+    audio: str = ""
     label: str = ""
     id: str = ""
     group: str = ""

@@ -75,13 +75,11 @@ def history_of(project: Project, state: State, *, latest: Archived | None = None
 
 
 def _round(entry: Archived, items: list[str], target: Array, project: Project) -> Round:
-    proba = np.clip(entry.proba, 1e-12, None)
-    entropy = float(-(proba * np.log(proba)).sum(axis=1).mean() / np.log(max(2, proba.shape[1])))
     return Round(
         labelled=entry.labelled,
-        predictions=entry.predicted,
-        correct=correctness(entry, items, target, project.state().classes),
+        predictions=entry.kind.decisions(entry.proba),
+        correct=correctness(entry, items, target, project.target.columns),
         reserve_items=np.asarray(entry.items),
         evaluation_items=np.asarray(items),
-        entropy=entropy,
+        entropy=entry.kind.entropy(entry.proba),
     )

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from querist.errors import Damaged, UnknownName
+from querist.errors import BadValue, Damaged, UnknownName
 from querist.types import Learner, Model
 
 if TYPE_CHECKING:
@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 HEAD: Final = frozenset({"head_weight", "head_bias", "head_l2"})
 _CLASSIFIER: Final = frozenset({"proba", "embed"})
+_REGRESSION: Final = frozenset({"mean", "std", "embed"})
 
 OFFERS: Final[Mapping[str, frozenset[str]]] = {
+    "bayesian_ridge": _REGRESSION,
+    "bradley_terry": _CLASSIFIER,
+    "gaussian_process": _REGRESSION,
     "gradient_boosting": _CLASSIFIER,
     "logistic_regression": _CLASSIFIER | HEAD,
     "naive_bayes": _CLASSIFIER,
     "random_forest": _CLASSIFIER | {"proba_samples"},
+    "random_forest_regressor": _REGRESSION | {"mean_samples"},
     "svm": _CLASSIFIER,
 }
 """What each learner that has a name can offer, at best: `head_*` needs features whose input and embedding are one."""
@@ -33,6 +38,8 @@ OFFERS: Final[Mapping[str, frozenset[str]]] = {
 _LOADERS: Final[Mapping[str, str]] = {
     "calibrated": "querist.models.calibrated",
     "committee": "querist.models.committee",
+    "one_vs_rest": "querist.models.one_vs_rest",
+    "regression": "querist.models.regression",
     "sklearn": "querist.models.sklearn",
 }
 
@@ -55,16 +62,18 @@ def offered_by(signal: str) -> list[str]:
     return [name for name in names() if signal in OFFERS[name]]
 
 
-def learner(model: object, settings: Mapping[str, Any] | None = None) -> Learner:
-    """Return a learner: by name, from a classifier of scikit-learn's kind, or as it is when it is one already.
+def learner(model: object, settings: Mapping[str, Any] | None = None, *, signal: str = "proba") -> Learner:
+    """Return a learner: by name, from an estimator of scikit-learn's kind, or as it is when it is one already.
 
     Args:
-        model: a name out of `names()`; an object with `fit` and `predict_proba` or `decision_function`; or a `Learner`.
+        model: a name out of `names()`; a classifier (`fit` and `predict_proba` or `decision_function`) or, for numbers,
+            a regressor (`fit` and `predict`); or a `Learner`.
         settings: parameters of the estimator, and `trusted`: names of types that may be loaded from its files.
+        signal: what the task needs of it: `proba`, `label_proba` (one model for each label) or `mean` (numbers).
 
     Raises:
         UnknownName: there is no learner of that name, or it has no such setting.
-        BadValue: the object cannot be used as a classifier.
+        BadValue: the object cannot be used, or the model learns something else.
 
     >>> learner("logistic_regression", {"C": 3.0}).settings["C"]
     3.0
@@ -73,7 +82,14 @@ def learner(model: object, settings: Mapping[str, Any] | None = None) -> Learner
         raise UnknownName("model", model, OFFERS)
     if isinstance(model, Learner):
         return model
-    made: Learner = importlib.import_module("querist.models.sklearn").learner(model, settings or {})
+    base = "mean" if signal == "mean" else "proba"
+    if isinstance(model, str) and base not in OFFERS[model]:
+        fitting = offered_by(base)
+        raise BadValue("model", model, f"does not offer {base}; these do: {', '.join(fitting)}", choices=fitting)
+    module = importlib.import_module("querist.models.regression" if base == "mean" else "querist.models.sklearn")
+    made: Learner = module.learner(model, settings or {})
+    if signal == "label_proba":
+        made = importlib.import_module("querist.models.one_vs_rest").OneVsRest(made)
     return made
 
 

@@ -154,8 +154,8 @@ def overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
     """
     width = min(a["x"] + a["width"], b["x"] + b["width"]) - max(a["x"], b["x"])
     height = min(a["y"] + a["height"], b["y"] + b["height"]) - max(a["y"], b["y"])
-    both: float = max(width, 0.0) * max(height, 0.0)
-    return both / float(a["width"] * a["height"] + b["width"] * b["height"] - both)
+    both = max(width, 0.0) * max(height, 0.0)
+    return float(both / (a["width"] * a["height"] + b["width"] * b["height"] - both))
 
 
 def _mean_box(group: list[shapes.Shape]) -> dict[str, Any]:

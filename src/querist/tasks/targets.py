@@ -1,7 +1,7 @@
 """What a model learns for a task: how predictions are read, when they are right, how good they are.
 
-A task that learns has one of these; the engine asks it, and never for the kind of task. A *prediction* is the matrix that
-a model gives for n rows, (n, len(columns)).
+A task that learns has one of these; the engine asks it, and never for the kind of task. A *prediction* is the matrix
+that a model gives for n rows, (n, len(columns)).
 """
 
 from __future__ import annotations
@@ -46,8 +46,16 @@ class OneClass:
 
     def right(self, target: Array, matrix: Array) -> Array:
         """Return (n,) whether the likeliest class is the target."""
-        found: Array = np.equal(self.predicted(matrix), target)
+        found: Array = np.asarray(self.predicted(matrix) == target)
         return found
+
+    def codes(self, target: Array) -> Array:
+        """Return (n,) whole numbers that stand for targets: here the class numbers."""
+        return target
+
+    def said(self, matrix: Array, target: Array) -> Array:
+        """Return (n,) the codes of what is predicted."""
+        return self.predicted(matrix)
 
     def certainty(self, matrix: Array) -> Array:
         """Return (n,) how likely the model holds what it predicts."""
@@ -136,6 +144,14 @@ class LabelSet:
         found: Array = (self.predicted(matrix) == target).all(axis=1)
         return found
 
+    def codes(self, target: Array) -> Array:
+        """Return (n,) whole numbers that stand for targets: equal for equal sets, −1 where there is none."""
+        return np.where(self.known(target), _set_codes(target), -1)
+
+    def said(self, matrix: Array, target: Array) -> Array:
+        """Return (n,) the codes of the predicted sets."""
+        return _set_codes(self.predicted(matrix))
+
     def certainty(self, matrix: Array) -> Array:
         """Return (n,) how likely the predicted set is, were labels independent."""
         found: Array = np.maximum(matrix, 1 - matrix).prod(axis=1)
@@ -143,9 +159,7 @@ class LabelSet:
 
     def decisions(self, matrix: Array) -> Array:
         """Return (n,) whole numbers, equal where the predicted sets are equal, in this and in any other call."""
-        weights = np.random.default_rng(0).integers(1, 2**40, size=matrix.shape[1], dtype=np.int64)
-        codes: Array = self.predicted(matrix).astype(np.int64) @ weights
-        return codes
+        return _set_codes(self.predicted(matrix))
 
     def entropy(self, matrix: Array) -> float | None:
         """Return the mean entropy of a label, as a share of the largest possible."""
@@ -223,6 +237,14 @@ class Number:
         """Return (n,) whether the prediction is within the tolerance."""
         found: Array = np.abs(matrix[:, 0] - target) <= self.tolerance
         return found
+
+    def codes(self, target: Array) -> Array:
+        """Return (n,) 0 where there is a target and −1 where there is none: what is near enough has no other name."""
+        return np.where(self.known(target), 0, -1)
+
+    def said(self, matrix: Array, target: Array) -> Array:
+        """Return (n,) 0 where the prediction is within the tolerance of a known target, else 1."""
+        return np.where(self.known(target) & self.right(target, matrix), 0, 1)
 
     def certainty(self, matrix: Array) -> Array:
         """Return (n,) how likely the truth is within the tolerance, were errors normal."""
@@ -304,6 +326,13 @@ def _bootstrapped(wanted: dict[str, Callable[..., float]], target: Array, predic
 def _drawn(figure: Callable[..., float], target: Array, predicted: Array, rows: Array) -> float:
     drawn = target[rows]
     return float(figure(drawn, predicted[rows])) if target.ndim > 1 or np.ptp(drawn) > 0 else float("nan")
+
+
+def _set_codes(sets: Array) -> Array:
+    """(n,) whole numbers ≥ 0, equal where the sets (n, k) are equal: sums of fixed random weights of 40 bits."""
+    weights = np.random.default_rng(0).integers(1, 2**40, size=sets.shape[1], dtype=np.int64)
+    found: Array = (sets == 1).astype(np.int64) @ weights
+    return found
 
 
 def label_macro_f1(target: Array, predicted: Array) -> float:

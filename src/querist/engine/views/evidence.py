@@ -49,10 +49,9 @@ def _active(project: Project, stand: Standing) -> Json:
     ends = "Measured up to the newest model."
     if stand.measured is None or not stand.archived or stand.evaluation < words.ENOUGH_FOR_A_POINT:
         return {"name": "Active model", "points": [], "ends": _too_few(stand)}
-    state = project.state()
     known = stand.measured.known
     items = [item for item, is_known in zip(stand.measured.items, known, strict=True) if is_known]
-    arm = active_arm(stand.archived, items, stand.measured.target[known], state.classes)
+    arm = active_arm(stand.archived, items, stand.measured.target[known], project.target.columns)
     assert arm is not None
     numbers = {entry.labelled: number for number, entry in enumerate(stand.archived, start=1)}
     by_size = {entry.labelled: entry for entry in stand.archived}
@@ -117,14 +116,13 @@ def compare(project: Project, stand: Standing) -> tuple[Difference, LabelsSaved 
     kept = compared_baseline(project)
     if kept is None or stand.measured is None or not stand.archived:
         return None
-    state = project.state()
     answer = dict(zip(stand.measured.items, stand.measured.target.tolist(), strict=True))
     use = np.array([answer.get(item, -1) >= 0 for item in kept["items"]], dtype=bool)
     items = [item for item, used in zip(kept["items"], use, strict=True) if used]
     if not items:
         return None
     random = Arm(np.array(kept["labels"]), np.array(kept["right"])[:, use])
-    active = active_arm(stand.archived, items, np.array([answer[item] for item in items]), state.classes)
+    active = active_arm(stand.archived, items, np.array([answer[item] for item in items]), project.target.columns)
     assert active is not None
     try:
         compared = difference(active, random)
