@@ -353,7 +353,8 @@ class TaskType(Protocol):
     def read(self, cell: Any) -> Any:
         """Return the value that a cell of a file holds; raise BadValue like `check`."""
 
-    def classes_in(self, cell: Any) -> list[str]:
+    @classmethod
+    def classes_in(cls, cell: Any) -> list[str]:
         """Return the classes that a cell of a file declares."""
 
     def tally(self, value: Any) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,13 +15,16 @@ import numpy as np
 
 from querist.engine.lanes import keyed_numbers
 from querist.engine.project import Project
+from querist.engine.round import State
 from querist.engine.spec import FILE_NAME, ProjectSpec, read_spec, write_spec
-from querist.errors import BadValue, Conflict, UnknownName
+from querist.errors import BadValue, Conflict, QueristError, UnknownName
 from querist.events import AnswerSubmitted, PoolImported, ProjectCreated
+from querist.kinds import as_number
 from querist.pools import read_pool
 from querist.pools.reader import PoolReader, digest, label_text
 from querist.store.protocol import ItemRow, NewEvent
-from querist.types import Item, ItemId, Json, Lane, Rejected, short_hash
+from querist.tasks import kind_of_label, task_type
+from querist.types import Content, Item, ItemId, Json, Lane, Rejected, TaskType, canonical_json, short_hash
 
 SHOWN: Final = 5
 """Rejected rows that are shown; all are kept."""
@@ -85,7 +89,7 @@ class Imported:
 def settings(
     *,
     strategy: str = "auto",
-    model: str = "logistic_regression",
+    model: str = "",
     mode: str = "continuous",
     batch: int = 0,
     budget: int | None = None,
@@ -104,11 +108,11 @@ def settings(
 
     if not registry.has("policy", strategy):
         strategy_of(strategy)
-    if model not in models.names():
+    if model and model not in models.names():
         raise UnknownName("model", model, models.names())
     sections: Json = {
         "strategy": {"name": strategy},
-        "model": {"name": model},
+        "model": {"name": model} if model else {},
         "loop": {"mode": mode, "batch": batch},
         "cost": {"per_label": cost_per_label, "currency": currency},
         "labels": {"question": question},
@@ -119,6 +123,27 @@ def settings(
         sections["lanes"] = {"control": 0.3, "evaluation": 0.3}
         sections["labels"] = {"question": question or "Which digit is this?"}
     return sections
+
+
+def task_settings(given: Sequence[str]) -> Json:
+    """Return the settings of a kind of label that `--set name=value` stand for; values are JSON where they can be.
+
+    Raises:
+        BadValue: no equals sign.
+
+    >>> task_settings(["low=0", "unit=MPa", "overlap=true", 'relations=["of"]'])
+    {'low': 0, 'unit': 'MPa', 'overlap': True, 'relations': ['of']}
+    """
+    found: Json = {}
+    for entry in given:
+        name, equals, value = entry.partition("=")
+        if not equals or not name.strip():
+            raise BadValue("set", entry, "write name=value")
+        try:
+            found[name.strip()] = json.loads(value)
+        except ValueError:
+            found[name.strip()] = value
+    return found
 
 
 def init(
@@ -138,6 +163,10 @@ def init(
     name: str | None = None,
     seed: int = 0,
     keep_duplicates: bool = False,
+    task: str = "single_label",
+    task_settings: Mapping[str, Any] | None = None,
+    pair: Sequence[str] = (),
+    audio: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Imported:
     """Make a project: settings, ledger, items, and the labels that came with the data.
@@ -158,7 +187,9 @@ def init(
         "data": source,
         "text": text or "",
         "columns": tuple(columns),
+        "pair": tuple(pair),
         "image": image or "",
+        "audio": audio or "",
         "label": label or "",
         "id": id or "",
         "group": group or "",
@@ -166,18 +197,23 @@ def init(
         "keep_duplicates": keep_duplicates,
     }
     reader = _reader(pool, folder)
-    known = (
-        [str(number) for number in range(10)]
-        if sample == "digits" and not classes
-        else _classes(reader, classes, label)
-    )
+    kind = kind_of_label(task)
+    known = _classes(reader, classes, label, kind) if sample is None or classes else [str(n) for n in range(10)]
+    chosen = _task_settings(kind, task_settings or {}, reader, label)
+    task_type(task, classes=known, settings=chosen)
     if validation is not None and not label:
         raise BadValue("validation", validation, "needs --label, the column with its labels")
     spec = ProjectSpec.from_json(
         {
-            "project": {"name": name or folder.resolve().name, "classes": known, "seed": seed},
+            "project": {
+                "name": name or folder.resolve().name,
+                "task": task,
+                "classes": known,
+                "settings": chosen,
+                "seed": seed,
+            },
             "pool": pool,
-            **(settings or {}),
+            **_with_model(settings or {}, kind),
             "evaluation": {"file": validation or ""},
         }
     )
@@ -197,9 +233,10 @@ def _reader(pool: Mapping[str, Any], folder: Path, data: str | None = None) -> P
     source = data or str(pool["data"])
     if not source.startswith("sample:") and not Path(source).is_absolute() and data is None:
         source = str(folder / source)
-    roles = {role: pool[role] or None for role in ("text", "image", "label", "id", "group", "cost")}
+    roles = {role: pool[role] or None for role in ("text", "image", "audio", "label", "id", "group", "cost")}
     columns = list(pool["columns"]) or None
-    return read_pool(source, columns=columns, keep_duplicates=pool["keep_duplicates"], **roles)
+    pair = tuple(pool["pair"]) or None
+    return read_pool(source, columns=columns, pair=pair, keep_duplicates=pool["keep_duplicates"], **roles)
 
 
 def read_like(project: Project, data: str, *, keep_duplicates: bool = False) -> PoolReader:
@@ -214,17 +251,45 @@ def read_like(project: Project, data: str, *, keep_duplicates: bool = False) -> 
     return _reader(pool, project.folder, data)
 
 
-def _classes(reader: PoolReader, classes: Sequence[str], label: str | None) -> list[str]:
-    if classes:
+def _classes(reader: PoolReader, classes: Sequence[str], label: str | None, kind: type[TaskType]) -> list[str]:
+    if classes or not kind.has_classes:
         return list(classes)
     if not label:
         raise BadValue("labels", "", "name the classes with --labels a,b,c or a column of labels with --label")
-    for _ in reader.read():
-        pass
-    found = sorted(reader.summary.labels)
+    found: dict[str, None] = {}
+    for cell in _cells(reader):
+        found.update(dict.fromkeys(kind.classes_in(cell)))
     if not found:
         raise BadValue("label", label, "the column is empty; name the classes with --labels a,b,c")
-    return found
+    return sorted(found)
+
+
+def _cells(reader: PoolReader) -> list[str]:
+    """The labels that come with the data, as text, each once."""
+    for _ in reader.read():
+        pass
+    return sorted(reader.summary.labels)
+
+
+def _task_settings(
+    kind: type[TaskType], given: Mapping[str, Any], reader: PoolReader, label: str | None
+) -> dict[str, Any]:
+    """The settings of the kind of label; the range of numbers is that of the labels, if nobody says it."""
+    wanted = kind.settings_schema.get("required", [])
+    if not label or "low" not in wanted or {"low", "high"} <= set(given):
+        return dict(given)
+    numbers = [number for cell in _cells(reader) if (number := as_number(cell)) is not None]
+    if not numbers:
+        raise BadValue("label", label, "holds no number; give the range with --set low=0 --set high=100")
+    return {"low": min(numbers), "high": max(numbers), **given}
+
+
+def _with_model(sections: Mapping[str, Any], kind: type[TaskType]) -> dict[str, Any]:
+    """The settings with the learner of the kind of label, if nobody chose one."""
+    model = dict(sections.get("model", {}))
+    if not model.get("name") and kind.model != "none":
+        model["name"] = kind.model
+    return {**sections, "model": model}
 
 
 def _begin(folder: Path, spec: ProjectSpec) -> Project:
@@ -395,16 +460,18 @@ def _reserve(project: Project, size: int) -> float:
 
 def _import_labels(project: Project, labels: Mapping[ItemId, str], fingerprint: str) -> tuple[int, dict[str, int]]:
     """Record the labels that came with the data: they train or measure, and are no budget."""
-    state = project.state()
+    state, task = project.state(), project.task
     no_class: dict[str, int] = {}
+    contents = dict(zip(labels, project.store.contents(list(labels)), strict=True)) if task.target is None else {}
     events: list[NewEvent] = []
     items = [item for item in labels if item not in state.live]
     rows = project.store.rows(items)
     u_eval = np.asarray(project.pool().u_eval)
     for item, row in zip(items, rows.tolist(), strict=True):
-        value = state.renamed.get(labels[item], labels[item])
-        if value not in state.classes:
-            no_class[value] = no_class.get(value, 0) + 1
+        try:
+            value = _label_of(task, labels[item], state, contents.get(item))
+        except QueristError:
+            no_class[labels[item]] = no_class.get(labels[item], 0) + 1
             continue
         lane: Lane = "evaluation" if not state.validation and u_eval[row] < state.reserve else "seed"
         event = AnswerSubmitted(
@@ -412,6 +479,13 @@ def _import_labels(project: Project, labels: Mapping[ItemId, str], fingerprint: 
         )
         events.append(NewEvent(f"import/{fingerprint}/{item}", event, "import"))
     return project.store.append_many(events), no_class
+
+
+def _label_of(task: TaskType, cell: str, state: State, content: Content | None = None) -> Any:
+    """The label of a cell under the class names now in force."""
+    known = state.renamed.get(cell, cell)
+    value = task.read(known)
+    return task.check(value, content) if content is not None else value
 
 
 # --- the user's own held-out data
@@ -424,19 +498,26 @@ def _keep_validation(project: Project, path: Path) -> ProjectSpec:
         return project.spec
     reader = _reader(project.spec.pool.model_dump(), project.folder, str(path))
     items, labels, aside = [], [], []
-    classes = project.state().classes
+    state, task = project.state(), project.task
+    classes = state.classes
     for entry in reader.read():
         if isinstance(entry, Rejected):
             aside.append({"line": entry.line, "reason": entry.reason, "raw": entry.raw})
             continue
         label = None if entry.label is None else label_text(entry.label)
-        if label is None or label not in classes:
+        try:
+            value = _label_of(task, label or "", state)
+        except QueristError:
             aside.append({"line": 0, "reason": f"item {entry.id}: label {label!r} is no class", "raw": ""})
             continue
         items.append(entry)
-        labels.append(label)
+        labels.append(value if isinstance(value, str) else canonical_json(value))
     if not items:
-        raise BadValue("validation", str(path), f"holds no item with a label that is a class: {', '.join(classes)}")
+        raise BadValue(
+            "validation",
+            str(path),
+            f"holds no item with a label that is a class: {', '.join(classes)}" if classes else "holds no usable label",
+        )
     if path.is_file():
         kept = project.folder / "evaluation" / path.name
         kept.parent.mkdir(exist_ok=True)

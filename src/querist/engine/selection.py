@@ -433,7 +433,7 @@ def _labelled_target(project: Project, state: State, rows: Array) -> Array | Non
     if not project.learns:
         return None
     if not rows.size:
-        return project.target.unknown(0)
+        return project.target.unknown(0) if state.training else np.empty(0, dtype=np.int64)
     values = _labelled_values(project, state)
     return project.task.encode([values[int(row)] for row in rows])
 

@@ -107,7 +107,8 @@ class Boxes:
         """Return the boxes of a cell of JSON."""
         return self.check(from_json_text(cell))
 
-    def classes_in(self, cell: Any) -> list[str]:
+    @classmethod
+    def classes_in(cls, cell: Any) -> list[str]:
         """Return the classes that a cell of a file declares."""
         return [str(entry["label"]) for entry in from_json_text(cell) if "label" in entry]
 

@@ -104,7 +104,8 @@ class MultiLabel:
         """
         return self.check(_listed(cell))
 
-    def classes_in(self, cell: Any) -> list[str]:
+    @classmethod
+    def classes_in(cls, cell: Any) -> list[str]:
         """Return the classes that a cell of a file declares."""
         return [as_text(entry) for entry in _listed(cell)]
 

@@ -128,7 +128,8 @@ class Numeric:
         """Return the number of a cell."""
         return self.check(cell)
 
-    def classes_in(self, cell: Any) -> list[str]:
+    @classmethod
+    def classes_in(cls, cell: Any) -> list[str]:
         """Return nothing: numbers have no classes."""
         return []
 

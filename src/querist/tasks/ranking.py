@@ -72,7 +72,8 @@ class Ranking:
         value = from_json_text(cell)
         return self.check([part.strip() for part in value.split(">")] if isinstance(value, str) else value)
 
-    def classes_in(self, cell: Any) -> list[str]:
+    @classmethod
+    def classes_in(cls, cell: Any) -> list[str]:
         """Return nothing: entries belong to the item."""
         return []
 

@@ -104,10 +104,11 @@ class Relations:
         """Return the value of a cell of JSON."""
         return self.check(from_json_text(cell))
 
-    def classes_in(self, cell: Any) -> list[str]:
+    @classmethod
+    def classes_in(cls, cell: Any) -> list[str]:
         """Return the classes that a cell of a file declares."""
         value = from_json_text(cell)
-        return self._spans.classes_in(value.get("spans", [])) if isinstance(value, Mapping) else []
+        return spans.Spans.classes_in(value.get("spans", [])) if isinstance(value, Mapping) else []
 
     def tally(self, value: Any) -> tuple[str, ...]:
         """Return the classes that are marked."""

@@ -77,7 +77,8 @@ class SingleLabel:
         """Return the class that a cell of a file names."""
         return self.check(cell)
 
-    def classes_in(self, cell: Any) -> list[str]:
+    @classmethod
+    def classes_in(cls, cell: Any) -> list[str]:
         """Return the classes that a cell of a file declares."""
         return [as_text(cell)]
 

@@ -88,7 +88,8 @@ class Spans:
         """Return the spans of a cell: JSON, with objects or with `[start, end, label]`."""
         return self.check([_entry(entry) for entry in _listed(cell)])
 
-    def classes_in(self, cell: Any) -> list[str]:
+    @classmethod
+    def classes_in(cls, cell: Any) -> list[str]:
         """Return the classes that a cell of a file declares."""
         return [str(_entry(entry).get("label")) for entry in _listed(cell)]
 

@@ -309,16 +309,14 @@ FIGURE_NAMES: Final = {
 
 
 def _bootstrapped(wanted: dict[str, Callable[..., float]], target: Array, predicted: Array, seed: int) -> Json:
-    """Each figure with the 2.5 % and 97.5 % points of its bootstrap over items; no bounds from a handful."""
+    """Each figure with the 2.5 % and 97.5 % points of its bootstrap over items; nothing from a handful."""
     n = len(target)
     found: Json = {}
-    for name, figure in wanted.items():
+    for name, figure in wanted.items() if n >= FEWEST else ():
         value = float(figure(target, predicted))
-        low = high = value
-        if n >= FEWEST:
-            rng = np.random.default_rng(seed)
-            draws = [_drawn(figure, target, predicted, rng.integers(n, size=n)) for _ in range(RESAMPLES)]
-            low, high = (float(q) for q in np.nanquantile(draws, (0.025, 0.975)))
+        rng = np.random.default_rng(seed)
+        draws = [_drawn(figure, target, predicted, rng.integers(n, size=n)) for _ in range(RESAMPLES)]
+        low, high = (float(q) for q in np.nanquantile(draws, (0.025, 0.975)))
         found[name] = {"value": value, "low": min(low, value), "high": max(high, value), "n": n}
     return found
 

@@ -84,7 +84,8 @@ class Text:
         """Return the text of a cell."""
         return self.check(cell if isinstance(cell, str) else str(cell))
 
-    def classes_in(self, cell: Any) -> list[str]:
+    @classmethod
+    def classes_in(cls, cell: Any) -> list[str]:
         """Return nothing: texts have no classes."""
         return []
 
