@@ -141,10 +141,10 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Add items to a project; those it has already are passed over."""
-    from querist.engine import create
+    from querist.engine.importing import import_data
     from querist.engine.project import Project
 
-    made = create.import_data(Project.open(project), data)
+    made = import_data(Project.open(project), data)
     say(made.to_json(), as_json, lambda: made.text(project))
 
 

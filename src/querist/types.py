@@ -319,7 +319,7 @@ class TargetKind(Protocol):
     def strata(self, target: Array) -> Array | None:
         """Return (n,) what folds keep in proportion, if anything."""
 
-    def figures(self, target: Array, matrix: Array, *, seed: int = 0) -> Json:
+    def figures(self, target: Array, matrix: Array, *, seed: int = 0, resample: bool = False) -> Json:
         """Return further figures {name: {value, low, high, n}} beside the share that is right."""
 
 

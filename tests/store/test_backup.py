@@ -13,32 +13,32 @@ from querist.store.verify import verify
 from .conftest import answer, import_pool, select
 
 
-def test_a_copy_opens_like_the_original(project: SqlStore, tmp_path: Path) -> None:
+def test_a_copy_opens_like_the_original(file_project: SqlStore, tmp_path: Path) -> None:
     (tmp_path / "querist.toml").write_text("[project]\n")
-    import_pool(project, ["a", "b"])
-    select(project, ["a", "b"])
-    answer(project, "a")
+    import_pool(file_project, ["a", "b"])
+    select(file_project, ["a", "b"])
+    answer(file_project, "a")
     copy = backup(tmp_path, tmp_path / "copy")
-    answer(project, "b")
+    answer(file_project, "b")
     restored = SqlStore.open(root=copy)
     assert verify(restored).ok
-    assert restored.project == project.project
+    assert restored.project == file_project.project
     assert [a.item for a in restored.answers()] == ["a"]
     assert (copy / "querist.toml").read_text() == "[project]\n"
     answer(restored, "b", person="p_bob")
     restored.close()
-    assert [a.person for a in project.answers()] == ["p_ann", "p_ann"]
+    assert [a.person for a in file_project.answers()] == ["p_ann", "p_ann"]
 
 
-def test_people_go_on_while_it_is_made(project: SqlStore, tmp_path: Path) -> None:
-    import_pool(project, [f"i{n}" for n in range(300)])
+def test_people_go_on_while_it_is_made(file_project: SqlStore, tmp_path: Path) -> None:
+    import_pool(file_project, [f"i{n}" for n in range(300)])
     stop, acknowledged = threading.Event(), []
 
     def label() -> None:
         for n in range(300):
             if stop.is_set():
                 return
-            acknowledged.append(answer(project, f"i{n}", key=f"k{n}"))
+            acknowledged.append(answer(file_project, f"i{n}", key=f"k{n}"))
 
     person = threading.Thread(target=label)
     person.start()
@@ -56,7 +56,7 @@ def test_people_go_on_while_it_is_made(project: SqlStore, tmp_path: Path) -> Non
         restored.close()
 
 
-def test_nothing_is_overwritten_and_nothing_is_made_of_nothing(project: SqlStore, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_and_nothing_is_made_of_nothing(file_project: SqlStore, tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     with pytest.raises(BadValue, match="is there already"):
         backup(tmp_path, tmp_path / "copy")

@@ -3,6 +3,7 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./wire";
 
 type Schemas = components["schemas"];
+export type Added = Schemas["Added"];
 export type AnswerForm = Schemas["AnswerForm"];
 export type AnswerReceipt = Schemas["AnswerReceipt"];
 export type AnswerView = Schemas["AnswerView"];
@@ -144,6 +145,17 @@ export const api = {
     form.append("file", file);
     return read(
       client.POST(`${base}/projects/inspect`, { body: { file: "" }, bodySerializer: () => form }),
+    );
+  },
+  addItems: (project: string, file: File) => {
+    const form = new FormData();
+    form.append("file", file);
+    return read(
+      client.POST(`${base}/projects/{project}/items`, {
+        ...one(project),
+        body: { file: "" },
+        bodySerializer: () => form,
+      }),
     );
   },
   create: (body: Schemas["ProjectCreate"]) => read(client.POST(`${base}/projects`, { body })),

@@ -8,12 +8,16 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from querist import compute
 from querist.engine.cells import Cell, run_cell
 from querist.engine.labelled import Labelled
 from querist.errors import Damaged
 from querist.types import Json, canonical_json
+
+NOTHING: Final[Json] = {"points": [], "picks": [], "reliability": [], "confusion": [], "wrong": []}
+"""What a cell that failed has found."""
 
 
 def run_cells(
@@ -47,7 +51,7 @@ def run_cells(
                 "error": outcome.error,
                 "seconds": outcome.seconds,
                 "cell": cell.to_json(),
-                **(outcome.value or {"points": [], "picks": [], "reliability": []}),
+                **(outcome.value or NOTHING),
             }
             if kept is not None:
                 kept.mkdir(parents=True, exist_ok=True)

@@ -208,7 +208,8 @@ def lane_of(project: Project, state: State, item: str) -> Lane:
     if not state.validation:
         row = int(project.store.rows([item])[0])
         if project.pool().u_eval[row] < state.reserve:
-            return "evaluation"
+            # Among the items of a duel are more hard ones than in a uniform sample.
+            return "duel" if item in state.duel else "evaluation"
     picked = project.store.picked(item)
     return picked[-1].lane if picked else "query"
 
@@ -291,6 +292,21 @@ def refit_features(project: Project, person: str, key: str) -> Json:
     """Fit the features anew on the pool as it is now."""
     recorded, _ = project.record(key, Requested(what="refit", by=person), actor=person)
     return {"seq": recorded.seq, "sentence": "The features are fitted anew, then a model is trained on them."}
+
+
+def settle(project: Project, person: str, key: str, reason: str = "") -> Json:  # noqa: ARG001 - one form for all
+    """Ask for the labels that settle whether the active model is better than random: 40 items where two models differ.
+
+    Raises:
+        Conflict: a duel is out already, labelling has stopped, or nothing measures in this project.
+        NotReady: there is no comparison yet that could be settled.
+    """
+    from querist.engine.settling import why_not
+
+    if project.store.find(key) is None:
+        why_not(project, project.state())
+    recorded, _ = project.record(key, Requested(what="settle", by=person), actor=person)
+    return {"seq": recorded.seq, "sentence": "The items on which the two models disagree come next."}
 
 
 def change_classes(

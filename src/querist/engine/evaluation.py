@@ -22,12 +22,20 @@ from querist.errors import ModelFailure, NotReady
 from querist.events import ModelEvaluated, ModelTrained
 from querist.measure import intervals
 from querist.measure.evidence import comparison_look
-from querist.measure.shadow import Arm, Fit, combine, cross_fit_plan, largest_size, shadow_sizes
+from querist.measure.shadow import Fit, collect, cross_fit_plan, largest_size, shadow_sizes
 from querist.tasks.targets import aligned
 from querist.types import Array, Features, ItemId, Json, Model, TargetKind
 
 FEWEST_FOR_CURVE: Final = 10
 """Evaluation answers from which a curve is drawn."""
+
+FEWEST_FOR_AREA: Final = 5
+"""Evaluation answers of each class from which the area under the ROC curve is given."""
+
+RESAMPLES: Final = 200
+
+UNIFORM: Final = frozenset({"evaluation", "duel"})
+"""Lanes of reserve answers; those of a duel join when the order of the reserve has reached them."""
 
 SHADOW_SECONDS: Final = 60.0
 """The random arm may take about so long; where fits are slower, fewer folds are made."""
@@ -111,7 +119,7 @@ def evaluation_targets(project: Project, state: State) -> dict[ItemId, Any]:
     """Return the label of each evaluation item whose answers agree."""
     from querist.engine.steps import resolve
 
-    resolved = resolve(project, state, through=state.seq, use=lambda answer: answer.lane == "evaluation")
+    resolved = resolve(project, state, through=state.seq, use=lambda answer: answer.lane in UNIFORM)
     return {item: entry.value for item, entry in resolved.items()}
 
 
@@ -127,13 +135,15 @@ def values_of(project: Project, items: Sequence[ItemId], labels: Mapping[ItemId,
 def _prefix(target: Array, state: State, items: Sequence[ItemId]) -> Array:
     """Leave out answers beyond the first item of the order that was never asked, so that the sample stays uniform.
 
-    Labels that came with the data may lie anywhere in the reserve; they join when the order reaches them. A skipped
-    item keeps its place in the order, and is missing.
+    Labels that came with the data, and those of a duel, may lie anywhere in the reserve; they join when the order
+    reaches them. A skipped item keeps its place in the order, and is missing.
     """
     asked = np.array([item in state.live for item in items], dtype=bool)
     lacking = np.flatnonzero(~asked)
-    imported = [live.source == "import" for item in items for live in state.live.get(item, ())]
-    if not any(imported) or not lacking.size:
+    out_of_order = [
+        live.source == "import" or live.lane == "duel" for item in items for live in state.live.get(item, ())
+    ]
+    if not any(out_of_order) or not lacking.size:
         return target
     within = target.copy()
     within[lacking[0] :] = -1
@@ -141,7 +151,7 @@ def _prefix(target: Array, state: State, items: Sequence[ItemId]) -> Array:
 
 
 def _own_file(project: Project, state: State) -> Measuring:
-    from querist.engine.create import validation_table
+    from querist.engine.held_out import validation_table
 
     table = validation_table(project)
     assert table is not None
@@ -154,7 +164,7 @@ def _own_file(project: Project, state: State) -> Measuring:
 
 
 def _own_features(project: Project, items: Sequence[ItemId]) -> Features:
-    from querist.engine.create import validation_contents
+    from querist.engine.held_out import validation_contents
 
     key = ("validation", project.state().features)
     if key not in project.cache:
@@ -184,7 +194,7 @@ def archive(project: Project) -> list[Archived]:
 
 
 def _labels_that_measure(project: Project) -> Mapping[ItemId, Any]:
-    from querist.engine.create import validation_table
+    from querist.engine.held_out import validation_table
 
     state = project.state()
     table = validation_table(project) if state.validation else None
@@ -229,11 +239,13 @@ def predict(model: Model, features: Features, *, seed: int = 0) -> Array:
 
 def evaluate(project: Project, state: State, number: int) -> None:
     """Measure the round's model, make the random arm if that is due, ask the stopping rules, and append the event."""
+    from querist.engine.comparing import against_random
     from querist.engine.stopping import verdicts
 
     assert state.model is not None
     measured = measuring(project, state)
-    predictions, metrics, baseline, latest = None, {}, None, None
+    predictions, metrics, baseline, latest, seen = None, {}, None, None, None
+    evidence: Json = {}
     if measured is not None:
         kind = project.target
         proba = prediction(project.model(), measured.features, kind, seed=project.seed).astype(np.float32)
@@ -243,8 +255,9 @@ def evaluate(project: Project, state: State, number: int) -> None:
         artefacts = project.store.artefacts
         kept = {"items": artefacts.put_json(latest.items), "proba": artefacts.put_matrix(proba)}
         predictions = artefacts.put_json(kept)
-        metrics = figures(measured.values, proba, kind, use=measured.known, seed=project.seed)
+        metrics = figures(measured.values, proba, kind, use=measured.known, seed=project.seed, resample=True)
         baseline = _random_arm_if_due(project, state, measured, number)
+        evidence, seen = against_random(project, state, measured, latest, baseline)
     rules, stop = verdicts(project, state, latest=latest)
     event = ModelEvaluated(
         round=number,
@@ -255,11 +268,15 @@ def evaluate(project: Project, state: State, number: int) -> None:
         rules=rules,
         stop=stop,
         baseline=baseline,
+        evidence=evidence,
+        watch=seen,
     )
     project.record(f"r{number}/evaluate", event)
 
 
-def figures(target: Array, matrix: Array, kind: TargetKind, *, use: Array | None = None, seed: int = 0) -> Json:
+def figures(
+    target: Array, matrix: Array, kind: TargetKind, *, use: Array | None = None, seed: int = 0, resample: bool = False
+) -> Json:
     """Return every figure with its interval, from the items with an answer; {} while there is none.
 
     `accuracy` is the share of items that are right, in the sense of the task; then come the task's own figures.
@@ -270,13 +287,15 @@ def figures(target: Array, matrix: Array, kind: TargetKind, *, use: Array | None
         kind: what is learnt.
         use: (n,) which items count; default: all with a target.
         seed: of the bootstrap.
+        resample: also give the figures whose interval takes a bootstrap of half a second: AUC, Brier, log loss, ECE.
     """
     known = kind.known(target) if use is None else use & kind.known(target)
     if not known.any():
         return {}
     right, certainty = kind.right(target, matrix), kind.certainty(matrix)
     estimate = intervals.accuracy(right[known], certainty=certainty[known], reserve_certainty=certainty[~known])
-    return {"accuracy": estimate.to_json(), **kind.figures(target[known], matrix[known], seed=seed)}
+    own = kind.figures(target[known], matrix[known], seed=seed, resample=resample)
+    return {"accuracy": estimate.to_json(), **own}
 
 
 # --- the random arm
@@ -285,16 +304,18 @@ def figures(target: Array, matrix: Array, kind: TargetKind, *, use: Array | None
 def _random_arm_if_due(project: Project, state: State, measured: Measuring, number: int) -> str | None:
     """Make the random arm when the random labels have grown by a tenth since the last time."""
     known = int(measured.known.sum())
-    if known < FEWEST_FOR_CURVE or project.target.signal != "proba":
+    if known < FEWEST_FOR_CURVE:
         return None
     control, control_target = control_set(project, state)
     random_labels = control.size + (0 if state.validation else known)
     before = latest_baseline(project)
     if before is not None and random_labels < 1.1 * before["random_labels"]:
-        return None
+        looked = comparison_look(before["random_labels"])
+        if comparison_look(random_labels) == looked:
+            return None
     trained = project.trained()[-1]
     try:
-        arm = random_arm(project, measured, control, control_target, seconds=trained.seconds, seed=project.seed)
+        sizes, said = random_arm(project, measured, control, control_target, seconds=trained.seconds, seed=project.seed)
     except NotReady:
         return None
     items = [item for item, is_known in zip(measured.items, measured.known, strict=True) if is_known]
@@ -302,8 +323,9 @@ def _random_arm_if_due(project: Project, state: State, measured: Measuring, numb
         {
             "round": number,
             "items": items,
-            "labels": arm.labels.tolist(),
-            "right": arm.right.round(4).tolist(),
+            "labels": sizes.tolist(),
+            "predicted": said.tolist(),
+            "classes": list(project.target.columns),
             "control": int(control.size),
             "evaluation": known,
             "random_labels": random_labels,
@@ -334,8 +356,10 @@ def control_set(project: Project, state: State) -> tuple[Array, Array]:
 
 def random_arm(
     project: Project, measured: Measuring, control: Array, control_target: Array, *, seconds: float, seed: int
-) -> Arm:
-    """Return how right random labelling would have been on each evaluation item, at several sizes, by cross-fitting.
+) -> tuple[Array, Array]:
+    """Return sizes (p,), and what random labelling would have predicted (p, repeats, n) for each evaluation item.
+
+    By cross-fitting: no shadow model scores an item that it saw.
 
     Raises:
         NotReady: too few random labels, or too few classes among them.
@@ -347,15 +371,15 @@ def random_arm(
     position = {int(row): i for i, row in enumerate(control)} | {
         int(name): control.size + i for i, name in enumerate(evaluation)
     }
-    fits, right = [], []
+    fits, said = [], []
     for fit in plan:
         train = np.array([position[int(row)] for row in fit.train])
         scored = np.array([position[int(row)] for row in fit.scored])
         fits.append(fit)
-        right.append(_shadow_right(project, features, target, train, scored, seed=seed))
+        said.append(shadow_predictions(project, features, target, train, scored, seed=seed))
     if not fits:
         raise NotReady("no shadow model could be planned")
-    return combine(fits, right, evaluation)
+    return collect(fits, said, evaluation)
 
 
 def _plan(project: Project, control: Array, evaluation: Array, *, seconds: float, seed: int) -> list[Fit]:
@@ -375,43 +399,54 @@ def _both(
     project: Project, measured: Measuring, control: Array, control_target: Array, known: Array
 ) -> tuple[Features, Array]:
     """Control rows, then the evaluation rows with an answer, as one."""
-    first, second = project.features().rows(control), measured.features.rows(known)
-    embed = np.concatenate([first.embed, second.embed])
-    target = np.concatenate([control_target, measured.target[known]])
-    if first.one_space:
-        return Features(embed, embed), target
+    features = stacked(project.features().rows(control), measured.features.rows(known))
+    return features, np.concatenate([control_target, measured.values[known]])
+
+
+def stacked(first: Features, second: Features) -> Features:
+    """Return the rows of two sets of features, one after the other."""
+    embed = _stacked(first.embed, second.embed)
+    return Features(embed if first.one_space else _stacked(first.input, second.input), embed)
+
+
+def _stacked(first: Any, second: Any) -> Any:
+    if not hasattr(first, "tocsr"):
+        return np.concatenate([first, second])
     from scipy.sparse import vstack
 
-    joined = vstack([first.input, second.input], format="csr") if hasattr(first.input, "tocsr") else None
-    return Features(joined if joined is not None else np.concatenate([first.input, second.input]), embed), target
+    return vstack([first, second], format="csr")
 
 
-def _shadow_right(
+def shadow_predictions(
     project: Project, features: Features, target: Array, train: Array, scored: Array, *, seed: int
 ) -> Array:
-    """How right a model of these rows is on those; with one class only, it names that class."""
-    present = np.unique(target[train])
-    if present.size < 2:
-        right: Array = (target[scored] == present[0]).astype(float)
-        return right
-    classes = len(project.target.columns)
+    """Return what a model of these rows says of those, as codes; where nothing can be learnt, the simplest guess."""
+    kind = project.target
+    if kind.lacks(target[train]):
+        return kind.said(kind.constant(target[train], len(scored)), target[scored])
     try:
-        model = project.learner.fit(features.rows(train), target[train], classes=classes, seed=seed)
+        model = project.learner.fit(features.rows(train), target[train], classes=len(kind.columns), seed=seed)
     except ModelFailure as error:
         raise NotReady(f"a shadow model failed: {error}") from error
-    right = (predict(model, features.rows(scored), seed=seed).argmax(axis=1) == target[scored]).astype(float)
-    return right
+    return kind.said(prediction(model, features.rows(scored), kind, seed=seed), target[scored])
 
 
 def latest_baseline(project: Project) -> Json | None:
-    """Return the last random arm that was made: items, labels (sizes), right (sizes × items), control, evaluation."""
+    """Return the last random arm that was made: items, labels (sizes), predicted (sizes × repeats × items), …"""
     made = _baselines(project)
     return made[-1] if made else None
 
 
-def compared_baseline(project: Project) -> Json | None:
-    """Return the random arm of the last planned look: a claim that is made anew every round is soon made falsely."""
+def compared_baseline(project: Project, *, new: str | None = None) -> Json | None:
+    """Return the random arm of the last planned look: a claim that is made anew every round is soon made falsely.
+
+    Args:
+        project: the project.
+        new: an arm whose event is not in the ledger yet.
+    """
     made = _baselines(project)
+    if new is not None:
+        made.append(project.store.artefacts.get_json(new))
     look = comparison_look(made[-1]["random_labels"]) if made else 0
     return next((arm for arm in made if look and comparison_look(arm["random_labels"]) == look), None)
 
@@ -430,36 +465,20 @@ def _baselines(project: Project) -> list[Json]:
     return found
 
 
-def active_arm(
-    archived: Sequence[Archived], items: Sequence[ItemId], target: Array, classes: Sequence[str]
-) -> Arm | None:
-    """Return how right each archived model is on some items; of models with equally many labels, the last.
-
-    Args:
-        archived: in order of training.
-        items: the items.
-        target: (n,) class numbers under the classes now in force.
-        classes: those classes.
-    """
-    by_size: dict[int, Archived] = {}
-    for entry in archived:
-        by_size[entry.labelled] = entry
-    if not by_size or not items:
-        return None
-    sizes = sorted(by_size)
-    right = [correctness(by_size[size], items, target, classes) for size in sizes]
-    return Arm(np.array(sizes), np.array(right))
-
-
 def correctness(entry: Archived, items: Sequence[ItemId], target: Array, classes: Sequence[str]) -> Array:
     """Return (n,) whether the model was right on the items; on an item it never saw it was not."""
-    place = {item: number for number, item in enumerate(entry.items)}
-    predicted = entry.predicted
-    if entry.codes is not None:
-        coded: Array = np.array([predicted[place[item]] if item in place else -2 for item in items])
-        same: Array = (coded == target).astype(float)
-        return same
-    names = np.array([classes[number] for number in target])
-    said = np.array([entry.classes[predicted[place[item]]] if item in place else "" for item in items])
-    right: Array = (said == names).astype(float)
+    right: Array = (said_of(entry, items, classes) == target).astype(float)
     return right
+
+
+def said_of(entry: Archived, items: Sequence[ItemId], classes: Sequence[str]) -> Array:
+    """Return (n,) the class numbers that a model predicted, under the classes now in force; −1 where it said none."""
+    if entry.codes is not None:
+        coded = {item: int(code) for item, code in zip(entry.items, entry.codes, strict=True)}
+        return np.array([coded.get(item, -1) for item in items], dtype=np.int64)
+    number = {name: k for k, name in enumerate(classes)}
+    now = np.array([*(number.get(name, -1) for name in entry.classes), -1])
+    place = {item: k for k, item in enumerate(entry.items)}
+    predicted = np.append(entry.predicted, len(entry.classes))
+    found: Array = now[predicted[[place.get(item, -1) for item in items]]]
+    return found

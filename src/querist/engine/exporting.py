@@ -7,9 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from querist.engine.create import read_like, versions
 from querist.engine.project import Project
+from querist.engine.sources import read_like
 from querist.engine.training import prediction
+from querist.engine.versions import versions
 from querist.errors import NotReady
 from querist.events import AnswerSubmitted, DatasetFrozen, ModelEvaluated, ModelTrained
 from querist.exchange import labels, model_folder

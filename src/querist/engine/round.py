@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from querist.events import (
+    Alarm,
     AnswerAdjudicated,
     AnswerSubmitted,
     AnswerWithdrawn,
     BatchSelected,
     ClassesChanged,
     DatasetFrozen,
+    DuelDrawn,
+    DuelSettled,
     Event,
     Fallback,
     FeaturesBuilt,
@@ -35,11 +38,15 @@ from querist.events import (
 )
 from querist.types import ItemId, Json, Lane, Outcome, Phase, ShortHash, Source, short_hash
 
-MEASURING: Final[frozenset[str]] = frozenset({"evaluation", "gold"})
+MEASURING: Final[frozenset[str]] = frozenset({"evaluation", "gold", "duel"})
 """Lanes whose answers measure and never train."""
 
 OVERRULED_UNTIL: Final = 1.5
 """A rule that a person overruled may stop again when the labels have grown by this factor."""
+
+
+MOST_RANDOM: Final = 0.9
+"""Of what people label, so much may measure or be drawn at random; the rest is the strategy's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,13 @@ class State:
     overruled: Mapping[str, int] = field(default_factory=dict)
     retrain: bool = False
     refit: bool = False
+    # better than random?
+    strategy_seq: int = 0
+    alarms_due: Mapping[str, Json] = field(default_factory=dict)
+    alarms: Mapping[str, Json] = field(default_factory=dict)
+    settle_asked: int | None = None
+    duel: frozenset[ItemId] = frozenset()
+    duel_seq: int | None = None
 
     def setting(self, section: str, key: str) -> Any:
         """Return a setting of the spec in force."""
@@ -120,6 +134,11 @@ class State:
     def refitted(self) -> bool:
         """Whether the features changed under a model, and no training on the new ones was tried yet."""
         return self.choosing_model is None and self.model is not None and self.tried_features != self.features
+
+    @property
+    def busy(self) -> bool:
+        """Whether a round has begun that is finished before anything else."""
+        return self.phase in ("freeze", "train", "evaluate")
 
     @property
     def outstanding(self) -> int:
@@ -184,7 +203,31 @@ class Wait:
     missing: int = 0
 
 
-Step: TypeAlias = BuildFeatures | Select | Freeze | Train | Evaluate | Stop
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Record an alarm that the last evaluation found due."""
+
+    round: int
+    name: str
+    evidence: Json
+
+
+@dataclass(frozen=True, slots=True)
+class DrawDuel:
+    """Queue the items that would settle whether the active model is better than random; `asked` is who wanted it."""
+
+    round: int
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettleDuel:
+    """Say what the answers to a duel amount to."""
+
+    drawn: int
+
+
+Step: TypeAlias = BuildFeatures | Select | Freeze | Train | Evaluate | Stop | Sound | DrawDuel | SettleDuel
 
 
 def next_step(state: State) -> Step | Wait:
@@ -201,6 +244,8 @@ def next_step(state: State) -> Step | Wait:
         state.features_rows < state.pool_size or state.refit
     ):
         return BuildFeatures()
+    if not state.busy and (step := _about_random(state)) is not None:
+        return step
     match state.phase:
         case "freeze" | "train":
             return Train(state.round)
@@ -216,6 +261,29 @@ def next_step(state: State) -> Step | Wait:
             return Freeze(0) if missing_labels(state) == 0 else Select(0, 0)
         case _:
             return _collect(state)
+
+
+def _about_random(state: State) -> Step | None:
+    """What is due of the comparison with random labelling."""
+    if state.alarms_due:
+        name = min(state.alarms_due)
+        return Sound(state.round, name, state.alarms_due[name])
+    if state.settle_asked is not None:
+        return DrawDuel(state.round, state.settle_asked)
+    if state.duel_seq is not None and all(state.settled(item) for item in state.duel):
+        return SettleDuel(state.duel_seq)
+    return None
+
+
+def control_share(state: State) -> float:
+    """Return the share of labels that the control lane gets: as set, or as an alarm has raised it."""
+    until = int(state.setting("lanes", "control_until"))
+    given = float(state.setting("lanes", "control" if state.training < until else "control_after"))
+    if given <= 0:
+        return 0.0
+    raised = max((float(evidence.get("control", 0.0)) for evidence in state.alarms.values()), default=0.0)
+    others = sum(float(state.setting("lanes", lane)) for lane in ("evaluation", "relabel", "gold"))
+    return max(given, min(raised, MOST_RANDOM - others))
 
 
 def _stop_or_go_on(state: State) -> Step | Wait:
@@ -336,6 +404,10 @@ class _Changing:
         match recorded.event:
             case AnswerSubmitted() | AnswerWithdrawn() | AnswerAdjudicated() | ItemWithdrawn():
                 self._people(recorded)
+            case Requested(what="settle"):
+                self.set(settle_asked=recorded.seq)
+            case DuelDrawn(items=items):
+                self.set(duel=frozenset(items), duel_seq=recorded.seq, settle_asked=None)
             case event:
                 self._engine(recorded, event)
         self.set(seq=recorded.seq)
@@ -389,6 +461,9 @@ class _Changing:
                 declared = tuple(spec["project"]["classes"])
                 known = self.state.classes
                 classes = (*known, *(name for name in declared if name not in (*known, *self.state.renamed)))
+                if self.state.spec is None or self.state.spec["strategy"] != spec["strategy"]:
+                    # Another strategy is another question: what was found about the last one is no verdict on it.
+                    self.set(strategy_seq=recorded.seq, alarms_due={}, alarms={})
                 self.set(spec=spec, spec_seq=recorded.seq, classes=classes)
             case ClassesChanged():
                 self._change_classes(event)
@@ -411,6 +486,14 @@ class _Changing:
                 fired = next((rule for rule in event.rules if rule["rule"] == event.stop), None)
                 evidence = dict(fired["evidence"]) if fired else {}
                 self.set(phase="decide", stop_rule=event.stop, stop_evidence=evidence)
+                self._compare(event.evidence)
+            case Alarm(name=name, evidence=evidence):
+                due = {other: found for other, found in self.state.alarms_due.items() if other != name}
+                self.set(alarms={**self.state.alarms, name: evidence}, alarms_due=due)
+            case Fallback(what="settle"):
+                self.set(settle_asked=None)
+            case DuelSettled():
+                self.set(duel=frozenset(), duel_seq=None)
             case _:
                 self._command(event)
 
@@ -427,6 +510,14 @@ class _Changing:
                 self.set(refit=True)
             case _:
                 pass
+
+    def _compare(self, evidence: Json) -> None:
+        """Note the alarms that are due; a strategy that turned out better is no longer suspected of no gain."""
+        known = dict(self.state.alarms)
+        if (evidence.get("comparison") or {}).get("finding") == "better":
+            known.pop("no_better_than_random", None)
+        due = {name: found for name, found in evidence.get("alarms", {}).items() if name not in known}
+        self.set(alarms=known, alarms_due=due)
 
     def _unless_busy(self, phase: Phase) -> Phase:
         """A round that has begun is finished first."""

@@ -17,7 +17,7 @@ from querist.acquire.select import Batch, required_signals
 from querist.acquire.select import choose as choose_rows
 from querist.engine.lanes import lane_slots, next_in_order
 from querist.engine.project import Project
-from querist.engine.round import MEASURING, State, batch_size, budget, seed_size
+from querist.engine.round import MEASURING, State, batch_size, budget, control_share, seed_size
 from querist.errors import BadValue, MissingSignal
 from querist.events import BatchSelected, DatasetFrozen, Fallback
 from querist.signals import ROLES
@@ -123,8 +123,7 @@ def _lanes_of(state: State, n: int, candidates: Candidates) -> list[Lane]:
     measured = state.lanes.get("evaluation", 0)
     if candidates.reserve.any() and measured < int(state.setting("lanes", "evaluation_size")):
         shares["evaluation"] = float(state.setting("lanes", "evaluation"))
-    until = int(state.setting("lanes", "control_until"))
-    shares["control"] = float(state.setting("lanes", "control" if state.training < until else "control_after"))
+    shares["control"] = control_share(state)
     counts = dict(state.lanes)
     counts["query"] = sum(counts.pop(lane, 0) for lane in ("seed", "query", "duel"))
     return lane_slots(n, shares=shares, counts=counts)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from querist.errors import BadValue, Damaged, NotFound, UnknownName
+from querist.measure.metrics import metric
 from querist.types import Json, ShortHash, short_hash
 
 FILE_NAME = "querist.toml"
@@ -129,9 +130,17 @@ class LanesSection(Section):
 
 
 class EvaluationSection(Section):
-    """The user's own held-out set, which takes the place of the evaluation lane."""
+    """The user's own held-out set, which takes the place of the evaluation lane; and the metric that is compared."""
 
     file: str = ""
+    metric: str = "accuracy"
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, value: str) -> str:
+        # UnknownName and BadValue are not ValueErrors: pydantic lets them through as they are.
+        metric(value)
+        return value
 
 
 class LabelsSection(Section):
@@ -216,6 +225,15 @@ class ProjectSpec(Section):
     stop: StopSection = StopSection()
     model: ModelSection = ModelSection()
 
+    @model_validator(mode="after")
+    def _metric_of_the_task(self) -> ProjectSpec:
+        if self.project.task != "single_label" and self.evaluation.metric != "accuracy":
+            raise ValueError(
+                f"evaluation.metric = {self.evaluation.metric!r} names one class of several; "
+                f"{self.project.task} projects compare the share of items that are right: accuracy"
+            )
+        return self
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ProjectSpec:
         """Return the spec of a plain mapping.
@@ -227,7 +245,7 @@ class ProjectSpec(Section):
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            raise _readable(cls, error) from None
+            raise readable(cls, error) from None
 
     def to_json(self) -> Json:
         """Return all settings, defaults included."""
@@ -319,15 +337,16 @@ def _toml_key(key: str) -> str:
     return key if key.isascii() and key.replace("_", "").replace("-", "").isalnum() else _toml_string(key)
 
 
-def _readable(cls: type[BaseModel], error: ValidationError) -> UnknownName | BadValue:
+def readable(cls: type[BaseModel], error: ValidationError, *, file: str = FILE_NAME) -> UnknownName | BadValue:
+    """Return the first thing that is wrong with a file of settings, with the choices there are."""
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
         known = _keys_at(cls, where[:-1])
-        return UnknownName(f"setting in [{'.'.join(where[:-1]) or FILE_NAME}]", where[-1], known)
+        return UnknownName(f"setting in [{'.'.join(where[:-1]) or file}]", where[-1], known)
     reason = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
-        return BadValue(".".join(where), None, f"must be given in {FILE_NAME}")
+        return BadValue(".".join(where), None, f"must be given in {file}")
     return BadValue(".".join(where), first["input"], reason[0].lower() + reason[1:])
 
 

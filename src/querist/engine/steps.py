@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from querist.engine import selection
+from querist.engine import selection, settling
 from querist.engine.evaluation import evaluate
 from querist.engine.project import Project
 from querist.engine.round import (
     MEASURING,
     BuildFeatures,
+    DrawDuel,
     Evaluate,
     Freeze,
     Select,
+    SettleDuel,
+    Sound,
     State,
     Step,
     Stop,
@@ -29,6 +32,7 @@ from querist.engine.round import (
 from querist.engine.training import fit
 from querist.errors import ModelFailure
 from querist.events import (
+    Alarm,
     BatchSelected,
     DatasetFrozen,
     Fallback,
@@ -64,6 +68,13 @@ def run(project: Project, step: Step) -> None:
         case Stop(round=number, rule=rule, evidence=evidence):
             event = Stopped(round=number, rule=rule, evidence=evidence, by="engine")
             project.record(f"r{number}/decide", event)
+        case Sound(round=number, name=name, evidence=evidence):
+            since = state.strategy_seq
+            project.record(f"r{number}/evaluate/{name}/{since}", Alarm(round=number, name=name, evidence=evidence))
+        case DrawDuel(asked=asked):
+            settling.draw(project, state, asked)
+        case SettleDuel(drawn=drawn):
+            settling.judge(project, state, drawn)
 
 
 # --- features

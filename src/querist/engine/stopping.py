@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from querist import registry
-from querist.engine.evaluation import Archived, archive, correctness, measuring
+from querist.engine.comparing import classes_of
+from querist.engine.evaluation import Archived, archive, correctness, measuring, said_of
 from querist.engine.project import Project
 from querist.engine.round import State
 from querist.measure import intervals
+from querist.measure.intervals import Estimate
 from querist.stop.history import History, Round
 from querist.stop.verdicts import Verdict
 from querist.types import Array, Json
@@ -69,9 +71,25 @@ def history_of(project: Project, state: State, *, latest: Archived | None = None
     items = [item for item, is_known in zip(measured.items, known, strict=True) if is_known]
     target = measured.target[known]
     rounds = tuple(_round(entry, items, target, project) for entry in archived)
-    right = rounds[-1].correct
-    promises = {"accuracy": intervals.anytime(int(right.sum()), right.size)} if right.size else {}
+    promises = _promises(archived[-1], items, target, classes_of(project) or ()) if items else {}
     return dataclasses.replace(spent, rounds=rounds, promises=promises)
+
+
+def _promises(entry: Archived, items: list[str], target: Array, classes: Sequence[str]) -> dict[str, Estimate]:
+    """Intervals that hold at every look: of accuracy, and of what is found and said of each class."""
+    said = said_of(entry, items, classes)
+    found = {"accuracy": intervals.anytime(int((said == target).sum()), len(target))}
+    for k, name in enumerate(classes):
+        hit = int(((said == k) & (target == k)).sum())
+        for kind, of in (("recall", target == k), ("precision", said == k), ("f1", (said == k) | (target == k))):
+            n = int(of.sum())
+            # Without an example nothing is promised: the interval is everything.
+            share = intervals.anytime(hit, n) if n else Estimate(0.0, 0.0, 1.0, 0, "anytime")
+            # F1 = 2q / (1 + q) is monotone in q = TP / (TP + FP + FN).
+            ends = (share.value, share.low, share.high)
+            value, low, high = (2 * q / (1 + q) for q in ends) if kind == "f1" else ends
+            found[f"{kind}:{name}"] = Estimate(value, low, high, n, "anytime")
+    return found
 
 
 def _round(entry: Archived, items: list[str], target: Array, project: Project) -> Round:

@@ -36,6 +36,7 @@ OFFERS: Final[Mapping[str, frozenset[str]]] = {
 """What each learner that has a name can offer, at best: `head_*` needs features whose input and embedding are one."""
 
 _LOADERS: Final[Mapping[str, str]] = {
+    "advised": "querist.models.advised",
     "calibrated": "querist.models.calibrated",
     "committee": "querist.models.committee",
     "one_vs_rest": "querist.models.one_vs_rest",

@@ -17,7 +17,7 @@ from querist.store import items as shelf
 from querist.store import queue, tables, views
 from querist.store.artefacts import FileArtefacts
 from querist.store.database import Database
-from querist.store.dialect import batches, empty_log, insert_new, insert_rows
+from querist.store.dialect import batches, forget, insert_if_new, insert_rows
 from querist.store.erasing import derived_from
 from querist.store.ledger import Line, check_same, write_line
 from querist.store.memory import CLAIM_SECONDS, check_size, counts, taken_over, wall_clock
@@ -278,7 +278,7 @@ class SqlStore:
             row = int(shelf.rows(connection, self.number, [item])[0])
             content = shelf.contents(connection, self.number, [row])[0]
             connection.execute(delete(CONTENT).where(CONTENT.c.project == self.number, CONTENT.c.row == row))
-        empty_log(self.database.engine)
+        forget(self.database.engine, CONTENT.name)
         return derived_from(self, item, row, content)
 
     def states(self, items: Sequence[ItemId]) -> list[str]:
@@ -380,7 +380,7 @@ class SqlStore:
         now = self._clock()
         row = {"project": self.number, "step": step, "owner": owner, "heartbeat_at": now}
         with self.database.writing() as connection:
-            if connection.execute(insert_new(connection, JOB).values(row)).rowcount:
+            if insert_if_new(connection, JOB, row):
                 return True
             stale = or_(JOB.c.owner == owner, JOB.c.heartbeat_at <= now - CLAIM_SECONDS * 1_000_000)
             return connection.execute(update(JOB).where(self._job(step), stale).values(row)).rowcount == 1
@@ -458,7 +458,7 @@ def _line_row(line: Line) -> dict[str, Any]:
 
 def _make_project(connection: Connection, name: str, project: str, now: int) -> Row[Any]:
     row = {"id": project, "name": name, "created": now}
-    made = connection.execute(insert_new(connection, PROJECT).values(row)).rowcount
+    made = insert_if_new(connection, PROJECT, row)
     same = or_(PROJECT.c.name == name, PROJECT.c.id == project)
     found = connection.execute(select(PROJECT).where(same)).all()
     if made:

@@ -17,6 +17,7 @@ from querist.events import (
     AnswerWithdrawn,
     BatchSelected,
     DatasetFrozen,
+    DuelDrawn,
     Event,
     ItemWithdrawn,
     ModelEvaluated,
@@ -188,10 +189,12 @@ NOTHING: Final = Attached()
 
 def attached(event: Event, artefacts: Readable) -> Attached:
     """Return what `apply` needs of the event's artefacts."""
-    if not isinstance(event, BatchSelected):
+    if not isinstance(event, BatchSelected | DuelDrawn):
         return NOTHING
     table = artefacts.get_table(event.picks)
     picks = [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+    if isinstance(event, DuelDrawn):
+        return Attached(picks)
     pending = frozenset(artefacts.get_json(event.pending)) if event.pending else frozenset()
     return Attached(picks, pending)
 
@@ -212,7 +215,7 @@ def touched(events: Iterable[tuple[Event, Attached]]) -> tuple[set[ItemId], set[
                 seqs.update(answers)
             case ItemWithdrawn(item=item):
                 items.add(item)
-            case BatchSelected():
+            case BatchSelected() | DuelDrawn():
                 items.update(pick["item"] for pick in extra.picks)
             case _:
                 pass
@@ -278,7 +281,9 @@ def _select(tables: Tables, seq: int, _actor: str, event: BatchSelected, extra: 
     # Whatever was out with people when the batch was chosen keeps its place; the rest of older batches makes room.
     # A further part of a round only joins.
     for row in list(tables.queue.values()) if event.part == 0 else ():
-        if row.round < event.round and (row.item not in extra.pending or row.opinions_left == 0):
+        # A duel was asked for by a person, and waits until it is settled.
+        kept = row.item in extra.pending or row.lane == "duel"
+        if row.round < event.round and (not kept or row.opinions_left == 0):
             tables.drop_queue(row.item)
     for pick in extra.picks:
         item, lane, rank = pick["item"], pick["lane"], pick["rank"]
@@ -295,6 +300,15 @@ def _select(tables: Tables, seq: int, _actor: str, event: BatchSelected, extra: 
     row_of_round.selected = seq
     row_of_round.asked += event.asked
     row_of_round.chosen += event.chosen
+
+
+def _draw_duel(tables: Tables, seq: int, _actor: str, event: DuelDrawn, extra: Attached) -> None:
+    # Part −1: before what the round has queued.
+    for pick in extra.picks:
+        item, rank = pick["item"], pick["rank"]
+        tables.add_pick(Picked(seq, event.round, item, "duel", rank, None, pick["probability"]))
+        if not tables.given(item) and tables.states.get(item) != "withdrawn":
+            tables.put_queue(QueueRow(item, event.round, -1, rank, "duel", None, 1, opinions_left=1))
 
 
 def _freeze(tables: Tables, seq: int, _actor: str, event: DatasetFrozen, _extra: Attached) -> None:
@@ -358,6 +372,7 @@ _CHANGES: Final[dict[type[Event], Callable[[Tables, int, str, Any, Attached], No
     AnswerWithdrawn: _withdraw_answer,
     AnswerAdjudicated: _decide,
     BatchSelected: _select,
+    DuelDrawn: _draw_duel,
     DatasetFrozen: _freeze,
     ModelTrained: _train,
     ModelFailed: _fail,

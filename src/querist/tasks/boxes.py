@@ -153,10 +153,11 @@ def overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
     >>> overlap({"x": 0, "y": 0, "width": 2, "height": 2}, {"x": 1, "y": 0, "width": 2, "height": 2}).__round__(3)
     0.333
     """
-    width = min(a["x"] + a["width"], b["x"] + b["width"]) - max(a["x"], b["x"])
-    height = min(a["y"] + a["height"], b["y"] + b["height"]) - max(a["y"], b["y"])
+    width: float = min(a["x"] + a["width"], b["x"] + b["width"]) - max(a["x"], b["x"])
+    height: float = min(a["y"] + a["height"], b["y"] + b["height"]) - max(a["y"], b["y"])
     both = max(width, 0.0) * max(height, 0.0)
-    return float(both / (a["width"] * a["height"] + b["width"] * b["height"] - both))
+    either = a["width"] * a["height"] + b["width"] * b["height"] - both
+    return float(both / either)
 
 
 def _mean_box(group: list[shapes.Shape]) -> dict[str, Any]:

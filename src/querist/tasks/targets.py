@@ -14,7 +14,9 @@ import numpy as np
 
 from querist.types import Array, Json
 
-RESAMPLES: Final = 400
+FEWEST_FOR_AREA: Final = 5
+"""Items of each class from which the area under the ROC curve is given."""
+RESAMPLES: Final = 200
 """Bootstrap samples behind the interval of a figure that is no mean of zeros and ones."""
 FEWEST: Final = 10
 """Items from which a bootstrap is made."""
@@ -46,8 +48,7 @@ class OneClass:
 
     def right(self, target: Array, matrix: Array) -> Array:
         """Return (n,) whether the likeliest class is the target."""
-        found: Array = np.asarray(self.predicted(matrix) == target)
-        return found
+        return np.atleast_1d(self.predicted(matrix) == target)
 
     def codes(self, target: Array) -> Array:
         """Return (n,) whole numbers that stand for targets: here the class numbers."""
@@ -97,9 +98,13 @@ class OneClass:
         """Return (n,) what folds keep in proportion."""
         return target
 
-    def figures(self, target: Array, matrix: Array, *, seed: int = 0) -> Json:
-        """Return the figures beside accuracy: macro-F1 and the recall of each class, with intervals."""
-        from querist.measure import calibration, intervals, scores
+    def figures(self, target: Array, matrix: Array, *, seed: int = 0, resample: bool = False) -> Json:
+        """Return the figures beside accuracy: macro-F1, and recall, precision and F1 of each class, with intervals.
+
+        `resample` adds those whose interval is a bootstrap: calibration error, Brier score, log loss, and the area
+        under the ROC curve where each class has five items.
+        """
+        from querist.measure import intervals, scores
 
         found: Json = {}
         table = scores.confusion(target, self.predicted(matrix), classes=matrix.shape[1])
@@ -107,13 +112,16 @@ class OneClass:
             macro = intervals.macro_f1(table, rng=np.random.default_rng(seed))
             if macro is not None:
                 found["macro_f1"] = macro.to_json()
-        for k, name in enumerate(self.columns):
-            recall = intervals.recall(table, k)
-            if recall is not None:
-                found[f"recall:{name}"] = recall.to_json()
-        error = calibration.expected_calibration_error(proba=matrix, target=target)
-        found["calibration_error"] = {"value": error, "low": error, "high": error, "n": int(target.size)}
-        return found
+        for k, name in enumerate(self.columns[: matrix.shape[1]]):
+            for kind, figure in (
+                ("recall", intervals.recall),
+                ("precision", intervals.precision),
+                ("f1", intervals.f1),
+            ):
+                estimate = figure(table, k)
+                if estimate is not None:
+                    found[f"{kind}:{name}"] = estimate.to_json()
+        return found | (_of_probabilities(target, matrix, seed) if resample else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +197,7 @@ class LabelSet:
         """Return None: folds are drawn without strata."""
         return None
 
-    def figures(self, target: Array, matrix: Array, *, seed: int = 0) -> Json:
+    def figures(self, target: Array, matrix: Array, *, seed: int = 0, resample: bool = False) -> Json:
         """Return macro- and micro-F1 over labels, the Jaccard index of the sets, and the recall of each label."""
         from querist.measure.intervals import wilson
 
@@ -284,7 +292,7 @@ class Number:
         """Return None: folds are drawn without strata."""
         return None
 
-    def figures(self, target: Array, matrix: Array, *, seed: int = 0) -> Json:
+    def figures(self, target: Array, matrix: Array, *, seed: int = 0, resample: bool = False) -> Json:
         """Return root mean squared error, mean absolute error and R² with their intervals."""
         from querist.measure import scores
 
@@ -306,6 +314,26 @@ FIGURE_NAMES: Final = {
     "r2": "R²",
 }
 """How people read a figure."""
+
+
+def _of_probabilities(target: Array, proba: Array, seed: int) -> Json:
+    """Figures of probabilities, without a formula for their interval: by bootstrap over the items."""
+    from querist.measure import calibration, intervals, scores
+
+    wanted: dict[str, Callable[[Array, Array], float]] = {
+        "calibration_error": lambda t, p: calibration.expected_calibration_error(proba=p, target=t, debiased=True),
+        "brier": scores.brier,
+        "log_loss": scores.log_loss,
+    }
+    if np.bincount(target, minlength=proba.shape[1]).min() >= FEWEST_FOR_AREA:
+        wanted["auc"] = scores.roc_auc
+    found: Json = {}
+    for name, figure in wanted.items() if len(target) >= FEWEST else ():
+        rng = np.random.default_rng(seed)
+        estimate = intervals.bootstrap(figure, target, proba, rng=rng, draws=RESAMPLES)
+        if np.isfinite([estimate.value, estimate.low, estimate.high]).all():
+            found[name] = estimate.to_json()
+    return found
 
 
 def _bootstrapped(wanted: dict[str, Callable[..., float]], target: Array, predicted: Array, seed: int) -> Json:

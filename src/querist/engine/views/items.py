@@ -16,6 +16,7 @@ from querist.events import (
     AnswerSubmitted,
     AnswerWithdrawn,
     BatchSelected,
+    DuelDrawn,
     ItemWithdrawn,
     Recorded,
 )
@@ -241,7 +242,7 @@ def history(project: Project, name: ItemId) -> Json:
     entries = [_entry(project, recorded) for recorded in project.store.history(name)]
     for pick in project.store.picked(name):
         recorded = next(iter(project.store.events(pick.seq - 1, through=pick.seq)))
-        assert isinstance(recorded.event, BatchSelected)
+        assert isinstance(recorded.event, BatchSelected | DuelDrawn)
         sentence = reasons.sentence(recorded.event, pick, pick.lane)
         entries.append(_line(recorded, "Querist", f"Put into the queue, round {pick.round}: {sentence}"))
     return {"item": name, "entries": sorted(entries, key=lambda entry: entry["seq"])}

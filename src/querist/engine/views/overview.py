@@ -9,15 +9,19 @@ from querist.engine import commands
 from querist.engine.project import Project
 from querist.engine.round import (
     BuildFeatures,
+    DrawDuel,
     Evaluate,
     Freeze,
     Select,
+    SettleDuel,
+    Sound,
     State,
     Stop,
     Train,
     Wait,
     batch_size,
     budget,
+    control_share,
     missing_labels,
     next_step,
     seed_size,
@@ -34,6 +38,8 @@ from querist.events import (
     AnswerWithdrawn,
     BatchSelected,
     DatasetFrozen,
+    DuelDrawn,
+    DuelSettled,
     Fallback,
     FeaturesBuilt,
     ModelEvaluated,
@@ -46,6 +52,10 @@ from querist.events import (
 from querist.measure import words
 from querist.types import Json, Lane
 
+ALARM_NAMES: Final = {
+    "worse_than_random": "Worse than random",
+    "no_better_than_random": "No better than random so far",
+}
 FEED: Final = 20
 ALIVE: Final = 30_000_000
 """Microseconds after which a worker without a heartbeat is taken for dead."""
@@ -217,8 +227,7 @@ def spent(project: Project, state: State) -> Json:
 
 def _lanes(state: State) -> list[Json]:
     total = max(1, sum(state.lanes.values()))
-    until = int(state.setting("lanes", "control_until"))
-    control = float(state.setting("lanes", "control" if state.training < until else "control_after"))
+    control = control_share(state)
     measured = state.lanes.get("evaluation", 0) >= int(state.setting("lanes", "evaluation_size"))
     evaluation = 0.0 if measured or state.validation else float(state.setting("lanes", "evaluation"))
     own = 1 - control - evaluation
@@ -281,6 +290,12 @@ def _doing(project: Project, state: State) -> Json:
             return _do("evaluate", "Measuring the new model", model.strip())
         case Stop():
             return _do("decide", "Stopping", "")
+        case Sound():
+            return _do("decide", "Noting an alarm", "")
+        case DrawDuel():
+            return _do("decide", "Looking for items that settle it", "Where the two models disagree.")
+        case SettleDuel():
+            return _do("decide", "Comparing the two models", "")
         case Wait(reason="labels", missing=missing) if missing:
             every = missing + len(state.fresh)
             answers = "answer" if missing == 1 else "answers"
@@ -411,7 +426,13 @@ def _told(project: Project, recorded: Recorded) -> tuple[str, str]:
         case Fallback() as event:
             return fallback_sentence(event), ""
         case Alarm(name=name):
-            return f"Alarm: {name}", ""
+            return ALARM_NAMES.get(name, f"Alarm: {name}"), ""
+        case DuelDrawn(items=items):
+            return f"Queued {len(items)} items that settle it", "where the two models disagree"
+        case DuelSettled(finding=finding):
+            return {"better": "Settled: better than random", "worse": "Settled: worse than random"}.get(
+                finding, "Not settled"
+            ), ""
         case PoolImported(added=added, source=source):
             return f"Imported {added:,} items", source
         case FeaturesBuilt(method=method, dim=dim):
@@ -436,6 +457,8 @@ def _notices(project: Project, state: State) -> list[Json]:
                 continue
         last_round = state.model_round if state.model_round is not None else state.round
         live = number >= last_round
+        if isinstance(recorded.event, Alarm):
+            live = recorded.event.name in state.alarms and recorded.seq > state.strategy_seq
         found.append(
             {
                 "seq": recorded.seq,
