@@ -24,11 +24,15 @@ class Section(BaseModel):
 
 
 class ProjectSection(Section):
-    """What is labelled, and the seed of all chance. `classes` may grow while people label."""
+    """What is labelled, and the seed of all chance. `classes` may grow while people label.
+
+    `settings` are those of the kind of label: unit and range of a number, say.
+    """
 
     name: str = Field(min_length=1, max_length=200)
     task: str = "single_label"
     classes: tuple[str, ...] = ()
+    settings: dict[str, Any] = {}
     seed: int = Field(0, ge=0, lt=2**63)
 
     @field_validator("classes")
@@ -48,7 +52,9 @@ class PoolSection(Section):
     data: str = ""
     text: str = ""
     columns: tuple[str, ...] = ()
+    pair: tuple[str, ...] = ()
     image: str = ""
+    audio: str = ""
     label: str = ""
     id: str = ""
     group: str = ""
@@ -246,6 +252,15 @@ class ProjectSpec(Section):
     cost: CostSection = CostSection()
     stop: StopSection = StopSection()
     model: ModelSection = ModelSection()
+
+    @model_validator(mode="after")
+    def _metric_of_the_task(self) -> ProjectSpec:
+        if self.project.task != "single_label" and self.evaluation.metric != "accuracy":
+            raise ValueError(
+                f"evaluation.metric = {self.evaluation.metric!r} names one class of several; "
+                f"{self.project.task} projects compare the share of items that are right: accuracy"
+            )
+        return self
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ProjectSpec:

@@ -27,12 +27,19 @@ METHODS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "svd": ("querist.models.features.text:SvdPipeline", ("text", "pair")),
     "columns": ("querist.models.features.columns:ColumnsPipeline", ("row",)),
     "pixels": ("querist.models.features.pixels:PixelsPipeline", ("image",)),
+    "difference": ("querist.models.features.difference:DifferencePipeline", ("pair",)),
     "array": ("querist.models.features.arrays:ArrayPipeline", ("array",)),
     **{name: ("querist.models.features.encoded:PIPELINES", kinds) for name, (_, _, kinds) in ENCODERS.items()},
 }
 """Method → where it is, and the kinds of item that it reads. Pretrained encoders are methods, each under its name."""
 
-AUTO: Final[Mapping[str, str]] = {"text": "svd", "pair": "svd", "row": "columns", "image": "pixels", "array": "array"}
+AUTO: Final[Mapping[str, str]] = {
+    "text": "svd",
+    "pair": "difference",
+    "row": "columns",
+    "image": "pixels",
+    "array": "array",
+}
 """The method that `auto` stands for, by kind of item."""
 
 _BATCH: Final = 4096
