@@ -152,13 +152,15 @@ class LabelsSection(Section):
     """How people answer, and what their answers amount to.
 
     `opinions` people are asked about each item, and up to `most_opinions` where they differ (0: not more). `sure` is
-    the certainty below which the consensus of Dawid–Skene or CROWDLAB asks for one more.
+    the certainty below which the consensus of Dawid–Skene or CROWDLAB asks for one more. `scale` is what the order of
+    the classes means when agreement is measured.
     """
 
     opinions: int = Field(1, ge=1, le=20)
     most_opinions: int = Field(0, ge=0, le=20)
     consensus: Literal["majority", "dawid_skene", "crowdlab"] = "majority"
     sure: float = Field(0.0, ge=0, lt=1)
+    scale: Literal["nominal", "ordinal", "interval"] = "nominal"
     gold_feedback: Literal["silent", "training"] = "silent"
     prefill: Literal["off", "shown", "after"] = "off"
     blind_share: float = Field(0.2, ge=0, le=1)
