@@ -106,7 +106,7 @@ def one_read(arrays: list[np.ndarray], clock: Callable[[], float]) -> float:
 def measure(piece: Piece, *, size: int, quick: bool, clock: Callable[[], float]) -> Row:
     ours, seen, beside = piece.make(size)
     repeats = 1 if quick else piece.repeats
-    if repeats > 1:
+    if piece.repeats > 1:
         ours()
     read = one_read(seen, clock)
     seconds = statistics.median(timed(ours, clock) for _ in range(repeats))

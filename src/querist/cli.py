@@ -86,6 +86,9 @@ def init(
     keep_duplicates: Annotated[
         bool, typer.Option(help="Exact duplicates stay apart, each with an id of its own.")
     ] = False,
+    store: Annotated[
+        str | None, typer.Option(help="Where it is remembered: postgresql://…, or env:NAME; default: in the folder.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a project from your data: nothing is copied but text and table rows."""
@@ -107,6 +110,7 @@ def init(
         name=name,
         seed=seed,
         keep_duplicates=keep_duplicates,
+        store=store,
         settings=create.settings(
             strategy=strategy,
             model=model,
@@ -339,6 +343,19 @@ def backup(project: Folder, out: Annotated[Path, typer.Argument(help="A folder t
     from querist.engine import trust
 
     print(trust.backup(project, out))
+
+
+@app.command()
+def move(
+    project: Folder,
+    to: Annotated[str, typer.Option("--to", help="sqlite:///querist.db, postgresql://…, or env:NAME.")],
+    as_json: AsJson = False,
+) -> None:
+    """Move a project to another database, with its people; the same command again finishes a move that was cut off."""
+    from querist.engine import trust
+
+    found = trust.move(project, to)
+    say(found, as_json, lambda: "\n".join(found["lines"]))
 
 
 @app.command()

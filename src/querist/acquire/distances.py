@@ -186,6 +186,20 @@ def nearest(space: Space, centres: Array) -> tuple[Array, Array]:
 
 def approach(geometry: Geometry, distance: Array, centres: Array) -> None:
     """Lower `distance` (n,) to the squared distance to the nearest of the rows `centres`, where that is less."""
+    if isinstance(geometry, Space) and len(centres) == 1:
+        _approach_one(geometry, distance, geometry.centred(centres)[0])
+        return
     for span in spans(len(geometry), 1, geometry.block_rows(len(centres))):
         squared = geometry.between(span, centres)
         np.minimum(distance[span], squared.min(axis=1), out=distance[span])
+
+
+def _approach_one(space: Space, distance: Array, centre: Array) -> None:
+    """Do the same for one centre, with as few steps for each block as there can be."""
+    twice, own = -2 * centre[None], centre @ centre + 2 * (centre @ space.offset)
+    for span in spans(len(space), 1, space.block_rows(1)):
+        squared = space.dots(span, twice)[:, 0]
+        squared += space.norms[span]
+        squared += own
+        np.maximum(squared, 0, out=squared)
+        np.minimum(distance[span], squared, out=distance[span])

@@ -242,14 +242,19 @@ class _BinarySteps:
         return u, middle
 
     def _give_back(self, picks: Array, n: int) -> Array:
-        while len(picks) > n:
-            x = np.asarray(self.rows(picks), np.float64)
-            product = x @ self.inverse
-            s, t = (product * x).sum(axis=1), ((product @ self.target) * product).sum(axis=1)
-            worst = int((t / np.maximum(1 - s, 1e-12)).argmin())
-            self._lose(x[worst], -1)
-            picks = np.delete(picks, worst)
-        return picks
+        """Return n of the picks, in their order, giving back the least useful one by one."""
+        x = np.asarray(self.rows(picks), np.float64)
+        product = x @ self.inverse
+        s, t = (product * x).sum(axis=1), ((product @ self.target) * product).sum(axis=1)
+        kept = np.arange(len(picks))
+        while len(kept) > n:
+            worst = int((t[kept] / np.maximum(1 - s[kept], 1e-12)).argmin())
+            u, middle = self._lose(x[kept[worst]], -1)
+            a, b = x @ u, x @ middle
+            t += a * (a * float(u @ self.target @ u) + 2 * b)
+            s += a * a
+            kept = np.delete(kept, worst)
+        return picks[kept]
 
 
 class _FullSteps:

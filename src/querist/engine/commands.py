@@ -337,7 +337,7 @@ def change_settings(project: Project, person: str, sections: Mapping[str, Mappin
 
     state = project.state()
     spec = project.spec.changed(**sections)
-    if spec.to_json() == state.spec:
+    if spec.says(state.spec):
         return
     event = SpecChanged(spec=spec.to_json(), spec_hash=spec.hash)
     project.record(f"spec/{spec.hash}/{state.spec_seq}", event, actor=person)

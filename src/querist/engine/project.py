@@ -21,6 +21,7 @@ from querist.types import Array, Features, Learner, Model, Rng, ShortHash, TaskT
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
+    from querist.store.sql import SqlStore
 
 STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "baseline": 4}
 """Which stream of random numbers a step draws from; a number is never given to another step."""
@@ -73,14 +74,12 @@ class Project:
             NotFound: the folder holds no project.
             NewerVersion: a newer Querist wrote it.
         """
-        from querist.store import SqlStore
-
         spec = read_spec(folder)
-        project = cls(spec, SqlStore.open(spec.store.url, root=folder), folder=folder)
+        project = cls(spec, open_store(folder, spec), folder=folder)
         state = project.state()
         if state.spec is None:
             raise NotFound(f"{folder}: the project was never finished; run `querist init` again", value=str(folder))
-        if project.spec.to_json() != state.spec:
+        if not spec.says(state.spec):
             event = SpecChanged(spec=spec.to_json(), spec_hash=spec.hash)
             project.record(f"spec/{spec.hash}/{state.spec_seq}", event, actor="file")
         return project
@@ -114,7 +113,7 @@ class Project:
         for recorded in events:
             match recorded.event:
                 case SpecChanged(spec=spec):
-                    self.spec = ProjectSpec.from_json(spec)
+                    self.spec = self.spec.as_told(spec)
                     self.__dict__.pop("learner", None)
                 case AnswerSubmitted(source="ui" | "api", active_ms=active_ms):
                     self.tally[recorded.at // DAY][recorded.actor] += 1
@@ -294,6 +293,18 @@ class Project:
         order = self.pool().u_eval
         rows = np.flatnonzero(order < state.reserve)
         return rows[np.argsort(order[rows], kind="stable")]
+
+
+def open_store(folder: Path, spec: ProjectSpec) -> SqlStore:
+    """Open the memory of the project in a folder.
+
+    Raises:
+        NotFound: there is no such database, or no such project in it.
+        NewerVersion: a newer Querist wrote it.
+    """
+    from querist.store import SqlStore
+
+    return SqlStore.open(spec.store.url, root=folder, project=spec.store.project or None)
 
 
 def _stack(parts: Sequence[Any]) -> Any:

@@ -59,9 +59,13 @@ class PoolSection(Section):
 
 
 class StoreSection(Section):
-    """Where the project is remembered. A relative SQLite path is in the project's folder."""
+    """Where the project is remembered. A relative SQLite path is in the project's folder.
+
+    `url` may be `env:NAME`: the environment variable NAME holds it. `project` is the id in a database of several.
+    """
 
     url: str = "sqlite:///querist.db"
+    project: str = ""
 
 
 class FeaturesSection(Section):
@@ -291,8 +295,19 @@ class ProjectSpec(Section):
             raise readable(cls, error) from None
 
     def to_json(self) -> Json:
-        """Return all settings, defaults included."""
-        return self.model_dump(mode="json")
+        """Return all settings that the ledger tells, defaults included.
+
+        Where a project is remembered is none of them: it may change, differ between machines, and hold a password.
+        """
+        return self.model_dump(mode="json", exclude={"store"})
+
+    def says(self, told: Mapping[str, Any] | None) -> bool:
+        """Whether the ledger tells these very settings."""
+        return told is not None and {name: told[name] for name in told if name != "store"} == self.to_json()
+
+    def as_told(self, told: Mapping[str, Any]) -> ProjectSpec:
+        """Return the settings that the ledger tells, remembered where these are."""
+        return ProjectSpec.from_json({**told, "store": self.store.model_dump(mode="json")})
 
     @property
     def hash(self) -> ShortHash:
@@ -318,7 +333,7 @@ class ProjectSpec(Section):
 
     def changed(self, **sections: Mapping[str, Any]) -> ProjectSpec:
         """Return a spec with some settings of some sections replaced."""
-        value = self.to_json()
+        value = self.model_dump(mode="json")
         for name, settings in sections.items():
             value[name] = {**value[name], **settings}
         return ProjectSpec.from_json(value)
