@@ -7,7 +7,7 @@ from querist.acquire.distances import Space
 
 
 def lloyd(x, k, rng, weight=None):
-    """Return (centres, assignment): Lloyd's iterations row by row, from the seeds that ours would take, to the rest that it takes."""
+    """Return (centres, assignment): Lloyd row by row, from the seeds that ours takes, to the same rest."""
     weight = np.ones(len(x)) if weight is None else weight
     space = Space(x)
     still = np.empty((0, x.shape[1]))
