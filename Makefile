@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # uv takes wheels from where pip is told to look; nothing of it is written down here.
 export UV_FIND_LINKS ?= $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null || $(PYTHON) -m pip config get install.find-links 2>/dev/null || echo $$PIP_FIND_LINKS)
+# Without its cache of compiled modules, every process that a test starts would spend seconds compiling anew.
+unexport PYTHONDONTWRITEBYTECODE
 STATIC := src/querist/server/static/index.html
 PORT ?= 8765
 WORKERS ?= 2
@@ -57,6 +59,16 @@ ui: $(STATIC) ## build the web app
 	@command -v chromium >/dev/null || echo "no Chromium here: install it (Debian: apt-get install chromium) to run the browser tests"
 	@touch $@
 
+# Tests of PostgreSQL start a server of their own; installed in the same way.
+.make/postgresql:
+	@mkdir -p .make
+	@if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && ! command -v initdb >/dev/null \
+	  && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null; fi
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+	  || echo "no PostgreSQL here: install it (Debian: apt-get install postgresql) to run its tests"
+	@touch $@
+
 # --- use
 
 run: $(VENV)/.base $(STATIC) ## label handwritten digits in the browser
@@ -68,12 +80,12 @@ demo: $(VENV)/.base ## the same loop with known labels, and a report
 
 # --- develop
 
-test: $(VENV)/.dev $(STATIC) .make/chromium ## lint, then every test that is not long
+test: $(VENV)/.dev $(STATIC) .make/chromium .make/postgresql ## lint, then every test that is not long
 	@$(MAKE) lint
 	@cd ui && PATH="$(abspath $(BIN)):$$PATH" npm run --silent test
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long"
 
-test-long: $(VENV)/.dev $(STATIC) .make/chromium ## the long ones: coverage of intervals, many kills
+test-long: $(VENV)/.dev $(STATIC) .make/chromium .make/postgresql ## the long ones: coverage of intervals, many kills
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m long
 
 lint: $(VENV)/.dev ui/node_modules/.ok ## style, types, layers

@@ -151,3 +151,9 @@ class StorageFull(QueristError):
     """The disk is full or may not be written; nothing that was acknowledged is lost."""
 
     exit_code: ClassVar[int] = 3
+
+
+class Unreachable(QueristError):
+    """The database does not answer, or lets nobody in; try again when it does."""
+
+    exit_code: ClassVar[int] = 3

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from querist.engine import create, offline, trust, views
+from querist.engine.importing import import_data
 from querist.engine.project import Project
 from querist.errors import BadValue, Conflict, NotFound, UnknownName
 
@@ -75,9 +76,9 @@ def test_pools_grow(tmp_path: Path) -> None:
     project = Project.open(tmp_path / "p")
     offline.train(project)
     more = write(tmp_path / "b.csv", texts(40, start=30))
-    made = create.import_data(project, more)
+    made = import_data(project, more)
     assert (made.added, made.known) == (30, 10)
-    assert create.import_data(project, more).added == 0, "the same file twice changes nothing"
+    assert import_data(project, more).added == 0, "the same file twice changes nothing"
     offline.train(project)
     assert project.state().features_rows == project.state().pool_size == 70
     assert len(project.features()) == 70

@@ -36,7 +36,9 @@ from querist.types import Content, short_hash
 def running(app: Any, **settings: Any) -> Iterator[str]:
     """Run an application and yield its address."""
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2, lifespan="on", **settings)
+    config = uvicorn.Config(
+        app, log_level="critical", timeout_graceful_shutdown=2, timeout_keep_alive=120, lifespan="on", **settings
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import postgres
 
 from querist.events import AnswerSubmitted, BatchSelected, PoolImported
 from querist.store.database import Database
@@ -35,23 +36,56 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """One for many tests, a project each: quicker than a file each, and projects must not see each other anyway."""
     database = Database("sqlite:///shared.db", root=tmp_path_factory.mktemp("shared"), create=True)
     yield database
     database.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, database: Database, tmp_path: Path, clock: Clock) -> Store:
+@pytest.fixture(scope="session")
+def postgres_database() -> Iterator[Database]:
+    """The same in PostgreSQL."""
+    server = postgres.server()
+    database = Database(server.empty_database(), create=True)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where projects of a shared database keep their artefacts."""
+    return tmp_path_factory.mktemp("shared-artefacts")
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """A database of each kind, shared by many tests."""
+    name = "sqlite_database" if request.param == "sqlite" else "postgres_database"
+    found: Database = request.getfixturevalue(name)
+    return found
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Store:
+    """Every kind of store."""
     if request.param == "memory":
         return MemoryStore(clock=clock)
-    return SqlStore.create(database, name=str(tmp_path), root=tmp_path, clock=clock)
+    name = "sqlite_database" if request.param == "sqlite" else "postgres_database"
+    return SqlStore.create(request.getfixturevalue(name), name=str(tmp_path), root=tmp_path, clock=clock)
 
 
 @pytest.fixture
-def project(tmp_path: Path, clock: Clock) -> Iterator[SqlStore]:
-    """A project with a file of its own, to be broken."""
+def project(store_url: str, tmp_path: Path, clock: Clock) -> Iterator[SqlStore]:
+    """A project with a database of its own, to be broken, of each kind."""
+    store = SqlStore.create(store_url, name="reviews", root=tmp_path, clock=clock)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def file_project(tmp_path: Path, clock: Clock) -> Iterator[SqlStore]:
+    """A project in an SQLite file of its own, to be broken."""
     store = SqlStore.create(name="reviews", root=tmp_path, clock=clock)
     yield store
     store.close()

@@ -77,22 +77,22 @@ def scripts_with(folder: Path, upgrade: str) -> Path:
     return scripts
 
 
-def test_an_old_file_is_copied_and_brought_forward(project: SqlStore, tmp_path: Path) -> None:
+def test_an_old_file_is_copied_and_brought_forward(file_project: SqlStore, tmp_path: Path) -> None:
     scripts = scripts_with(tmp_path, "op.execute('ALTER TABLE item ADD COLUMN colour TEXT')")
-    copy = migrate.bring_forward(project.database.engine, schema.VERSION, scripts=scripts)
+    copy = migrate.bring_forward(file_project.database.engine, schema.VERSION, scripts=scripts)
     assert copy == tmp_path / f"querist.db.v{schema.VERSION}.bak"
-    with project.database.reading() as connection:
+    with file_project.database.reading() as connection:
         assert stamped(connection) == "9000"
         assert connection.execute(text("SELECT count(colour) FROM item")).scalar_one() == 0
     with closing(sqlite3.connect(copy)) as old:
         assert old.execute("SELECT version_num FROM alembic_version").fetchone() == (schema.VERSION,)
 
 
-def test_a_migration_that_fails_changes_nothing(project: SqlStore, tmp_path: Path) -> None:
-    before = tables(project.database)
+def test_a_migration_that_fails_changes_nothing(file_project: SqlStore, tmp_path: Path) -> None:
+    before = tables(file_project.database)
     scripts = scripts_with(tmp_path, "op.execute('ALTER TABLE item ADD COLUMN colour TEXT'); op.undo_the_world()")
     with pytest.raises(AttributeError, match="undo_the_world"):
-        migrate.bring_forward(project.database.engine, schema.VERSION, scripts=scripts)
-    assert tables(project.database) == before
-    with project.database.reading() as connection:
+        migrate.bring_forward(file_project.database.engine, schema.VERSION, scripts=scripts)
+    assert tables(file_project.database) == before
+    with file_project.database.reading() as connection:
         assert stamped(connection) == schema.VERSION

@@ -115,21 +115,24 @@ THOROUGH = settings(max_examples=1000, deadline=None, suppress_health_check=[Hea
 
 @QUICK
 @given(operations=st.lists(operation, max_size=25))
-def test_both_stores_and_a_rebuild_agree(database: Database, operations: list[tuple[Any, ...]]) -> None:
-    agree(database, operations)
+def test_both_stores_and_a_rebuild_agree(
+    database: Database, shared_folder: Path, operations: list[tuple[Any, ...]]
+) -> None:
+    agree(database, shared_folder, operations)
 
 
 @pytest.mark.long
 @THOROUGH
 @given(operations=st.lists(operation, min_size=10, max_size=60))
-def test_both_stores_and_a_rebuild_agree_for_long(database: Database, operations: list[tuple[Any, ...]]) -> None:
-    agree(database, operations)
+def test_both_stores_and_a_rebuild_agree_for_long(
+    database: Database, shared_folder: Path, operations: list[tuple[Any, ...]]
+) -> None:
+    agree(database, shared_folder, operations)
 
 
-def agree(database: Database, operations: list[tuple[Any, ...]]) -> None:
+def agree(database: Database, root: Path, operations: list[tuple[Any, ...]]) -> None:
     clock = Clock()
     memory = MemoryStore(clock=clock)
-    root = Path(str(database.engine.url.database)).parent
     sql = SqlStore.create(database, name=uuid.uuid4().hex, root=root, clock=clock)
     for store in (memory, sql):
         import_pool(store, NAMES)

@@ -43,7 +43,7 @@ def create_app(site: Site, *, hosts: Collection[str] = (), pages_folder: Path = 
     app.state.site = site
     pages.install(app, pages_folder)
     app.add_middleware(items.EncodedIds)
-    app.add_middleware(Guard, hosts=hosts, is_upload=lambda path: path == f"{API}/projects/inspect")
+    app.add_middleware(Guard, hosts=hosts, is_upload=creation.takes_files)
     return app
 
 

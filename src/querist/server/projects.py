@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, Callable[[engine.Project, str, str, str], Json]]] = {
     "retrain": commands.retrain,
     "stop": commands.stop,
     "resume": commands.resume,
+    "settle": commands.settle,
 }
 
 
@@ -97,8 +98,8 @@ def change_guidelines(form: GuidelinesChange, visit: Managing) -> Guidelines:
 
 
 @router.post("/{project}/commands/{command}")
-def command(command: Literal["retrain", "stop", "resume"], form: Command, visit: Managing) -> Done:
-    """Train now, stop asking, or go on."""
+def command(command: Literal["retrain", "stop", "resume", "settle"], form: Command, visit: Managing) -> Done:
+    """Train now, stop asking, go on, or settle whether it is better than random."""
     return Done.model_validate(COMMANDS[command](visit.project, visit.person, str(form.key), form.reason))
 
 
@@ -168,5 +169,5 @@ _SETTINGS: Final = {
 
 
 def _with_rule(rules: list[Json], rule: Json, *, keep: bool) -> list[Json]:
-    others = [other for other in rules if other["rule"] != rule["rule"]]
+    others = [other for other in rules if other.get("rule") != rule["rule"]]
     return [*others, rule] if keep else others

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 
 from querist.errors import Damaged, NewerVersion, NotFound
 from querist.store import schema
-from querist.store.dialect import Gate, connect, ledger_triggers
+from querist.store.dialect import Gate, alone, connect, ledger_triggers
 
 _STAMP: Final = "alembic_version"
 
@@ -18,7 +18,8 @@ class Database(Gate):
     """An open database of the present version; `writing` and `reading` are its transactions.
 
     Args:
-        url: `sqlite:///querist.db` (relative to `root`), `sqlite://` (in memory) or `postgresql://…`.
+        url: `sqlite:///querist.db` (relative to `root`), `sqlite://` (in memory), `postgresql://…`, or `env:NAME` for
+            the URL that the environment variable NAME holds.
         root: the project's folder.
         create: make the file and the tables where there are none.
 
@@ -26,6 +27,7 @@ class Database(Gate):
         NotFound: there is no such database, and it is not to be made.
         NewerVersion: a newer Querist wrote it.
         StorageFull: it may not be written.
+        Unreachable: the server does not answer, or lets us not in.
     """
 
     def __init__(self, url: str, *, root: Path | None = None, create: bool = False) -> None:
@@ -51,6 +53,7 @@ class Database(Gate):
             if not create:
                 raise NotFound(f"{where} is a database, but holds no project", field="store.url", value=where)
             with self.writing() as connection:
+                alone(connection)
                 if stamped(connection) is None:
                     make_tables(connection)
         elif not version.isdecimal():

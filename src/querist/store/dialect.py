@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,16 +13,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Dialect, Engine, Insert, Table, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, Insert, Select, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import StaticPool
 
-from querist.errors import BadValue, Busy, Damaged, MissingExtra, StorageFull
+from querist.errors import BadValue, Busy, Damaged, MissingExtra, QueristError, StorageFull, Unreachable
 
 BUSY_MILLISECONDS: Final = 5_000
 AT_ONCE: Final = 5_000
 """Values in one IN (…): below the limits of both databases."""
+COPIED: Final = 100
+"""Rows from which on PostgreSQL gets them by COPY, many times as fast as by INSERT."""
+FROM_ENVIRONMENT: Final = "env:"
+"""A URL `env:NAME` stands for the one in the environment variable NAME, so that no file holds a password."""
 
 _T = TypeVar("_T")
 
@@ -51,18 +56,61 @@ def ledger_triggers(dialect: str) -> tuple[str, ...]:
     return _SQLITE_TRIGGERS if dialect == "sqlite" else _POSTGRES_TRIGGERS
 
 
+def parse(url: str) -> URL:
+    """Return the parts of a URL; `env:NAME` is looked up in the environment.
+
+    Raises:
+        NotFound: there is no such environment variable.
+        BadValue: it is no URL, or of a database that we do not know.
+
+    >>> parse("postgresql://ann@db.example.org/labels").host
+    'db.example.org'
+    """
+    given = url
+    if url.startswith(FROM_ENVIRONMENT):
+        name = url.removeprefix(FROM_ENVIRONMENT)
+        if not os.environ.get(name):
+            raise BadValue("store.url", url, f"the environment variable {name} is not set; it holds the URL")
+        given = os.environ[name]
+    try:
+        parsed = make_url(given)
+        backend = parsed.get_backend_name()
+    except ArgumentError:
+        backend = ""
+    if backend not in ("sqlite", "postgresql"):
+        # What stands in an environment variable may be a password: it is never shown.
+        raise BadValue("store.url", url, "must begin with sqlite:// or postgresql://", choices=["sqlite", "postgresql"])
+    return parsed
+
+
+def is_postgres(url: str) -> bool:
+    """Say whether a URL is one of PostgreSQL."""
+    return parse(url).get_backend_name() == "postgresql"
+
+
+def has_password(url: str) -> bool:
+    """Say whether a URL itself holds a password, one that stays out of files."""
+    return not url.startswith(FROM_ENVIRONMENT) and (parse(url).password is not None or "password" in parse(url).query)
+
+
+def shown(url: str) -> str:
+    """Return a URL as it may be shown: without its password.
+
+    >>> shown("postgresql://ann:secret@db.example.org/labels")
+    'postgresql://ann:***@db.example.org/labels'
+    """
+    return url if url.startswith(FROM_ENVIRONMENT) else parse(url).render_as_string(hide_password=True)
+
+
 def connect(url: str, *, root: Path | None = None) -> Engine:
     """Return an engine whose transactions are what we mean by them; nothing is opened yet.
 
     A relative SQLite path is taken from `root`. SQLite gets a write-ahead log that is flushed at each commit, and
     write transactions that take their lock at once (`writing`).
     """
-    parsed = make_url(url)
-    backend = parsed.get_backend_name()
-    if backend == "postgresql":
-        return _connect_postgres(url)
-    if backend != "sqlite":
-        raise BadValue("store.url", url, "must begin with sqlite:// or postgresql://", choices=["sqlite", "postgresql"])
+    parsed = parse(url)
+    if parsed.get_backend_name() == "postgresql":
+        return _connect_postgres(parsed)
     if parsed.database in (None, "", ":memory:"):
         engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     else:
@@ -77,11 +125,34 @@ def connect(url: str, *, root: Path | None = None) -> Engine:
     return engine
 
 
-def _connect_postgres(url: str) -> Engine:
+def _connect_postgres(url: URL) -> Engine:
     try:
-        return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_size=20, max_overflow=20)
+        engine = create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            pool_size=20,
+            max_overflow=20,
+            # A database that was restarted costs one look, not one failed request for each connection.
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10, "application_name": "querist"},
+        )
     except ModuleNotFoundError as error:
         raise MissingExtra("a project in PostgreSQL", "postgres") from error
+    event.listen(engine, "connect", _set_up_postgres)
+    return engine
+
+
+def _set_up_postgres(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        # A machine that vanishes in the middle of a transaction must not hold the others up for hours.
+        for name, value in {
+            "idle_in_transaction_session_timeout": "60s",
+            "lock_timeout": f"{2 * BUSY_MILLISECONDS}ms",
+            "tcp_keepalives_idle": "30",
+            "tcp_keepalives_interval": "10",
+            "tcp_keepalives_count": "3",
+        }.items():
+            cursor.execute(f"SET {name} = '{value}'")
+    connection.commit()
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
@@ -105,13 +176,19 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 class Gate:
-    """Lets one thread at a time write: waiting in line is quicker than SQLite's polling for the lock."""
+    """The transactions of a database.
+
+    SQLite: one thread at a time writes; waiting in line is quicker than SQLite's polling for its lock. PostgreSQL: who
+    writes to a project locks its head first; who reads sees one instant, however many statements that takes.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._turn = threading.Lock()
         self._alone = engine.dialect.name == "sqlite"
         self._writer = engine.execution_options(writes=True)
+        one_instant = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = engine if self._alone else engine.execution_options(**one_instant)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -127,16 +204,36 @@ class Gate:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent look."""
-        with translated(self.engine), self.engine.begin() as connection:
+        with translated(self.engine), self._reader.begin() as connection:
             yield connection
 
 
-def empty_log(engine: Engine) -> None:
-    """Bring SQLite's write-ahead log into the file, and cut it off: what was erased shall not linger in it."""
+def alone(connection: Connection) -> None:
+    """Keep others off until the transaction ends who would make or change the tables at the same time."""
+    if connection.dialect.name == "postgresql":
+        # SQLite's writers are alone anyway. The number is ours, and means nothing.
+        connection.execute(text("SELECT pg_advisory_xact_lock(7103217)"))
+
+
+def take_your_time(connection: Connection) -> None:
+    """Let a transaction wait longer than a minute for what its process does meanwhile."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+
+
+def forget(engine: Engine, table: str) -> None:
+    """Make the database give up what was deleted from a table, as far as it can.
+
+    SQLite overwrites what it deletes; here its write-ahead log is brought into the file and cut off. PostgreSQL keeps
+    deleted rows until they are vacuumed; its own log and its backups are beyond us.
+    """
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             connection.rollback()
             connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    else:
+        with translated(engine), engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(text(f"VACUUM {engine.dialect.identifier_preparer.quote(table)}"))
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -149,27 +246,69 @@ def copy_database(source: Path, target: Path) -> None:
         old.backup(new)
 
 
+def pages_of(connection: Connection, query: Select[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Yield the rows of a query in lists of at most `size`, as the driver gives them, never all at once.
+
+    A million rows as Python tuples would be a few hundred megabytes; wrapping each in a row of SQLAlchemy's takes five
+    times as long as reading it.
+    """
+    if connection.dialect.name == "sqlite":
+        cursor = connection.execute(query).cursor
+        while page := cursor.fetchmany(size):
+            yield page
+        return
+    driver: Any = connection.connection
+    plain = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    with driver.cursor(name="pages") as cursor:
+        cursor.execute(str(plain))
+        while page := cursor.fetchmany(size):
+            yield page
+
+
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows of plain values that all have the same columns in the same order.
 
     Straight through the driver: a hundred thousand rows of an import would spend most of their time in being bound.
     """
-    if rows:
-        statement = _plain_insert(connection.dialect, table, tuple(rows[0]))
+    if not rows:
+        return
+    columns = tuple(rows[0])
+    if connection.dialect.name == "postgresql" and len(rows) >= COPIED:
+        driver: Any = connection.connection
+        with driver.cursor() as cursor, cursor.copy(_copy_into(connection.dialect, table, columns)) as copy:
+            for row in rows:
+                copy.write_row(tuple(row.values()))
+    else:
+        statement = _plain_insert(connection.dialect, table, columns)
         connection.exec_driver_sql(statement, [tuple(row.values()) for row in rows])
+
+
+def _place(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> str:
+    quote = dialect.identifier_preparer.quote
+    return f"{quote(table.name)} ({', '.join(map(quote, columns))})"
+
+
+@functools.cache
+def _copy_into(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> str:
+    return f"COPY {_place(dialect, table, columns)} FROM STDIN"
 
 
 @functools.cache
 def _plain_insert(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> str:
-    quote = dialect.identifier_preparer.quote
     mark = "?" if dialect.paramstyle == "qmark" else "%s"
-    names = ", ".join(quote(column) for column in columns)
-    return f"INSERT INTO {quote(table.name)} ({names}) VALUES ({', '.join([mark] * len(columns))})"  # noqa: S608
+    return f"INSERT INTO {_place(dialect, table, columns)} VALUES ({', '.join([mark] * len(columns))})"  # noqa: S608
 
 
 def insert_new(connection: Connection, table: Table) -> Insert:
     """Return an INSERT that passes over rows that are there already."""
     return _insert_new(connection.dialect.name, table)
+
+
+def insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row unless it is there already (by any unique key); return whether it was inserted."""
+    # Asked what it inserted: the count of rows is not known with every driver.
+    statement = insert_new(connection, table).values(row).returning(*table.primary_key)
+    return connection.execute(statement).first() is not None
 
 
 def upsert(connection: Connection, table: Table) -> Insert:
@@ -198,21 +337,44 @@ def translated(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        reason = str(error.orig).lower()
         where = engine.url.render_as_string(hide_password=True)
-        if "disk" in reason and "full" in reason:
-            raise StorageFull(
-                f"the disk of {where} is full; nothing that was acknowledged is lost", value=where
-            ) from error
-        if "readonly" in reason or "read-only" in reason or "unable to open" in reason or "disk i/o error" in reason:
-            raise StorageFull(
-                f"{where} cannot be written ({reason}); nothing acknowledged is lost", value=where
-            ) from error
-        if "locked" in reason or "busy" in reason:
-            raise Busy(f"{where} is being written by another process; try again", value=where) from error
-        if "malformed" in reason or "not a database" in reason:
-            raise Damaged(f"{where} is damaged: {reason}", value=where) from error
-        raise
+        said = _said_by_sqlite if engine.dialect.name == "sqlite" else _said_by_postgres
+        readable = said(error, where)
+        if readable is None:
+            raise
+        raise readable from error
+
+
+def _said_by_sqlite(error: DatabaseError, where: str) -> QueristError | None:
+    reason = str(error.orig).lower()
+    if "disk" in reason and "full" in reason:
+        return StorageFull(f"the disk of {where} is full; nothing that was acknowledged is lost", value=where)
+    if "readonly" in reason or "read-only" in reason or "unable to open" in reason or "disk i/o error" in reason:
+        return StorageFull(f"{where} cannot be written ({reason}); nothing acknowledged is lost", value=where)
+    if "locked" in reason or "busy" in reason:
+        return Busy(f"{where} is being written by another process; try again", value=where)
+    if "malformed" in reason or "not a database" in reason:
+        return Damaged(f"{where} is damaged: {reason}", value=where)
+    return None
+
+
+def _said_by_postgres(error: DatabaseError, where: str) -> QueristError | None:
+    reason = " ".join(str(error.orig).split())
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state.startswith("53") and state != "53300":
+        return StorageFull(
+            f"the disk of {where} is full ({reason}); nothing that was acknowledged is lost", value=where
+        )
+    if state in ("42501", "25006"):
+        return StorageFull(f"{where} cannot be written ({reason}); nothing acknowledged is lost", value=where)
+    if state in ("55P03", "40P01", "40001"):
+        return Busy(f"{where} is being written by another process; try again", value=where)
+    if "NUL (0x00)" in reason:
+        return BadValue("text", "…\\0…", "PostgreSQL keeps no text with a NUL character in it")
+    # Without a state nobody answered; 08 and 57P: the server went away; 28, 3D and 53300: it lets nobody in.
+    if error.connection_invalidated or state[:2] in ("", "08", "28", "3D") or state[:3] == "57P" or state == "53300":
+        return Unreachable(f"the database {where} cannot be reached: {reason}", value=where)
+    return None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, and_, delete, func, literal_column, select
 
-from querist.store.dialect import batches, insert_rows
+from querist.store.dialect import batches, insert_rows, pages_of
 from querist.store.memory import gap, taken_row, unknown_item
 from querist.store.protocol import ItemRow, PoolTable
 from querist.store.schema import CONTENT, HEAD, ITEM
@@ -95,10 +95,7 @@ def pool(connection: Connection, project: int) -> PoolTable:
     ids: list[str] = []
     group: list[str | None] = []
     u_eval, u_control, cost = (np.empty(announced, dtype=np.float64) for _ in range(3))
-    # In pages: a million rows as Python tuples at once would be a few hundred megabytes. And from the driver's own
-    # cursor: wrapping each row takes five times as long as reading it.
-    cursor = connection.execute(query).cursor
-    while page := cursor.fetchmany(50_000):
+    for page in pages_of(connection, query, 50_000):
         place = slice(len(ids), len(ids) + len(page))
         some_ids, u_eval[place], u_control[place], some_group, some_cost = zip(*page, strict=True)
         cost[place] = np.array(some_cost, dtype=np.float64)

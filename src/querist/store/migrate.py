@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine
 
-from querist.store.dialect import Gate, copy_database, translated_files
+from querist.store.dialect import Gate, alone, copy_database, translated_files
 
 SCRIPTS: Final = Path(__file__).with_name("migrations")
 
@@ -28,6 +28,7 @@ def bring_forward(engine: Engine, version: str, *, scripts: Path = SCRIPTS) -> P
     """
     copy = _copy(engine, version)
     with Gate(engine).writing() as connection:
+        alone(connection)
         upgrade(connection, scripts=scripts)
     return copy
 

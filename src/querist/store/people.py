@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from querist.errors import BadValue, Conflict, NotFound, NotSignedIn, TooMany
 from querist.store.database import Database
-from querist.store.dialect import insert_new, upsert
+from querist.store.dialect import insert_if_new
 from querist.store.memory import wall_clock
 from querist.store.schema import ATTEMPT, PERSON, SESSION, TOKEN
 
@@ -128,7 +128,7 @@ class People:
             "created": self._clock(),
         }
         with self.database.writing() as connection:
-            if connection.execute(insert_new(connection, PERSON).values(row)).rowcount == 0:
+            if not insert_if_new(connection, PERSON, row):
                 raise Conflict(f"there is somebody called {name!r} already", field="name", value=name)
         return person
 
@@ -138,7 +138,10 @@ class People:
             if connection.execute(select(func.count()).select_from(PERSON)).scalar_one():
                 return None
         password = "-".join(secrets.token_hex(2) for _ in range(5))
-        return self.create_person(name, role="admin", password=password, must_change_password=True), password
+        try:
+            return self.create_person(name, role="admin", password=password, must_change_password=True), password
+        except Conflict:
+            return None  # another server was quicker
 
     def people(self) -> list[Person]:
         """Return everybody, by name."""
@@ -359,15 +362,18 @@ class People:
 
     def _count(self, key: str, seconds: int = ATTEMPT_SECONDS) -> None:
         now = self._clock()
+        mine = ATTEMPT.c.key == key
         with self.database.writing() as connection:
-            known = connection.execute(select(ATTEMPT).where(ATTEMPT.c.key == key)).one_or_none()
-            row = {"key": key, "uses": 1, "since": now}
-            fresh = known is None or known.since <= now - seconds * _SECOND
-            if known is not None and not fresh:
-                row.update(uses=known.uses + 1, since=known.since)
-            connection.execute(upsert(connection, ATTEMPT), row)
+            fresh = insert_if_new(connection, ATTEMPT, {"key": key, "uses": 0, "since": now})
             if fresh:
                 connection.execute(delete(ATTEMPT).where(ATTEMPT.c.since <= now - 86_400 * _SECOND))
+            # One statement each: two servers that count at once must not both write the same sum.
+            connection.execute(
+                update(ATTEMPT).where(mine, ATTEMPT.c.since > now - seconds * _SECOND).values(uses=ATTEMPT.c.uses + 1)
+            )
+            connection.execute(
+                update(ATTEMPT).where(mine, ATTEMPT.c.since <= now - seconds * _SECOND).values(uses=1, since=now)
+            )
 
     def close(self) -> None:
         """Let go of all connections."""

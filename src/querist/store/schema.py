@@ -22,10 +22,13 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION: Final = "0001"
+VERSION: Final = "0002"
 """The last migration: what `create` makes at once, and `migrate` step by step."""
 
 METADATA: Final = MetaData()
+
+TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
+"""Ordered by code points in every database, whatever its locale: as SQLite and Python order it."""
 
 
 def _project(**options: Any) -> Column[int]:
@@ -33,7 +36,7 @@ def _project(**options: Any) -> Column[int]:
 
 
 def _text(name: str, **options: Any) -> Column[str]:
-    return Column(name, Text, **{"nullable": False, **options})
+    return Column(name, TEXT, **{"nullable": False, **options})
 
 
 def _number(name: str, **options: Any) -> Column[int]:
@@ -58,6 +61,7 @@ HEAD: Final = Table(
     _number("seq"),
     _text("hash"),
     _number("size"),
+    _text("moved", nullable=True),
 )
 
 LEDGER: Final = Table(
@@ -89,7 +93,7 @@ ITEM: Final = Table(
     Column("u_eval", Float, nullable=False),
     Column("u_control", Float, nullable=False),
     Column("copies", Integer, nullable=False, server_default="1"),
-    Column("group", Text),
+    Column("group", TEXT),
     Column("cost", Float),
     UniqueConstraint("project", "id"),
     # With a row id, also below: without one, and without statistics, SQLite would rather read all of a project by the
@@ -239,7 +243,7 @@ SESSION: Final = Table(
     "session",
     METADATA,
     Column("hash", LargeBinary, primary_key=True),
-    Column("person", Text, ForeignKey("person.id"), nullable=False, index=True),
+    Column("person", TEXT, ForeignKey("person.id"), nullable=False, index=True),
     _text("csrf"),
     Column("by_link", Boolean, nullable=False),
     _number("created"),
@@ -250,7 +254,7 @@ TOKEN: Final = Table(
     "token",
     METADATA,
     Column("hash", LargeBinary, primary_key=True),
-    Column("person", Text, ForeignKey("person.id"), nullable=False, index=True),
+    Column("person", TEXT, ForeignKey("person.id"), nullable=False, index=True),
     _text("purpose"),
     _text("name"),
     _number("created"),

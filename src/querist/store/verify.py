@@ -216,13 +216,12 @@ def _compare(
     store: SqlStore, table: Table, keys: list[str], expected: Iterable[Mapping[str, Any]], *, below: int | None = None
 ) -> list[Problem]:
     """Return the first difference between a table and what a replay gives, both in the order of the keys."""
-    # In a database with a collation of its own, text would sort differently there and here.
     query = select(table).where(table.c.project == store.number)
     if below is not None:
         query = query.where(table.c.row < below)
-    with store.database.reading() as connection:
-        found = connection.execute(query.order_by(*(table.c[key] for key in keys))).mappings()
-        for stored, wanted in zip_longest(found, expected):
+    query = query.order_by(*(table.c[key] for key in keys)).execution_options(stream_results=True)
+    with store.database.reading() as connection, connection.execute(query) as found:
+        for stored, wanted in zip_longest(found.mappings(), expected):
             # No key at all stands behind every key.
             here = (stored is None, [] if stored is None else [stored[key] for key in keys])
             there = (wanted is None, [] if wanted is None else [wanted[key] for key in keys])
