@@ -158,4 +158,6 @@ def _texts(batch: Sequence[Any]) -> list[str]:
 def _text(content: Content) -> str:
     if content.kind == "pair":
         return "\n".join(str(content.value[side]["value"].get("text", "")) for side in ("first", "second"))
+    if content.kind == "row":
+        return "\n".join(str(cell) for cell in content.value["fields"].values() if cell is not None)
     return str(content.value["text"])
