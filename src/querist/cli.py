@@ -72,7 +72,22 @@ def init(
     validation: Annotated[str | None, typer.Option(help="Your own held-out file, never trained on.")] = None,
     name: Annotated[str | None, typer.Option(help="The project's name; default: the folder's.")] = None,
     strategy: Annotated[str, typer.Option(help="How batches are chosen.")] = "auto",
-    model: Annotated[str, typer.Option(help="What learns.")] = "logistic_regression",
+    features: Annotated[
+        str, typer.Option(help="How items become arrays: svd, minilm, efficientnet_lite0, timm:NAME …")
+    ] = "auto",
+    model: Annotated[str, typer.Option(help="What learns; default: by the kind of label.")] = "",
+    task: Annotated[
+        str,
+        typer.Option(
+            help="Kind of label: single_label, multi_label, numeric, pairwise, ranking, spans, relations, boxes, "
+            "polygons, text."
+        ),
+    ] = "single_label",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Setting of the kind of label, as name=value; several times.")
+    ] = None,
+    pair: Annotated[str | None, typer.Option(help="The two columns that are compared, comma-separated.")] = None,
+    audio: Annotated[str | None, typer.Option(help="Column with paths of sounds, relative to the data.")] = None,
     mode: Annotated[str, typer.Option(help="continuous: nobody waits; batch: as in papers.")] = "continuous",
     batch: Annotated[int, typer.Option(help="Items in a batch; 0: by the budget.")] = 0,
     budget: Annotated[int | None, typer.Option(help="Stop after so many labels.")] = None,
@@ -108,9 +123,14 @@ def init(
         seed=seed,
         keep_duplicates=keep_duplicates,
         store=store,
+        task=task,
+        task_settings=create.task_settings(set_ or []),
+        pair=names(pair),
+        audio=audio,
         settings=create.settings(
             strategy=strategy,
             model=model,
+            features=features,
             mode=mode,
             batch=batch,
             budget=budget,
@@ -325,7 +345,7 @@ def explain(
 @app.command()
 def versions(project: Folder = HERE, as_json: AsJson = False) -> None:
     """List the data sets that were frozen, each named by its content."""
-    from querist.engine import versions as sets
+    from querist.engine import datasets as sets
     from querist.engine.project import Project
 
     found = sets.listed(Project.open(project))
@@ -340,7 +360,7 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Compare two data sets: labels added, corrected, withdrawn, by whom, in which round."""
-    from querist.engine import versions as sets
+    from querist.engine import datasets as sets
     from querist.engine.project import Project
 
     found = sets.diff(Project.open(project), before, after)
@@ -355,7 +375,7 @@ def checkout(
     as_json: AsJson = False,
 ) -> None:
     """Write a data set with its items' content for training elsewhere; labelled and unlabelled apart."""
-    from querist.engine import versions as sets
+    from querist.engine import datasets as sets
     from querist.engine.project import Project
 
     found = sets.check_out(Project.open(project), version, out)
@@ -422,6 +442,12 @@ def resume(project: Folder = HERE, reason: str = "") -> None:
 def retrain(project: Folder = HERE, reason: str = "") -> None:
     """Train as soon as a worker is free."""
     _steer("retrain", project, reason)
+
+
+@app.command()
+def settle(project: Folder = HERE, reason: str = "") -> None:
+    """Ask for the labels that settle whether the model is better than random: where the two disagree."""
+    _steer("settle", project, reason)
 
 
 def _steer(verb: str, project: Path, reason: str) -> None:

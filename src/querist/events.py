@@ -178,6 +178,28 @@ class AnswerAdjudicated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OpinionsWanted(Event):
+    """People differ, or the consensus is unsure: one more opinion is asked for. Key `opinions/{item}/{wanted}`."""
+
+    kind: ClassVar[str] = "opinions_wanted"
+    item: ItemId
+    wanted: int  # answers in all
+    reason: str
+    lane: Lane
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoldChanged(Event):
+    """Items whose answer is known were named, or are no longer gold. Key: the client's."""
+
+    kind: ClassVar[str] = "gold_changed"
+    added: list[ItemId]
+    removed: list[ItemId]
+    values: Sha256  # → artefact: JSON {item: value} of those added
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetFrozen(Event):
     """Answers up to `through_seq` became a data set. Key `r{round}/freeze`."""
 
@@ -233,6 +255,8 @@ class ModelEvaluated(Event):
     rules: list[Json]  # every stopping rule: {rule, fired, evidence, sentence}
     stop: str | None = None  # the rule by which Querist would stop here
     baseline: Sha256 | None = None  # → artefact: cross-fitted random arm, if it was made at this look
+    evidence: Json = field(default_factory=dict)  # {metric, comparison, saved, watch, alarms}: against random labelling
+    watch: Sha256 | None = None  # → artefact: what the alarm has looked at so far, block by block
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +282,37 @@ class Alarm(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DuelDrawn(Event):
+    """Items on which the active and a random-arm model disagree were queued to settle it. Key `settle/{seq asked}`."""
+
+    kind: ClassVar[str] = "duel_drawn"
+    round: int
+    model: ShortHash  # the active model
+    active_labels: int
+    random_labels: int
+    items: list[ItemId]
+    picks: Sha256  # → artefact: Parquet of item, lane, rank, score, probability
+    predictions: Sha256  # → artefact: JSON {active: [class], shadow: [class]} of the items, in their order
+    share: float  # of the unlabelled reserve on which the two disagree
+    disagreements: int
+    reserve: int  # items of the unlabelled reserve
+
+
+@dataclass(frozen=True, slots=True)
+class DuelSettled(Event):
+    """The items of a duel have their answers. Key `settle/{seq drawn}/settled`."""
+
+    kind: ClassVar[str] = "duel_settled"
+    drawn: int  # seq of the duel
+    value: float  # accuracy of the active model less that of the other
+    low: float
+    high: float
+    n: int  # items with an answer
+    finding: str  # better, worse or undecided
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped(Event):
     """Labelling need not go on. Key `r{round}/decide`, or the client's."""
 
@@ -279,7 +334,7 @@ class Resumed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Requested(Event):
-    """A person asked for a retraining or a refit of the features now. Key: the client's."""
+    """A person asked for a retraining, a refit of the features, or to settle it (`settle`). Key: the client's."""
 
     kind: ClassVar[str] = "requested"
     what: str

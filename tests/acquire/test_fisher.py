@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from querist.acquire import fisher
 from querist.acquire.fisher import bait
 from querist.errors import BadValue
 
@@ -83,3 +84,18 @@ def test_what_cannot_be_done_is_refused_with_what_can():
         bait(proba=proba, embed=embed, n=2, form="half")
     with pytest.raises(BadValue, match='use form = "binary"'):
         bait(proba=RNG(0).dirichlet(np.ones(30), 4), embed=np.ones((4, 50)), n=2, form="full")
+
+
+@pytest.mark.parametrize("together", [1, 3, 16])
+@pytest.mark.parametrize("among", [4, 40])
+def test_picks_that_share_a_pass_are_those_of_a_pass_for_each(together, among, monkeypatch):
+    """Guesses among few rows are often wrong, and must then be found out and thrown away."""
+    proba, embed = pool(7, n=300, c=3, d=6)
+    proba[::7], embed[::7] = proba[0], embed[0]
+    expected = by_definition(information(proba, embed, "binary"), information(proba, embed, "binary").sum(axis=0),
+                             np.eye(6), 12, 24)  # fmt: skip
+    monkeypatch.setattr(fisher, "_TOGETHER", together)
+    monkeypatch.setattr(fisher, "_GUESSED_AMONG", among)
+    assert bait(proba=proba, embed=embed, n=12).tolist() == expected
+    monkeypatch.setattr(fisher.Front, "best", lambda front: (int(front.values.argmax()), True))
+    assert bait(proba=proba, embed=embed, n=12).tolist() == expected

@@ -50,7 +50,9 @@ def simulate(*data, **settings) -> SimulationResult:
 def without_times(cells) -> list[dict]:
     kept = []
     for cell in cells:
-        points = [{k: v for k, v in point.items() if not k.startswith("seconds")} for point in cell["points"]]
+        points = [
+            {k: v for k, v in point.items() if not k.startswith(("seconds", "bytes"))} for point in cell["points"]
+        ]
         kept.append({**cell, "points": points, "seconds": None})
     return kept
 

@@ -6,6 +6,7 @@ import pytest
 from querist.server.app import create_app
 from querist.server.contents import API
 from querist.server.site import Site
+from querist.store.lock import IMPORT_LOCK, lock
 
 REVIEWS = "body,sentiment,doc_id\n" + "".join(
     f"the {n}th film was {'good and long' if n % 2 else 'bad and short'} I say,{'pos' if n % 2 else 'neg'},d{n}\n"
@@ -118,3 +119,46 @@ def test_who_only_labels_makes_no_projects(home):
         sign_in(anna, site, "anna")
         assert upload(anna).status_code == 403
         assert anna.post(f"{API}/projects", json={"name": "x", "sample": "digits"}).status_code == 403
+
+
+@pytest.fixture
+def reviews(home):
+    """A project of thirty reviews that has just been made."""
+    _, site, client = home
+    sign_in(client, site, "admin")
+    name = upload(client).json()["upload"]
+    roles = {"text": "body", "label": "sentiment", "id": "doc_id"}
+    form = {"name": f"Reviews {name[:8]}", "upload": name, "classes": ["neg", "pos"], **roles}
+    return client.post(f"{API}/projects", json=form).json()["id"]
+
+
+def add_items(client, project, data, name="more.csv"):
+    return client.post(f"{API}/projects/{project}/items", files={"file": (name, data.encode())})
+
+
+def test_more_items_join_a_project_that_is_there(home, reviews):
+    client = home[2]
+    same = "the 0th film was bad and short I say,neg,d0"
+    more = f"body,sentiment,doc_id\n{same}\na fresh one,,e1\nanother,pos,e2\nodd,meh,e3\n"
+    told = add_items(client, reviews, more + "one,two,three,four,five\n").json()
+    assert (told["added"], told["known"], told["labelled"], told["no_class"]) == (3, 1, 1, {"meh": 1})
+    assert [row["line"] for row in told["rejected"]] == [6]
+    again = add_items(client, reviews, more).json()
+    assert (again["added"], again["known"], again["labelled"]) == (0, 4, 0)
+
+
+def test_a_file_of_another_form_is_refused_and_changes_nothing(home, reviews):
+    client = home[2]
+    refused = add_items(client, reviews, "text,id\na,1\n")
+    assert refused.status_code == 422
+    assert "unknown column" in refused.json()["error"]
+    assert add_items(client, reviews, "x", name="more.exe").status_code == 422
+
+
+def test_an_import_waits_for_no_other_and_says_so(home, reviews):
+    _, site, client = home
+    folder = next(project.folder for project in site.projects_of(site.admin()) if project.id == reviews)
+    with lock(folder, IMPORT_LOCK, "import"):
+        refused = add_items(client, reviews, "body,sentiment,doc_id\na fresh one,,e1\n")
+    assert refused.status_code == 503
+    assert "in use by another import" in refused.json()["error"]

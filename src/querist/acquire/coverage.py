@@ -2,184 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from querist.acquire.blocks import MEMORY_LIMIT, spans
 from querist.acquire.clusters import k_means
+from querist.acquire.covering import Coverage, Kernel, ball, cosine, gaussian
 from querist.acquire.distances import Space, held
-from querist.acquire.greedy import lazy_greedy
+from querist.acquire.draws import highest
 from querist.acquire.uncertainty import margin
 from querist.errors import BadValue
 from querist.registry import selector
 from querist.types import Array, Rng
 
-Kernel = Callable[[Array], Array]
-"""Squared distances → resemblance in [0, 1]; 1 at distance 0. May work in place."""
-
 PURITY: Final = 0.95
 """`prob_cover` covers as far as a row shares its cluster with everything in reach, for so many of the rows."""
 
-
-class Kept:
-    """The resemblance of rows to the targets, remembered for as many rows as half of the memory limit holds."""
-
-    def __init__(self, space: Space, targets: Array, own: Array | None, kernel: Kernel) -> None:
-        self.space, self.targets, self.own, self.kernel = space, targets, own, kernel
-        room = space.memory_limit // 2 // (len(targets) * space.dtype.itemsize)
-        self.store = np.empty((max(512, min(room, len(space))), len(targets)), space.dtype)
-        self.place = np.full(len(space), -1, np.int64)
-        self.used = 0
-
-    def fresh(self, rows: Any) -> tuple[Array, Array | None]:
-        """Return (r, t) the resemblance to the targets, and (r,) how much a row counts for itself besides.
-
-        A row that is in the sample of targets counts for itself once, not a second time through the sample.
-        """
-        squared = self.space.to(rows, self.targets)
-        if self.own is None:
-            return self.kernel(squared), None
-        at, each = squared.argmin(axis=1), np.arange(len(squared))
-        itself = squared[each, at] <= 16 * np.finfo(squared.dtype).eps * (self.space.norms[rows] + 1e-12)
-        resemblance = self.kernel(squared)
-        resemblance[each[itself], at[itself]] = 0
-        return resemblance, self.own[rows]
-
-    def of(self, rows: Array) -> tuple[Array, Array | None]:
-        """Return a copy of what `fresh` gives, from memory where it is known."""
-        new = rows[self.place[rows] < 0]
-        if self.used + len(new) > len(self.store):
-            self.place[:], self.used, new = -1, 0, rows
-        if len(new):
-            slots = slice(self.used, self.used + len(new))
-            self.store[slots] = self.fresh(new)[0]
-            self.place[new] = np.arange(slots.start, slots.stop)
-            self.used = slots.stop
-        return self.store[self.place[rows]], None if self.own is None else self.own[rows]
-
-
-@dataclass(slots=True)
-class Coverage:
-    """How well each target is covered by what is labelled, pending or picked; and what a candidate would add.
-
-    Where the targets are a sample of the pool, each stands for `scale` rows, and a candidate also counts for itself,
-    once: without that, a small radius would let nothing but the sample be picked.
-
-    `targets` (t, d) as seen from the mean of the space; `weight` (t,) and `own` (n,) how much it matters that a target
-    and a candidate are covered; `own` None means that the rows themselves are the targets, all of them.
-    """
-
-    space: Space
-    targets: Array
-    weight: Array
-    own: Array | None
-    scale: float
-    kernel: Kernel
-    covered: Array
-    before: Array
-    picks: list[int]
-    kept: Kept
-
-    @classmethod
-    def of(
-        cls,
-        space: Space,
-        targets: Array | None,
-        kernel: Kernel,
-        held_points: Array,
-        *,
-        weight: Array | None = None,
-        own: Array | None = None,
-    ) -> Coverage:
-        """Return the coverage by the points that are held; targets None are the rows of the space themselves."""
-        exact = targets is None
-        places = space.centred(slice(None)) if targets is None else targets
-        weight = np.ones(len(places), space.dtype) if weight is None else weight.astype(space.dtype)
-        own = np.ones(len(space), space.dtype) if own is None else own.astype(space.dtype)
-        covered, before = np.zeros(len(places), space.dtype), np.zeros(len(space), space.dtype)
-        norms = np.einsum("ij,ij->i", places, places)
-        for point in np.array_split(held_points, max(1, len(held_points) // 64)) if len(held_points) else ():
-            cross = norms[:, None] - 2 * places @ point.T + np.einsum("ij,ij->i", point, point)
-            np.maximum(covered, kernel(np.maximum(cross, 0)).max(axis=1), out=covered)
-            if not exact:
-                for span in spans(len(space), 1, space.block_rows(len(point))):
-                    np.maximum(before[span], kernel(space.to(span, point)).max(axis=1), out=before[span])
-        scale = 1.0 if exact else len(space) / len(places)
-        own = None if exact else own
-        kept = Kept(space, places, own, kernel)
-        return cls(space, places, weight, own, scale, kernel, covered, before, [], kept)
-
-    def select(self, n: int) -> Array:
-        """Return the n rows that greedy maximisation picks."""
-        bounds = np.empty(len(self.space), self.space.dtype)
-        for span in spans(len(self.space), 1, self.space.block_rows(len(self.targets))):
-            bounds[span] = self._gains(*self.kept.fresh(span), self.before[span])
-        return lazy_greedy(bounds, self._gains_of, self._take, n)
-
-    def _gains_of(self, rows: Array) -> Array:
-        resemblance, own = self.kept.of(rows)
-        return self._gains(resemblance, own, self._covered(rows))
-
-    def _gains(self, resemblance: Array, own: Array | None, before: Array | None) -> Array:
-        """Return what rows would add to the weighted coverage of the whole pool; works in place."""
-        if self.covered.any():
-            resemblance -= self.covered
-            np.maximum(resemblance, 0, out=resemblance)
-        gain: Array = resemblance @ self.weight
-        return gain if own is None or before is None else self.scale * gain + own * (1 - before)
-
-    def _covered(self, rows: Array) -> Array:
-        """Return how well candidates are covered themselves."""
-        covered: Array = self.before[rows]
-        if self.own is not None and self.picks:
-            covered = np.maximum(covered, self.kernel(self.space.between(rows, self.picks)).max(axis=1))
-        return covered
-
-    def _take(self, row: int) -> None:
-        """Count a row as picked."""
-        self.picks.append(row)
-        np.maximum(self.covered, self.kernel(self.space.to([row], self.targets))[0], out=self.covered)
-
-
-def gaussian(radius: float) -> Kernel:
-    """Return the kernel exp(−d² / radius²), which works in place.
-
-    >>> gaussian(2.0)(np.array([0.0, 4.0])).round(3)
-    array([1.   , 0.368])
-    """
-
-    def kernel(squared: Array) -> Array:
-        squared *= squared.dtype.type(-1 / max(radius, 1e-12) ** 2)
-        # Below this the exponential is 0 to seven digits of the sum, and slow where it underflows.
-        np.maximum(squared, -80, out=squared)
-        np.exp(squared, out=squared)
-        return squared
-
-    return kernel
-
-
-def ball(radius: float) -> Kernel:
-    """Return 1 within the radius, else 0.
-
-    >>> ball(2.0)(np.array([0.0, 4.0, 5.0]))
-    array([1., 1., 0.])
-    """
-    return lambda squared: (squared <= radius * radius).astype(squared.dtype)
-
-
-def cosine(squared: Array) -> Array:
-    """Return the cosine of unit rows from their squared distance, 0 where it is negative.
-
-    >>> cosine(np.array([0.0, 2.0]))
-    array([1., 0.])
-    """
-    squared *= -0.5
-    squared += 1
-    np.maximum(squared, 0, out=squared)
-    return squared
+CANDIDATES: Final = 12_000
+"""So many rows of a larger pool can be picked unless all can: their resemblance to 2,000 targets fits into memory."""
 
 
 def typical_radius(space: Space) -> float:
@@ -202,6 +43,45 @@ def targets_of(space: Space, target_embed: Any, sample: int, rng: Rng | None) ->
     return space.centred(rows), rows
 
 
+def greedy_cover(
+    space: Space,
+    targets: Array | None,
+    kernel: Kernel,
+    points: Array,
+    n: int,
+    *,
+    candidates: int,
+    rng: Rng | None,
+    weight: Array | None = None,
+    own: Array | None = None,
+) -> Array:
+    """Return the n rows that cover the targets best; of a large pool, out of some candidates only.
+
+    Where rows matter unequally, half of the candidates are those that matter most.
+    """
+    count = max(candidates, 4 * n)
+    if targets is None or not candidates or count >= len(space):
+        return Coverage.of(space, targets, kernel, points, weight=weight, own=own).select(n)
+    if rng is None:
+        raise BadValue("rng", None, f"is needed to draw {count} candidates; give it, or candidates=0")
+    first = highest(own, count // 2) if own is not None else np.empty(0, np.int64)
+    left = np.ones(len(space), bool)
+    left[first] = False
+    others = rng.choice(np.flatnonzero(left), size=count - len(first), replace=False)
+    rows = np.sort(np.concatenate([first, others]))
+    near = Coverage.of(
+        space.part(rows),
+        targets,
+        kernel,
+        points,
+        weight=weight,
+        own=None if own is None else own[rows],
+        pool=len(space),
+    )
+    chosen: Array = rows[near.select(n)]
+    return chosen
+
+
 @selector
 def max_herding(
     *,
@@ -214,6 +94,7 @@ def max_herding(
     radius: float = 0.0,
     unit: bool = True,
     sample: int = 2000,
+    candidates: int = CANDIDATES,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Take rows so that every row of the pool resembles one of them; the first choice while there is no model.
@@ -223,7 +104,7 @@ def max_herding(
     Args:
         embed: (n, d) dense or memory-mapped.
         n: how many rows.
-        rng: samples targets, where the pool is larger than `sample` and no targets are given.
+        rng: samples targets and candidates of a large pool.
         target_embed: (t, d) rows to cover; None means the pool itself.
         labelled_embed: (l, d) rows that cover already.
         pending_embed: (q, d) rows that will.
@@ -232,6 +113,7 @@ def max_herding(
         unit: compare directions (rows scaled to length 1), as one does with embeddings.
         sample: of a larger pool so many rows stand for all; 0 is exact at any size, n² in time. The estimated gain of
             a row is off by about 1/√sample of its size.
+        candidates: of a larger pool so many rows at random can be picked; 0 for all of them, as with `sample=0`.
         memory_limit: bytes of working memory.
 
     Returns:
@@ -249,7 +131,8 @@ def max_herding(
     space = Space(embed, unit=unit, memory_limit=memory_limit)
     targets, _ = targets_of(space, target_embed, sample, rng)
     kernel = gaussian(radius or typical_radius(space))
-    return Coverage.of(space, targets, kernel, held(space, labelled_embed, pending_embed)).select(n)
+    points = held(space, labelled_embed, pending_embed)
+    return greedy_cover(space, targets, kernel, points, n, candidates=candidates, rng=rng)
 
 
 @selector
@@ -262,6 +145,7 @@ def facility_location(
     labelled_embed: Any = None,
     pending_embed: Any = None,
     sample: int = 2000,
+    candidates: int = CANDIDATES,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Take rows so that the mean cosine of every row to its nearest pick is greatest; `max_herding` with a wide kernel.
@@ -269,11 +153,12 @@ def facility_location(
     Args:
         embed: (n, d) dense or memory-mapped.
         n: how many rows.
-        rng: samples targets, where the pool is larger than `sample` and no targets are given.
+        rng: samples targets and candidates of a large pool.
         target_embed: (t, d) rows to cover; None means the pool itself.
         labelled_embed: (l, d) rows that cover already.
         pending_embed: (q, d) rows that will.
         sample: of a larger pool so many rows stand for all; 0 is exact at any size.
+        candidates: of a larger pool so many rows at random can be picked; 0 for all of them, as with `sample=0`.
         memory_limit: bytes of working memory.
 
     Returns:
@@ -289,7 +174,8 @@ def facility_location(
         return np.empty(0, np.int64)
     space = Space(embed, unit=True, memory_limit=memory_limit)
     targets, _ = targets_of(space, target_embed, sample, rng)
-    return Coverage.of(space, targets, cosine, held(space, labelled_embed, pending_embed)).select(n)
+    points = held(space, labelled_embed, pending_embed)
+    return greedy_cover(space, targets, cosine, points, n, candidates=candidates, rng=rng)
 
 
 @selector
@@ -305,6 +191,7 @@ def prob_cover(
     clusters: int = 20,
     unit: bool = True,
     sample: int = 2000,
+    candidates: int = CANDIDATES,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Take rows so that balls around them hold as much of the pool as possible; very sensitive to the radius.
@@ -312,7 +199,7 @@ def prob_cover(
     Args:
         embed: (n, d) dense or memory-mapped.
         n: how many rows.
-        rng: samples targets where the pool is large, and seeds the clusters that the radius is read from.
+        rng: samples targets and candidates of a large pool, and seeds the clusters that the radius is read from.
         target_embed: (t, d) rows to cover; None means the pool itself.
         labelled_embed: (l, d) rows that cover already.
         pending_embed: (q, d) rows that will.
@@ -320,6 +207,7 @@ def prob_cover(
         clusters: pseudo-classes for that; about the number of classes.
         unit: compare directions (rows scaled to length 1).
         sample: of a larger pool so many rows stand for all; 0 is exact at any size.
+        candidates: of a larger pool so many rows at random can be picked; 0 for all of them, as with `sample=0`.
         memory_limit: bytes of working memory.
 
     Returns:
@@ -338,7 +226,8 @@ def prob_cover(
     targets, _ = targets_of(space, target_embed, sample, rng)
     places = space.centred(slice(None)) if targets is None else targets
     reach = radius or _pure_radius(places, min(clusters, len(places)), rng)
-    return Coverage.of(space, targets, ball(reach), held(space, labelled_embed, pending_embed)).select(n)
+    points = held(space, labelled_embed, pending_embed)
+    return greedy_cover(space, targets, ball(reach), points, n, candidates=candidates, rng=rng)
 
 
 def _pure_radius(places: Array, clusters: int, rng: Rng) -> float:
@@ -371,6 +260,7 @@ def uncertainty_herding(
     radius: float = 0.0,
     unit: bool = True,
     sample: int = 2000,
+    candidates: int = CANDIDATES,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Cover the rows that the model is unsure of; it turns from coverage into margin by itself as labels come in.
@@ -382,7 +272,7 @@ def uncertainty_herding(
         proba: (n, c) calibrated class probabilities.
         embed: (n, d) dense or memory-mapped.
         n: how many rows.
-        rng: samples targets, where the pool is larger than `sample` and no targets are given.
+        rng: samples targets and candidates of a large pool.
         target_proba: (t, c) probabilities of the rows to cover.
         target_embed: (t, d) rows to cover; None means the pool itself.
         labelled_embed: (l, d) rows that cover already.
@@ -390,6 +280,7 @@ def uncertainty_herding(
         radius: of the kernel; 0 is the least positive distance between labelled rows.
         unit: compare directions (rows scaled to length 1).
         sample: of a larger pool so many rows stand for all; 0 is exact at any size.
+        candidates: of a larger pool so many rows at random can be picked; 0 for all of them, as with `sample=0`.
         memory_limit: bytes of working memory.
 
     Returns:
@@ -412,7 +303,7 @@ def uncertainty_herding(
     labelled = held(space, labelled_embed)
     kernel = gaussian(radius or _least_distance(labelled) or typical_radius(space))
     points = np.concatenate([labelled, held(space, pending_embed)])
-    return Coverage.of(space, targets, kernel, points, weight=weight, own=own).select(n)
+    return greedy_cover(space, targets, kernel, points, n, candidates=candidates, rng=rng, weight=weight, own=own)
 
 
 def _least_distance(points: Array) -> float:

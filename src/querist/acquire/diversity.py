@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from querist.acquire.blocks import MEMORY_LIMIT, read, spans
 from querist.acquire.clusters import k_means, medoids
 from querist.acquire.distances import Space, held, nearest
-from querist.acquire.greedy import farthest_first, lazy_greedy, spread
+from querist.acquire.greedy import farthest_first, lazy_greedy, plain_greedy, spread
 from querist.registry import selector
 from querist.types import Array, Rng
 
@@ -182,12 +183,11 @@ def graph_cut(
     gains = balance * len(space) * _unit_dots(space, mean) - _unit_dots(space, None)
     for point in held(space, labelled_embed, pending_embed):
         gains -= 2 * _unit_dots(space, point + space.mean)
-    picks = np.empty(n, np.int64)
-    for step in range(n):
-        picks[step] = gains.argmax()
-        gains -= 2 * _unit_dots(space, space.centred([picks[step]])[0] + space.mean)
-        gains[picks[step]] = -np.inf
-    return picks
+
+    def repel(row: int, step: int) -> None:  # noqa: ARG001 - the form of an update
+        np.subtract(gains, 2 * _unit_dots(space, space.centred([row])[0] + space.mean), out=gains)
+
+    return plain_greedy(gains, repel, n)
 
 
 def _unit_dots(space: Space, point: Array | None) -> Array:
@@ -249,26 +249,63 @@ def determinantal(
     space = Space(embed, unit=unit, memory_limit=memory_limit)
     width = radius * radius or max(float(space.norms.mean(dtype=np.float64)), 1e-12)
     quality = np.maximum(np.asarray(scores, np.float64), 0) ** (2 * sharpness)
-    chosen = held(space, labelled_embed, pending_embed).astype(np.float64)
-    inverse = np.linalg.inv(_kernel(chosen, chosen, width) + _JITTER * np.eye(len(chosen)))
-    state = [chosen, inverse]
-
-    def gains(rows: Array) -> Array:
-        points, inverse = state
-        cross = _kernel(space.centred(rows).astype(np.float64), points, width)
-        variance = 1 + _JITTER - np.einsum("ij,ij->i", cross @ inverse, cross)
-        result: Array = quality[rows] * np.maximum(variance, 0)
-        return result
-
-    def take(row: int) -> None:
-        points = np.concatenate([state[0], space.centred([row]).astype(np.float64)])
-        state[:] = [points, np.linalg.inv(_kernel(points, points, width) + _JITTER * np.eye(len(points)))]
-
-    return lazy_greedy(quality * (1 + _JITTER), gains, take, n)
+    batch = _Batch(space, quality, width, held(space, labelled_embed, pending_embed).astype(np.float64))
+    return lazy_greedy(quality * (1 + _JITTER), lambda rows: _Repelled(batch, rows), n)
 
 
 _JITTER: Final = 1e-6
 """Added to the diagonal, so that copies of a row leave a matrix that can be inverted."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The points chosen so far (m, d), and the Cholesky root (m, m) of the matrix of their resemblances."""
+
+    space: Space
+    quality: Array
+    width: float
+    points: Array
+    root: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        matrix = _kernel(self.points, self.points, self.width) + _JITTER * np.eye(len(self.points))
+        self.root = np.linalg.cholesky(matrix)
+
+    def add(self, point: Array, along: Array, own: float) -> None:
+        """Add a point, its row of the root being `along` with `own` on the diagonal."""
+        below = np.append(along, own)
+        above = np.zeros((len(self.root), 1))
+        self.root = np.vstack([np.hstack([self.root, above]), below])
+        self.points = np.vstack([self.points, point])
+
+
+class _Repelled:
+    """Candidates in memory with what is left of their variance, given the batch: one row of the root for each pick."""
+
+    def __init__(self, batch: _Batch, rows: Array) -> None:
+        from scipy.linalg import solve_triangular
+
+        self.batch, self.quality = batch, batch.quality[rows]
+        self.rows = batch.space.centred(rows).astype(np.float64)
+        cross = _kernel(batch.points, self.rows, batch.width)
+        self.along = list(solve_triangular(batch.root, cross, lower=True)) if len(cross) else []
+        self.variance = (
+            1 + _JITTER - np.square(self.along).sum(axis=0) if self.along else np.full(len(rows), 1 + _JITTER)
+        )
+        self.values = self.quality * np.maximum(self.variance, 0)
+
+    def take(self, at: int) -> None:
+        """Count a candidate as picked, and lower the variance of the others by what it tells of them."""
+        taken = np.array([row[at] for row in self.along])
+        own = float(np.sqrt(max(self.variance[at], _JITTER)))
+        left = _kernel(self.rows[[at]], self.rows, self.batch.width)[0]
+        if self.along:
+            left -= taken @ np.array(self.along)
+        left /= own
+        self.along.append(left)
+        self.variance -= left * left
+        self.batch.add(self.rows[at], taken, own)
+        np.multiply(self.quality, np.maximum(self.variance, 0), out=self.values, where=self.values > -np.inf)
 
 
 def _kernel(first: Array, second: Array, width: float) -> Array:

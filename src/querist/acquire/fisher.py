@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from querist.acquire.blocks import MEMORY_LIMIT, dots, is_sparse, read, spans, working_type
 from querist.acquire.distances import PRODUCT
+from querist.acquire.greedy import Front
 from querist.errors import BadValue
 from querist.registry import selector
 from querist.types import Array, Rng
@@ -127,11 +128,27 @@ def _full_fisher(proba: Any, embed: Any) -> Array:
     return fisher
 
 
+_GUESSED_AMONG: Final = 4096
+"""Of so many rows, those that are worth most after a pass, the next picks are made."""
+_TOGETHER: Final = 16
+"""Picks of the binary form that share a pass over the pool at most."""
+
+
+class _Changes(NamedTuple):
+    """What k picks change: u (k, d), M F u (k, d) and uᵀFu (k,) of each, as the recursion needs them."""
+
+    u: Array
+    middle: Array
+    inner: Array
+
+
 class _BinarySteps:
     """Forward and backward steps on rows x̃ = √(p̂(1−p̂)) h, by the rank-one recursion.
 
-    s = x̃ᵀMx̃ and t = x̃ᵀMFMx̃ of every row are kept up to date with one product of the pool and two vectors per pick:
-    taking row j, M loses u uᵀ with u = Mx̃ⱼ / √(1 + sⱼ).
+    s = x̃ᵀMx̃ and t = x̃ᵀMFMx̃ tell what a row is worth, t / (1 + s). Taking row j, M loses u uᵀ with u = Mx̃ⱼ / √(1 + sⱼ),
+    and each row's s and t change by its products with u and M F u. Several picks share one pass over the pool: they are
+    made among the rows that were worth most, and the pass, which replays every step for every row, says how many of
+    them no other row would have beaten.
     """
 
     def __init__(self, proba: Array, embed: Any, inverse: Array, target: Array, memory_limit: int) -> None:
@@ -155,19 +172,66 @@ class _BinarySteps:
 
     def pick(self, n: int, forward: int) -> Array:
         """Return n rows: the best `forward` one by one, then without the least useful one by one."""
-        taken = np.zeros(len(self.spread), bool)
         picks: list[int] = []
-        for _ in range(forward):
-            gain = self.t / (1 + self.s)
-            gain[taken] = -np.inf
-            row = int(gain.argmax())
-            taken[row] = True
-            picks.append(row)
-            if len(picks) < forward:
-                self._take(row)
-            else:
-                self._lose(np.asarray(self.rows([row])[0], np.float64), +1)
+        while len(picks) < forward:
+            before = self.inverse.copy()
+            rows, changes = self._guess(forward - len(picks))
+            if len(picks) + len(rows) < forward or len(rows) > 1:
+                right = self._replay(rows, changes)
+                if right < len(rows):
+                    changes = _Changes(*(part[:right] for part in changes))
+                    self.inverse = before - changes.u.T @ changes.u
+                    self._replay(rows[:right], changes)
+                rows = rows[:right]
+            picks += rows
         return self._give_back(np.array(picks, np.int64), n)
+
+    def _guess(self, n: int) -> tuple[list[int], _Changes]:
+        """Return up to n picks made among the rows that are worth most, with what each changes."""
+        front = Front(self.t / (1 + self.s), _GUESSED_AMONG)
+        near = self.rows(front.rows)
+        s, t = self.s[front.rows], self.t[front.rows]
+        rows: list[int] = []
+        changes: list[tuple[Array, Array, float]] = []
+        while len(rows) < min(n, _TOGETHER):
+            at, sure = front.best()
+            if rows and not sure:
+                break
+            rows.append(int(front.rows[at]))
+            u, middle = self._lose(np.asarray(near[at], np.float64), +1)
+            changes.append((u, middle, float(u @ self.target @ u)))
+            a, b = near @ u.astype(self.dtype), near @ middle.astype(self.dtype)
+            t += a * (a * changes[-1][2] - 2 * b)
+            s -= a * a
+            t[at] = -np.inf
+            front.values = t / (1 + s)
+        return rows, _Changes(*(np.array(part) for part in zip(*changes, strict=True)))
+
+    def _replay(self, rows: list[int], changes: _Changes) -> int:
+        """Return how many of the picks are right, one at least; if all are, take them in every row's s and t."""
+        u, middle, inner = changes
+        both = np.concatenate([u, middle]).astype(self.dtype)
+        best, own = np.full(len(rows), -np.inf), np.full(len(rows), np.inf)
+        s, t = np.empty_like(self.s), np.empty_like(self.t)
+        for span in self._spans():
+            a, b = np.split(dots(self.embed, span, both) * self.spread[span][:, None], 2, axis=1)
+            # Column k is what the k-th pick changes; the last state is nobody's choice yet.
+            fall, change = np.cumsum(a * a, axis=1, dtype=np.float64), a * (a * inner - 2 * b)
+            for step, row in enumerate(rows):
+                if span.start <= row < span.stop:
+                    change[row - span.start, step] = -np.inf
+            after_s, after_t = self.s[span, None] - fall, np.cumsum(change, axis=1) + self.t[span, None]
+            s[span], t[span] = after_s[:, -1], after_t[:, -1]
+            worth = after_t / (1 + after_s)
+            np.maximum(best[1:], worth[:, :-1].max(axis=0), out=best[1:])
+            for step, row in enumerate(rows[1:], start=1):
+                if span.start <= row < span.stop:
+                    own[step] = worth[row - span.start, step - 1]
+        wrong = np.flatnonzero(own < best - 1e-6 * np.abs(best))
+        if len(wrong):
+            return int(wrong[0])
+        self.s, self.t = s, t
+        return len(rows)
 
     def _lose(self, x: Array, sign: int) -> tuple[Array, Array]:
         """Add (+1) or take away (−1) a row's information; return u and M F u from before the change."""
@@ -177,26 +241,20 @@ class _BinarySteps:
         self.inverse -= sign * np.outer(u, u)
         return u, middle
 
-    def _take(self, row: int) -> None:
-        u, middle = self._lose(np.asarray(self.rows([row])[0], np.float64), +1)
-        inner = float(u @ self.target @ u)
-        both = np.stack([u, middle]).astype(self.dtype)
-        for span in self._spans():
-            a, b = dots(self.embed, span, both).T * self.spread[span]
-            self.t[span] += a * (a * inner - 2 * b)
-            self.s[span] -= a * a
-        np.maximum(self.t, 0, out=self.t)
-        np.maximum(self.s, 0, out=self.s)
-
     def _give_back(self, picks: Array, n: int) -> Array:
-        while len(picks) > n:
-            x = np.asarray(self.rows(picks), np.float64)
-            product = x @ self.inverse
-            s, t = (product * x).sum(axis=1), ((product @ self.target) * product).sum(axis=1)
-            worst = int((t / np.maximum(1 - s, 1e-12)).argmin())
-            self._lose(x[worst], -1)
-            picks = np.delete(picks, worst)
-        return picks
+        """Return n of the picks, in their order, giving back the least useful one by one."""
+        x = np.asarray(self.rows(picks), np.float64)
+        product = x @ self.inverse
+        s, t = (product * x).sum(axis=1), ((product @ self.target) * product).sum(axis=1)
+        kept = np.arange(len(picks))
+        while len(kept) > n:
+            worst = int((t[kept] / np.maximum(1 - s[kept], 1e-12)).argmin())
+            u, middle = self._lose(x[kept[worst]], -1)
+            a, b = x @ u, x @ middle
+            t += a * (a * float(u @ self.target @ u) + 2 * b)
+            s += a * a
+            kept = np.delete(kept, worst)
+        return picks[kept]
 
 
 class _FullSteps:

@@ -1,16 +1,17 @@
-"""Three ways to pick rows one by one with a pass over the pool only now and then, and the same picks as with one each.
+"""The loops that pick rows one by one: plain, and three that make the same picks with fewer passes over the pool.
 
-All rest on one fact: what a row would add only shrinks as others are picked, so an old value is a bound on the new.
+These rest on one fact: what a row would add only shrinks as others are picked, so an old value is a bound on the new.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
-from querist.acquire.distances import Geometry, approach
+from querist.acquire.boxes import Boxes
+from querist.acquire.distances import Geometry, Space, approach
 from querist.acquire.draws import highest
 from querist.types import Array, Rng
 
@@ -21,7 +22,7 @@ SHARE: Final = 16
 FRONT_BYTES: Final = 2**27
 """At most so much memory is taken for the front."""
 NARROW: Final = 8
-"""Rows of fewer numbers are read so quickly that a front does not pay."""
+"""Rows of fewer numbers are put into boxes."""
 TOGETHER: Final = 32
 """Picks after which distances to all of them are brought up to date in one pass."""
 
@@ -65,19 +66,29 @@ def farthest_first(geometry: Geometry, distance: Array, n: int, *, start: int | 
         distance[:] = np.inf
         approach(geometry, distance, np.array(picks))
         distance[start] = -1
-    plain = n if geometry.width < NARROW else 0
+    if isinstance(geometry, Space) and geometry.width < NARROW:
+        return _farthest_in_boxes(geometry, distance, n, picks)
+    plain, stretch = 0, 16
     while len(picks) < n:
         if plain:
             plain -= 1
             new = [int(distance.argmax())]
         else:
             new = _picks_of_front(geometry, Front(distance, _front_size(geometry)), n - len(picks))
-            # Where fronts wear out at once (two dimensions, one tight cluster) a pass for each pick is cheaper.
-            plain = 16 if len(new) < 3 else 0
+            # Where fronts wear out at once (all rows equal, one round cloud) a pass for each pick is cheaper.
+            plain, stretch = (stretch, 2 * stretch) if len(new) < 6 else (0, 16)
         picks += new
         if len(picks) < n:
             approach(geometry, distance, np.array(new))
             distance[new] = -1
+    return np.array(picks, np.int64)
+
+
+def _farthest_in_boxes(space: Space, distance: Array, n: int, picks: list[int]) -> Array:
+    boxes = Boxes(space.centred(slice(None)), distance)
+    while len(picks) < n:
+        picks.append(boxes.farthest())
+        boxes.approach(picks[-1], space.centred(picks[-1:])[0])
     return np.array(picks, np.int64)
 
 
@@ -172,48 +183,78 @@ def _forget_rounding(geometry: Geometry, distance: Array) -> None:
     distance[distance <= noise] = 0
 
 
-def lazy_greedy(bounds: Array, gains: Callable[[Array], Array], take: Callable[[int], None], n: int) -> Array:
-    """Return the n rows that plain greedy maximisation of a submodular function picks, evaluating few of them.
+class Work(Protocol):
+    """Rows of a front with what each would add now: `values` (f,) float64, which `take` brings up to date."""
+
+    values: Array
+
+    def take(self, at: int) -> None:
+        """Count the row at this place of the front as picked, and lower the values of the others."""
+        ...
+
+
+def lazy_greedy(bounds: Array, work: Callable[[Array], Work], n: int, *, size: int = FRONT) -> Array:
+    """Return the n rows that plain greedy maximisation of a submodular function picks, looking at few of them.
+
+    The rows with the highest bounds form a front, whose values are exact after every pick. When a row outside may be
+    better, the next front is opened; what the last one knew of its rows stays behind as their bounds.
 
     Args:
-        bounds: (n,) upper bounds of the gains (at best the gains themselves at the start); they are used up.
-        gains: exact gains of some rows at the time; they never grow.
-        take: called with each pick.
+        bounds: (n,) upper bounds of what each row adds (at best the values at the start); they are used up.
+        work: opens a front of these rows, with what has been picked before taken into account.
         n: how many.
+        size: rows of a front.
 
-    Minoux, 1978: a row whose bound is below the best exact gain needs no evaluation.
+    Minoux, 1978: a row whose bound is below the best exact value needs no evaluation.
 
-    >>> worth = np.array([3.0, 1.0, 2.0])
-    >>> lazy_greedy(worth.copy(), lambda rows: worth[rows], lambda row: None, 2)
+    >>> class Worth:
+    ...     def __init__(self, rows):
+    ...         self.values = np.array([3.0, 1.0, 2.0])[rows]
+    ...     def take(self, at):
+    ...         self.values *= 0.5
+    >>> lazy_greedy(np.array([3.0, 1.0, 2.0]), Worth, 2)
     array([0, 2])
     """
     picks: list[int] = []
-    front = Front(bounds, FRONT)
-    fresh, chunk = np.zeros(len(front.rows), bool), TOGETHER
     while len(picks) < min(n, len(bounds)):
-        at, sure = front.best()
-        if not fresh[at]:
-            some = _highest_stale(front.values, fresh, chunk)
-            front.values[some] = gains(front.rows[some])
-            fresh[some] = True
-            chunk = min(2 * chunk, 8 * TOGETHER)
-        elif sure:
-            row = int(front.rows[at])
-            picks.append(row)
-            take(row)
+        front = Front(bounds, size)
+        opened = work(front.rows)
+        front.values = opened.values
+        while len(picks) < min(n, len(bounds)):
+            at, sure = front.best()
+            if not sure:
+                break
+            picks.append(int(front.rows[at]))
+            opened.take(at)
             front.values[at] = -np.inf
-            np.equal(front.values, -np.inf, out=fresh)
-            chunk = TOGETHER
-        else:
-            bounds[front.rows] = front.values
-            front = Front(bounds, FRONT)
-            fresh, chunk = np.zeros(len(front.rows), bool), TOGETHER
+        bounds[front.rows] = front.values
+        bounds[picks] = -np.inf
     return np.array(picks, np.int64)
 
 
-def _highest_stale(values: Array, fresh: Array, n: int) -> Array:
-    stale = np.flatnonzero(~fresh)
-    if len(stale) <= n:
-        return stale
-    some: Array = stale[np.argpartition(values[stale], len(stale) - n)[len(stale) - n :]]
-    return some
+def plain_greedy(
+    values: Array, update: Callable[[int, int], None], n: int, *, first: int | None = None, taken: float = -np.inf
+) -> Array:
+    """Return n rows, each with the highest value when it is picked; a tie goes to the lower row.
+
+    Args:
+        values: (n,) what each row is worth now; `update` changes them in place, and they are used up.
+        update: called with each pick and its number, from 0, save for the last.
+        n: how many; all rows where there are fewer.
+        first: the first pick, where values say nothing about it.
+        taken: the value of rows that are picked.
+
+    >>> values = np.array([3.0, 1.0, 2.9])
+    >>> def halve(row, step):
+    ...     values[2] /= 2
+    >>> plain_greedy(values, halve, 2)
+    array([0, 2])
+    """
+    picks: list[int] = []
+    n = min(n, len(values))
+    while len(picks) < n:
+        picks.append(first if first is not None and not picks else int(values.argmax()))
+        if len(picks) < n:
+            update(picks[-1], len(picks) - 1)
+            values[picks] = taken
+    return np.array(picks, np.int64)

@@ -14,6 +14,7 @@ import numpy as np
 from querist.acquire.blocks import CACHED, MEMORY_LIMIT, dots, read, spans, working_type
 from querist.acquire.distances import Space, held, nearest
 from querist.acquire.diversity import k_center
+from querist.acquire.greedy import plain_greedy
 from querist.errors import BadValue
 from querist.registry import scorer, selector
 from querist.types import Array, Rng
@@ -136,13 +137,8 @@ def gsy(
     gaps = np.full(len(values), np.inf, values.dtype)
     for value in known:
         np.minimum(gaps, np.abs(values - value), out=gaps)
-    picks: list[int] = []
-    while len(picks) < min(n, len(values)):
-        pick = int(gaps.argmax() if picks or len(known) else np.abs(values - values.mean()).argmin())
-        picks.append(pick)
-        np.minimum(gaps, np.abs(values - values[pick]), out=gaps)
-        gaps[pick] = -1
-    return np.array(picks, np.int64)
+    first = None if len(known) or not len(values) else int(np.abs(values - values.mean()).argmin())
+    return plain_greedy(gaps, lambda row, _: np.minimum(gaps, np.abs(values - values[row]), out=gaps), n, first=first)
 
 
 @selector
@@ -200,13 +196,12 @@ def igs(
         raise BadValue("labelled_target", len(known_values), f"there are {len(known)} known inputs, and as many values")
     distance = np.full(len(space), np.inf, space.dtype)
     _approach_both(space, values, distance, known, known_values)
-    picks: list[int] = []
-    while len(picks) < n:
-        pick = int(distance.argmax() if picks or len(known) else space.norms.argmin())
-        picks.append(pick)
-        _approach_both(space, values, distance, space.centred([pick]), values[[pick]])
-        distance[picks] = -1
-    return np.array(picks, np.int64)
+    first = None if len(known) else int(space.norms.argmin())
+
+    def approach(row: int, step: int) -> None:  # noqa: ARG001 - the form of an update
+        _approach_both(space, values, distance, space.centred([row]), values[[row]])
+
+    return plain_greedy(distance, approach, n, first=first)
 
 
 @selector
@@ -360,20 +355,18 @@ def max_det(
     for part in parts:
         block = _lifted(read(rows, part, dtype), lift)
         variance[part] = np.einsum("ri,ri->r", block @ covariance.astype(dtype), block)
-    picks: list[int] = []
-    for _ in range(min(n, len(variance))):
-        pick = int(variance.argmax())
-        own = _lifted(read(rows, [pick], np.dtype(np.float64)), lift)[0]
+
+    def condition(row: int, step: int) -> None:  # noqa: ARG001 - the form of an update
+        own = _lifted(read(rows, [row], np.dtype(np.float64)), lift)[0]
         shared = covariance @ own
         shared /= np.sqrt(noise + max(own @ shared, 0))
-        covariance -= np.outer(shared, shared)
+        np.subtract(covariance, np.outer(shared, shared), out=covariance)
         for part in parts:
             known_part = dots(rows, part, shared[None, : rows.shape[1]].astype(dtype))[:, 0]
             known_part += lift * dtype.type(shared[-1])
             variance[part] -= known_part * known_part
-        picks.append(pick)
-        variance[picks] = -np.inf
-    return np.array(picks, np.int64)
+
+    return plain_greedy(variance, condition, n)
 
 
 def _lifted(block: Array, lift: int) -> Array:

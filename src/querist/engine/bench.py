@@ -8,12 +8,16 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from querist import compute
 from querist.engine.cells import Cell, run_cell
 from querist.engine.labelled import Labelled
 from querist.errors import Damaged
 from querist.types import Json, canonical_json
+
+NOTHING: Final[Json] = {"points": [], "picks": [], "reliability": [], "confusion": [], "wrong": []}
+"""What a cell that failed has found."""
 
 
 def run_cells(
@@ -31,8 +35,10 @@ def run_cells(
     fails is a result with status "failed", its error, and no points; remove its file to try it again.
     """
     results: dict[int, Json] = {}
+    # Other features, other results: cells of both may lie in one folder.
+    fingerprint = data.fingerprint if data.features == "auto" else f"{data.fingerprint}/{data.features}"
     for number, cell in enumerate(cells):
-        known = None if kept is None else _read_cell(kept / f"{cell.key(data.fingerprint)}.json")
+        known = None if kept is None else _read_cell(kept / f"{cell.key(fingerprint)}.json")
         if known is not None:
             results[number] = known
     missing = [number for number in range(len(cells)) if number not in results]
@@ -47,11 +53,11 @@ def run_cells(
                 "error": outcome.error,
                 "seconds": outcome.seconds,
                 "cell": cell.to_json(),
-                **(outcome.value or {"points": [], "picks": [], "reliability": []}),
+                **(outcome.value or NOTHING),
             }
             if kept is not None:
                 kept.mkdir(parents=True, exist_ok=True)
-                write_text(kept / f"{cell.key(data.fingerprint)}.json", canonical_json(result))
+                write_text(kept / f"{cell.key(fingerprint)}.json", canonical_json(result))
             advance()
     return [results[number] for number in range(len(cells))]
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from querist.acquire import presets
+from querist.acquire.select import required_signals
+from querist.compute import peak
+from querist.engine.conditions import Conditions
 from querist.engine.labelled import Labelled
-from querist.errors import NotReady
+from querist.errors import BadValue, NotReady
 from querist.measure import calibration, scores
-from querist.types import Array, Features, Json, Strategy, short_hash
+from querist.registry import has
+from querist.types import Array, Features, Json, Learner, Strategy, short_hash
 
 if TYPE_CHECKING:
     from querist.engine.learner import ActiveLearner
@@ -27,7 +32,11 @@ BINS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What is run: equal cells give equal results, on any number of processes."""
+    """What is run: equal cells give equal results, on any number of processes.
+
+    `advisers` is how many bootstrapped copies of the model give their opinion to strategies that need several, while
+    the model itself is what is measured; 0 leaves it to the model to offer draws.
+    """
 
     strategy: str | Strategy
     seed: int
@@ -37,6 +46,8 @@ class Cell:
     seed_set: int = 20
     hold_out: float = 0.3
     calibrate: bool = True
+    conditions: Conditions = field(default_factory=Conditions)
+    advisers: int = 0
 
     @property
     def name(self) -> str:
@@ -46,9 +57,38 @@ class Cell:
     def to_json(self) -> Json:
         """Return the manifest that names the cell's file."""
         strategy = self.strategy if isinstance(self.strategy, str) else self.strategy.to_json()
-        model = self.model if isinstance(self.model, str) else repr(self.model)
+        match self.model:
+            case str():
+                model: Any = self.model
+            case Learner():
+                model = {"name": self.model.name, "settings": dict(self.model.settings)}
+            case _:
+                model = repr(self.model)
         kept = ("seed", "batch", "budget", "seed_set", "hold_out", "calibrate")
-        return {"strategy": strategy, "model": model, **{name: getattr(self, name) for name in kept}}
+        switched = self.conditions.to_json()
+        advised = self._needs_advice()
+        return {
+            "strategy": strategy,
+            "model": model,
+            **{name: getattr(self, name) for name in kept},
+            **({"conditions": switched} if switched else {}),
+            **({"advisers": self.advisers} if advised else {}),
+        }
+
+    def learner(self) -> Any:
+        """Return the model; a strategy that asks several opinions gets advisers beside it, if the cell has some."""
+        if not self._needs_advice():
+            return self.model
+        from querist.models import learner
+        from querist.models.advised import Advised
+
+        return Advised(learner(self.model), self.advisers)
+
+    def _needs_advice(self) -> bool:
+        if not self.advisers or (isinstance(self.strategy, str) and has("policy", self.strategy)):
+            return False
+        strategy = self.strategy if isinstance(self.strategy, Strategy) else presets.strategy(self.strategy)
+        return any(name.endswith("proba_samples") for name in required_signals(strategy).needs)
 
     def key(self, fingerprint: str) -> str:
         """Return the file name under which the result on these data is kept."""
@@ -80,26 +120,37 @@ def split(target: Array, *, seed: int, hold_out: float, seed_set: int) -> Split:
     steps = np.floor(np.arange(len(target) + 1) * hold_out + rng.random())
     held = by_class[np.diff(steps) > 0]
     pool = np.setdiff1d(np.arange(len(target)), held)
-    first = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,))).permutation(len(pool))[:seed_set]
-    return Split(pool, np.sort(held), first)
+    return Split(pool, np.sort(held), first_rows(len(pool), seed, seed_set))
+
+
+def first_rows(pool: int, seed: int, seed_set: int) -> Array:
+    """Return the positions in a pool of the labels to begin with: uniform, and a larger set contains the smaller one.
+
+    >>> first_rows(100, 0, 3).tolist() == first_rows(100, 0, 5)[:3].tolist()
+    True
+    """
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,))).permutation(pool)[:seed_set]
 
 
 def run_cell(data: Labelled, cell: Cell) -> Json:
-    """Run a cell and return `points` (one dict for each training-set size), `picks` and the last `reliability`.
+    """Run a cell and return what it found.
 
-    `picks` are the rows of the data set that were labelled, in order, the first ones included.
+    Returns:
+        `points`, one dict for each size of the training set; `picks`, the rows of the data set that were labelled, in
+        order, the first ones included; and of the last model `reliability`, `confusion` (c lists of c counts, a list
+        for each true class) and `wrong`, the held-out rows that it gets wrong.
 
     Raises:
         QueristError: what the learner raises: an unknown strategy, a signal that the model does not offer.
     """
     from querist.engine.learner import ActiveLearner
 
-    parts = split(data.target, seed=cell.seed, hold_out=cell.hold_out, seed_set=cell.seed_set)
-    pool_target, held_target = data.target[parts.pool], data.target[parts.hold_out]
-    pool, held_rows = _features(data, cell.seed, cell.hold_out)
+    parts = _parts(data, cell)
+    held_target = data.target[parts.hold_out]
+    answers = cell.conditions.answers(data.target, data.classes, seed=cell.seed)[parts.pool]
     learner = ActiveLearner(
-        cell.model,
-        pool=pool,
+        cell.learner(),
+        pool=parts.features,
         strategy=cell.strategy,
         seed=cell.seed,
         classes=list(data.classes),
@@ -109,29 +160,67 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
     picks: list[int] = []
     points: list[Json] = []
     asked: Sequence[int] = [int(row) for row in parts.first]
-    seconds_query = 0.0
+    seconds_query, grown = 0.0, [0]
     while asked:
         picks.extend(int(row) for row in asked)
         began = time.perf_counter()
-        learner.tell(asked, [data.classes[pool_target[row]] for row in asked])
-        proba, has_model = _predict(learner, held_rows, pool_target[picks], len(data.classes))
-        seconds_model = time.perf_counter() - began
+        learner.tell(asked, [data.classes[answers[row]] for row in asked])
+        proba, has_model = _predict(learner, parts.held_features, answers[picks], len(data.classes))
         points.append(
             {
                 "labels": len(picks),
+                "cost": _cost(data, parts.pool[picks]),
                 "has_model": has_model,
                 "failed_fits": failed_fits(learner),
                 **figures(held_target, proba),
-                "labels_per_class": np.bincount(pool_target[picks], minlength=len(data.classes)).tolist(),
-                "seconds_model": seconds_model,
+                "labels_per_class": np.bincount(answers[picks], minlength=len(data.classes)).tolist(),
+                "seconds_model": time.perf_counter() - began,
                 "seconds_query": seconds_query,
+                "bytes_query": grown[0] if grown else None,
             }
         )
         wanted = min(cell.batch, cell.budget - len(picks))
         began = time.perf_counter()
-        asked = learner.ask(wanted) if wanted > 0 else []
+        with peak() as grown:
+            asked = learner.ask(wanted) if wanted > 0 else []
         seconds_query = time.perf_counter() - began
-    return {"points": points, "picks": parts.pool[picks].tolist(), "reliability": bins(held_target, proba)}
+    predicted = proba.argmax(axis=1)
+    return {
+        "points": points,
+        "picks": parts.pool[picks].tolist(),
+        "reliability": bins(held_target, proba),
+        "confusion": scores.confusion(held_target, predicted, classes=len(data.classes)).tolist(),
+        "wrong": parts.hold_out[predicted != held_target].tolist(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a cell works on: rows of pool and hold-out, their features, positions of the first labels."""
+
+    pool: Array
+    hold_out: Array
+    first: Array
+    features: Features
+    held_features: Features
+
+
+def _parts(data: Labelled, cell: Cell) -> _Parts:
+    """The split of the seed under the cell's conditions."""
+    parts = split(data.target, seed=cell.seed, hold_out=cell.hold_out, seed_set=cell.seed_set)
+    features, held = _features(data, cell.seed, cell.hold_out)
+    if not cell.conditions.to_json():
+        return _Parts(parts.pool, parts.hold_out, parts.first, features, held)
+    left = cell.conditions.pool(np.arange(len(parts.pool)), data.target[parts.pool], seed=cell.seed)
+    if cell.budget > len(left):
+        raise BadValue("budget", cell.budget, f"the conditions leave {len(left)} rows to ask about")
+    first = first_rows(len(left), cell.seed, cell.seed_set)
+    made = cell.conditions.features(features.rows(left), seed=cell.seed)
+    return _Parts(parts.pool[left], parts.hold_out, first, made, held)
+
+
+def _cost(data: Labelled, rows: Array) -> float:
+    return float(len(rows)) if data.cost is None else float(data.cost[rows].sum())
 
 
 def failed_fits(learner: ActiveLearner) -> int:
@@ -162,12 +251,12 @@ def figures(target: Array, proba: Array) -> Json:
     >>> round(point["accuracy"], 3), point["recall"]
     (0.667, [1.0, 0.5])
     """
-    predicted = proba.argmax(axis=1)
-    recall = scores.per_class(target, predicted, classes=proba.shape[1]).recall
+    found = scores.per_class(target, proba.argmax(axis=1), classes=proba.shape[1])
     return {
         **{name: _number(value) for name, value in scores.classification(target, proba).items()},
+        "macro_precision": _number(float(np.nanmean(found.precision))),
         "ece": calibration.expected_calibration_error(proba=proba, target=target),
-        "recall": [_number(value) for value in recall],
+        **{name: [_number(value) for value in getattr(found, name)] for name in ("recall", "precision", "f1")},
     }
 
 

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from querist.engine.held_out import validation_digests, validation_table
+from querist.engine.held_out import label_of, validation_digests, validation_table
 from querist.engine.lanes import keyed_numbers
 from querist.engine.project import Project
 from querist.engine.sources import pool_reader
-from querist.errors import BadValue
+from querist.errors import BadValue, QueristError
 from querist.events import AnswerSubmitted, PoolImported
 from querist.pools.reader import PoolReader, digest, label_text
+from querist.store.lock import IMPORT_LOCK, lock
 from querist.store.protocol import ItemRow, NewEvent
 from querist.types import Item, ItemId, Json, Lane, Rejected, short_hash
 
@@ -79,31 +80,43 @@ class Imported:
         return "\n".join(lines)
 
 
-def import_data(project: Project, data: str) -> Imported:
+def import_data(project: Project, data: str, *, actor: str = "import") -> Imported:
     """Let the items of another file or folder, of the same form, join the project.
+
+    Args:
+        project: a project in a folder.
+        data: a file or folder with the columns of the project's own data.
+        actor: who let them join, as the ledger names them.
 
     Raises:
         NotFound: no such file.
         UnknownName: a column that the project's data have and this file has not.
     """
     assert project.folder is not None
-    return import_items(project, pool_reader(project.spec.pool.model_dump(), project.folder, data))
+    return import_items(project, pool_reader(project.spec.pool.model_dump(), project.folder, data), actor=actor)
 
 
-def import_items(project: Project, reader: PoolReader) -> Imported:
+def import_items(project: Project, reader: PoolReader, *, actor: str = "import") -> Imported:
     """Let what the reader yields join the project, and record the labels that come with it.
 
     Raises:
         BadValue: nothing that can be used, in a project that has no items yet.
+        Busy: another import is under way.
     """
+    assert project.folder is not None
+    with lock(project.folder, IMPORT_LOCK, "import"):
+        return _import(project, reader, actor)
+
+
+def _import(project: Project, reader: PoolReader, actor: str) -> Imported:
     found = _sort(project, reader)
     summary = reader.summary
     if not found.copies and not found.labels and not found.there:
         aside = len(found.rejected)
         raise BadValue("data", reader.source, f"holds no item that can be used; {aside} rows were set aside")
     if found.copies:
-        _add(project, reader, found)
-    told, no_class = _import_labels(project, found.labels, summary.fingerprint)
+        _add(project, reader, found, actor)
+    told, no_class = _import_labels(project, found.labels, summary.fingerprint, actor)
     return Imported(
         added=len(found.copies),
         duplicates=summary.duplicates,
@@ -154,7 +167,7 @@ def _sort(project: Project, reader: PoolReader) -> _Sorted:
     return found
 
 
-def _add(project: Project, reader: PoolReader, found: _Sorted) -> None:
+def _add(project: Project, reader: PoolReader, found: _Sorted, actor: str) -> None:
     """Give the new items their rows, in an order that is fixed by the seed, and keep them."""
     state, seed = project.state(), project.seed
     ids = list(found.copies)
@@ -193,7 +206,7 @@ def _add(project: Project, reader: PoolReader, found: _Sorted) -> None:
         size=size,
         reserve=_reserve(project, size),
     )
-    project.record(f"import/{short_hash([event.fingerprint, state.pool_size])}", event, actor="import")
+    project.record(f"import/{short_hash([event.fingerprint, state.pool_size])}", event, actor=actor)
 
 
 def _in_order_of_rows(reader: PoolReader, row_of: Mapping[ItemId, int], first: int) -> Iterator[tuple[int, Item]]:
@@ -216,24 +229,28 @@ def _reserve(project: Project, size: int) -> float:
     return min(0.2, lanes.reserve / size)
 
 
-def _import_labels(project: Project, labels: Mapping[ItemId, str], fingerprint: str) -> tuple[int, dict[str, int]]:
+def _import_labels(
+    project: Project, labels: Mapping[ItemId, str], fingerprint: str, actor: str
+) -> tuple[int, dict[str, int]]:
     """Record the labels that came with the data: they train or measure, and are no budget."""
-    state = project.state()
+    state, task = project.state(), project.task
     no_class: dict[str, int] = {}
+    contents = dict(zip(labels, project.store.contents(list(labels)), strict=True)) if task.target is None else {}
     events: list[NewEvent] = []
     items = [item for item in labels if item not in state.live]
     rows = project.store.rows(items)
     u_eval = np.asarray(project.pool().u_eval)
     for item, row in zip(items, rows.tolist(), strict=True):
-        value = state.renamed.get(labels[item], labels[item])
-        if value not in state.classes:
-            no_class[value] = no_class.get(value, 0) + 1
+        try:
+            value = label_of(task, labels[item], state, contents.get(item))
+        except QueristError:
+            no_class[labels[item]] = no_class.get(labels[item], 0) + 1
             continue
         lane: Lane = "evaluation" if not state.validation and u_eval[row] < state.reserve else "seed"
         event = AnswerSubmitted(
             item=item, task=project.spec.project.task, outcome="answered", value=value, lane=lane, source="import"
         )
-        events.append(NewEvent(f"import/{fingerprint}/{item}", event, "import"))
+        events.append(NewEvent(f"import/{fingerprint}/{item}", event, actor))
     # A thousand in a transaction: people who answer meanwhile wait for one, not for all.
     told = sum(project.store.append_many(events[start : start + AT_ONCE]) for start in range(0, len(events), AT_ONCE))
     return told, no_class

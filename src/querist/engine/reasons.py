@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Final
 
 from querist.engine.project import Project
-from querist.events import BatchSelected
+from querist.events import BatchSelected, DuelDrawn
 from querist.store.protocol import Picked
 from querist.types import ItemId, Json, Lane
 
-MEASURES: Final = "One of the items that measure the model."
+MEASURES: Final = "One of the items that check model and labels."
+
+HIDDEN: Final[frozenset[str]] = frozenset({"evaluation", "duel", "gold", "relabel", "recheck"})
+"""Lanes whose items check something: why they were asked, and what the model says, would sway the answer."""
 
 BY_SCORER: Final[dict[str, Callable[[float], str]]] = {
     "margin": lambda score: f"the model's two likeliest classes are only {_points(1 - score)} apart",
@@ -24,7 +27,7 @@ DIVERSE: Final = frozenset({"weighted_kmeans", "kmeans_plus_plus", "badge", "k_c
 
 def short(project: Project, item: ItemId, lane: Lane) -> Json:
     """Return the line under an item: a sentence and a detail; for evaluation items no more than that they measure."""
-    if lane == "evaluation":
+    if lane in HIDDEN:
         return {"sentence": MEASURES, "detail": ""}
     picked = project.store.picked(item)
     if not picked:
@@ -36,18 +39,23 @@ def short(project: Project, item: ItemId, lane: Lane) -> Json:
     return {"sentence": sentence(batch, pick, lane), "detail": detail}
 
 
-def sentence(batch: BatchSelected, pick: Picked, lane: Lane) -> str:
+def sentence(batch: BatchSelected | DuelDrawn, pick: Picked, lane: Lane) -> str:
     """Return why an item was asked, in one sentence."""
     match lane:
-        case "evaluation":
+        case "evaluation" | "duel":
             return MEASURES
         case "control":
             return "Drawn at random, to compare with labelling at random."
+        case "gold":
+            return "Its answer is known: it measures people."
+        case "recheck":
+            return "The model, which did not learn from it, doubts the label."
         case "relabel":
             return "A second opinion is worth more here than a new item."
         case "seed":
             return "Typical of a group of items: shows the model more of the whole."
         case _:
+            assert isinstance(batch, BatchSelected)
             return _by_strategy(batch, pick)
 
 
@@ -84,7 +92,7 @@ def record(project: Project, item: ItemId) -> Json:
         ("lane", "strategy", "score", "rank", "of", "probability", "round", "model", "dataset", "at")
     )
     lane = lane_of(project, project.state(), item)
-    if lane == "evaluation":
+    if lane in HIDDEN:
         return {"item": item, "sentence": MEASURES, "hidden": True, "evidence": "", **nothing}
     picked = project.store.picked(item)
     if not picked:

@@ -12,19 +12,24 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from querist.events import (
+    Alarm,
     AnswerAdjudicated,
     AnswerSubmitted,
     AnswerWithdrawn,
     BatchSelected,
     ClassesChanged,
     DatasetFrozen,
+    DuelDrawn,
+    DuelSettled,
     Event,
     Fallback,
     FeaturesBuilt,
+    GoldChanged,
     ItemWithdrawn,
     ModelEvaluated,
     ModelFailed,
     ModelTrained,
+    OpinionsWanted,
     PoolImported,
     ProjectCreated,
     Recorded,
@@ -35,11 +40,15 @@ from querist.events import (
 )
 from querist.types import ItemId, Json, Lane, Outcome, Phase, ShortHash, Source, short_hash
 
-MEASURING: Final[frozenset[str]] = frozenset({"evaluation", "gold"})
+MEASURING: Final[frozenset[str]] = frozenset({"evaluation", "gold", "duel"})
 """Lanes whose answers measure and never train."""
 
 OVERRULED_UNTIL: Final = 1.5
 """A rule that a person overruled may stop again when the labels have grown by this factor."""
+
+
+MOST_RANDOM: Final = 0.9
+"""Of what people label, so much may measure or be drawn at random; the rest is the strategy's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,9 @@ class State:
     live: Mapping[ItemId, tuple[Live, ...]] = field(default_factory=dict)
     item_of: Mapping[int, ItemId] = field(default_factory=dict)
     decided: Mapping[ItemId, int] = field(default_factory=dict)
+    wanted: Mapping[ItemId, int] = field(default_factory=dict)
+    again: frozenset[ItemId] = frozenset()
+    gold: frozenset[ItemId] = frozenset()
     training: int = 0
     paid: int = 0
     lanes: Mapping[str, int] = field(default_factory=dict)
@@ -105,6 +117,13 @@ class State:
     overruled: Mapping[str, int] = field(default_factory=dict)
     retrain: bool = False
     refit: bool = False
+    # better than random?
+    strategy_seq: int = 0
+    alarms_due: Mapping[str, Json] = field(default_factory=dict)
+    alarms: Mapping[str, Json] = field(default_factory=dict)
+    settle_asked: int | None = None
+    duel: frozenset[ItemId] = frozenset()
+    duel_seq: int | None = None
 
     def setting(self, section: str, key: str) -> Any:
         """Return a setting of the spec in force."""
@@ -122,15 +141,25 @@ class State:
         return self.choosing_model is None and self.model is not None and self.tried_features != self.features
 
     @property
+    def busy(self) -> bool:
+        """Whether a round has begun that is finished before anything else."""
+        return self.phase in ("freeze", "train", "evaluate")
+
+    @property
     def outstanding(self) -> int:
         """Items of the current batch that nobody has settled yet."""
         return sum(not self.settled(item) for item in self.batch.items)
+
+    @property
+    def untouched(self) -> int:
+        """Items of the current batch that nobody has answered yet."""
+        return sum(item not in self.live and not self.settled(item) for item in self.batch.items)
 
     def settled(self, item: ItemId) -> bool:
         """Whether enough people have had a say on the item, or it has left the pool."""
         if item in self.withdrawn or item in self.decided:
             return True
-        return len(self.live.get(item, ())) >= self.batch.opinions
+        return item not in self.again and len(self.live.get(item, ())) >= self.wanted.get(item, self.batch.opinions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +213,31 @@ class Wait:
     missing: int = 0
 
 
-Step: TypeAlias = BuildFeatures | Select | Freeze | Train | Evaluate | Stop
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Record an alarm that the last evaluation found due."""
+
+    round: int
+    name: str
+    evidence: Json
+
+
+@dataclass(frozen=True, slots=True)
+class DrawDuel:
+    """Queue the items that would settle whether the active model is better than random; `asked` is who wanted it."""
+
+    round: int
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettleDuel:
+    """Say what the answers to a duel amount to."""
+
+    drawn: int
+
+
+Step: TypeAlias = BuildFeatures | Select | Freeze | Train | Evaluate | Stop | Sound | DrawDuel | SettleDuel
 
 
 def next_step(state: State) -> Step | Wait:
@@ -201,6 +254,8 @@ def next_step(state: State) -> Step | Wait:
         state.features_rows < state.pool_size or state.refit
     ):
         return BuildFeatures()
+    if not state.busy and (step := _about_random(state)) is not None:
+        return step
     match state.phase:
         case "freeze" | "train":
             return Train(state.round)
@@ -218,13 +273,37 @@ def next_step(state: State) -> Step | Wait:
             return _collect(state)
 
 
+def _about_random(state: State) -> Step | None:
+    """What is due of the comparison with random labelling."""
+    if state.alarms_due:
+        name = min(state.alarms_due)
+        return Sound(state.round, name, state.alarms_due[name])
+    if state.settle_asked is not None:
+        return DrawDuel(state.round, state.settle_asked)
+    if state.duel_seq is not None and all(state.settled(item) for item in state.duel):
+        return SettleDuel(state.duel_seq)
+    return None
+
+
+def control_share(state: State) -> float:
+    """Return the share of labels that the control lane gets: as set, or as an alarm has raised it."""
+    until = int(state.setting("lanes", "control_until"))
+    given = float(state.setting("lanes", "control" if state.training < until else "control_after"))
+    if given <= 0:
+        return 0.0
+    raised = max((float(evidence.get("control", 0.0)) for evidence in state.alarms.values()), default=0.0)
+    others = sum(float(state.setting("lanes", lane)) for lane in ("evaluation", "relabel", "gold"))
+    return max(given, min(raised, MOST_RANDOM - others))
+
+
 def _stop_or_go_on(state: State) -> Step | Wait:
-    if state.stop_rule is not None and not _is_overruled(state, state.stop_rule):
+    if state.stop_rule is not None and not is_overruled(state, state.stop_rule):
         return Stop(state.round, state.stop_rule, state.stop_evidence)
     return Select(state.round + 1, 0)
 
 
-def _is_overruled(state: State, rule: str) -> bool:
+def is_overruled(state: State, rule: str) -> bool:
+    """Whether a person overruled the rule, and the labels have not grown by half since."""
     return rule in state.overruled and state.paid < OVERRULED_UNTIL * state.overruled[rule]
 
 
@@ -253,7 +332,8 @@ def _queue_is_low(state: State, outstanding: int) -> bool:
         return False
     if state.setting("loop", "mode") == "batch":
         return outstanding == 0
-    return outstanding < max(1, batch_size(state) // 4)
+    # Who has answered all that waits for other people's opinions gets new items.
+    return state.untouched < max(1, batch_size(state) // 4)
 
 
 def missing_labels(state: State) -> int:
@@ -275,15 +355,20 @@ def seed_size(state: State) -> int:
     return max(int(seed_set["least"]), int(seed_set["per_class"]) * len(state.classes))
 
 
+def opinions(state: State) -> int:
+    """Return how many people are asked about each item."""
+    return 1 if state.spec is None else int(state.spec.get("labels", {}).get("opinions", 1))
+
+
 def budget(state: State) -> int | None:
     """Return the number of labels that a budget rule allows, if there is one."""
-    rules = [rule for rule in state.setting("stop", "any") if rule["rule"] == "budget" and "labels" in rule]
+    rules = [rule for rule in state.setting("stop", "any") if rule.get("rule") == "budget" and "labels" in rule]
     return min((int(rule["labels"]) for rule in rules), default=None)
 
 
 def _budget_left(state: State) -> float:
     labels = budget(state)
-    if labels is None or _is_overruled(state, "budget"):
+    if labels is None or is_overruled(state, "budget"):
         return float("inf")
     return labels - state.paid
 
@@ -311,6 +396,9 @@ class _Changing:
         self.lanes = dict(state.lanes)
         self.fresh = list(state.fresh)
         self.withdrawn = set(state.withdrawn)
+        self.wanted = dict(state.wanted)
+        self.again = set(state.again)
+        self.opinions = opinions(state)
         self.training = state.training
         self.paid = state.paid
 
@@ -322,6 +410,8 @@ class _Changing:
             lanes=self.lanes,
             fresh=tuple(self.fresh),
             withdrawn=frozenset(self.withdrawn),
+            wanted=self.wanted,
+            again=frozenset(self.again),
             training=self.training,
             paid=self.paid,
         ).state
@@ -336,6 +426,14 @@ class _Changing:
         match recorded.event:
             case AnswerSubmitted() | AnswerWithdrawn() | AnswerAdjudicated() | ItemWithdrawn():
                 self._people(recorded)
+            case OpinionsWanted(item=item, wanted=wanted):
+                self.wanted[item] = max(wanted, self.wanted.get(item, 0))
+            case GoldChanged(added=added, removed=removed):
+                self.set(gold=(self.state.gold | frozenset(added)) - frozenset(removed))
+            case Requested(what="settle"):
+                self.set(settle_asked=recorded.seq)
+            case DuelDrawn(items=items):
+                self.set(duel=frozenset(items), duel_seq=recorded.seq, settle_asked=None)
             case event:
                 self._engine(recorded, event)
         self.set(seq=recorded.seq)
@@ -351,7 +449,8 @@ class _Changing:
                     live = Live(recorded.seq, recorded.actor, answer.outcome, answer.lane, answer.source)
                     self.live[item] = (*self.live.get(item, ()), live)
                     self.item_of[recorded.seq] = item
-                if answer.outcome == "answered" or answer.replaces is not None:
+                    self.again.discard(item)
+                if answer.replaces is not None or (answer.outcome == "answered" and self._enough(item)):
                     self._note_fresh(recorded.seq, answer.lane)
             case AnswerWithdrawn(answer=seq) if seq in self.item_of:
                 item = self.item_of[seq]
@@ -366,6 +465,10 @@ class _Changing:
                 self._note_fresh(recorded.seq, None)
             case ItemWithdrawn(item=item):
                 self.withdrawn.add(item)
+
+    def _enough(self, item: ItemId) -> bool:
+        live, opinions = self.live[item], self.wanted.get(item) or self.opinions
+        return len(live) >= opinions or any(answer.source == "import" for answer in live)
 
     def _note_fresh(self, seq: int, lane: Lane | None) -> None:
         if lane not in MEASURING:
@@ -389,7 +492,11 @@ class _Changing:
                 declared = tuple(spec["project"]["classes"])
                 known = self.state.classes
                 classes = (*known, *(name for name in declared if name not in (*known, *self.state.renamed)))
+                if self.state.spec is None or self.state.spec["strategy"] != spec["strategy"]:
+                    # Another strategy is another question: what was found about the last one is no verdict on it.
+                    self.set(strategy_seq=recorded.seq, alarms_due={}, alarms={})
                 self.set(spec=spec, spec_seq=recorded.seq, classes=classes)
+                self.opinions = opinions(self.state)
             case ClassesChanged():
                 self._change_classes(event)
             case PoolImported():
@@ -408,9 +515,18 @@ class _Changing:
             case ModelFailed() | Fallback(what="train"):
                 self.set(phase="select", tried_features=self.state.features, stop_rule=None)
             case ModelEvaluated():
-                fired = next((rule for rule in event.rules if rule["rule"] == event.stop), None)
-                evidence = dict(fired["evidence"]) if fired else {}
+                fired = [rule for rule in event.rules if rule["rule"] in (event.stop or "").split(" and ")]
+                evidence = {rule["rule"]: rule["evidence"] for rule in fired}
+                evidence = dict(fired[0]["evidence"]) if len(fired) == 1 else evidence
                 self.set(phase="decide", stop_rule=event.stop, stop_evidence=evidence)
+                self._compare(event.evidence)
+            case Alarm(name=name, evidence=evidence):
+                due = {other: found for other, found in self.state.alarms_due.items() if other != name}
+                self.set(alarms={**self.state.alarms, name: evidence}, alarms_due=due)
+            case Fallback(what="settle"):
+                self.set(settle_asked=None)
+            case DuelSettled():
+                self.set(duel=frozenset(), duel_seq=None)
             case _:
                 self._command(event)
 
@@ -427,6 +543,14 @@ class _Changing:
                 self.set(refit=True)
             case _:
                 pass
+
+    def _compare(self, evidence: Json) -> None:
+        """Note the alarms that are due; a strategy that turned out better is no longer suspected of no gain."""
+        known = dict(self.state.alarms)
+        if (evidence.get("comparison") or {}).get("finding") == "better":
+            known.pop("no_better_than_random", None)
+        due = {name: found for name, found in evidence.get("alarms", {}).items() if name not in known}
+        self.set(alarms=known, alarms_due=due)
 
     def _unless_busy(self, phase: Phase) -> Phase:
         """A round that has begun is finished first."""
@@ -456,6 +580,9 @@ class _Changing:
 
     def _select(self, event: BatchSelected) -> None:
         earlier = self.state.batch.items if event.part > 0 else frozenset()
+        # Lanes that ask once more are the only ones to choose an item that has answers, or whose answer is known.
+        again = {item for item in event.items if item in self.live or item in self.state.gold}
+        self.again = again if event.part == 0 else self.again | again
         batch = Batch(earlier | frozenset(event.items), event.part + 1, event.short, event.opinions)
         self.set(phase="collect", round=event.round, batch=batch, stop_rule=None, stop_evidence={})
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import importlib
 import json
-import platform
 import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from querist import compute, registry
+from querist import registry
 from querist.acquire import presets
 from querist.engine.bench import run_cells, write_text
 from querist.engine.cells import Cell, split
 from querist.engine.labelled import Labelled, load
 from querist.engine.summary import RISING, Question, summarise
+from querist.engine.versions import machine, versions
 from querist.errors import BadValue, UnknownName
 from querist.types import Array, Json, Strategy
 
@@ -186,7 +185,7 @@ def simulate(
     wanted = _with_baseline(strategies, baseline)
     question = Question(metric, baseline, target_accuracy, price, currency)
     first = _seed_set(seed_set, budget, len(labelled.classes))
-    _check(labelled, question, batch=batch, budget=budget, first=first, hold_out=hold_out)
+    check(labelled, question, batch=batch, budget=budget, first=first, hold_out=hold_out)
     cell = Cell(wanted[0], 0, model, batch, budget, first, hold_out, calibrate)
     listed = [*range(seeds)] if isinstance(seeds, int) else list(seeds)
     if not listed:
@@ -195,7 +194,7 @@ def simulate(
     began = time.perf_counter()
     kept = None if out is None else Path(out) / "cells"
     results = run_cells(labelled, cells, kept=kept, jobs=jobs, timeout=timeout, progress=progress)
-    summary = _summary(labelled, cell, results, question, seeds=listed, strategies=wanted)
+    summary = setting_summary(labelled, cell, results, question, listed, wanted)
     summary["seconds"] = time.perf_counter() - began
     columns_said = {"target": target, "text": text, "image": image, "columns": list(columns)}
     summary["settings"]["command"] = command(summary, columns_said)
@@ -234,7 +233,13 @@ def _seed_set(seed_set: int | None, budget: int, classes: int) -> int:
     return seed_set
 
 
-def _check(data: Labelled, question: Question, *, batch: int, budget: int, first: int, hold_out: float) -> None:
+def check(data: Labelled, question: Question, *, batch: int, budget: int, first: int, hold_out: float) -> None:
+    """Refuse what cannot run before anything does.
+
+    Raises:
+        UnknownName: the metric.
+        BadValue: whatever else.
+    """
     if question.metric not in RISING:
         raise UnknownName("metric", question.metric, RISING)
     if not 0 < hold_out < 1:
@@ -252,12 +257,13 @@ def _check(data: Labelled, question: Question, *, batch: int, budget: int, first
         raise BadValue("price", question.price, "must be more than 0")
 
 
-def _summary(
-    data: Labelled, cell: Cell, results: Sequence[Json], question: Question, *, seeds: list[int], strategies: list[Any]
+def setting_summary(
+    data: Labelled, cell: Cell, results: Sequence[Json], question: Question, seeds: list[int], strategies: list[Any]
 ) -> Json:
+    """Return what `summary.json` says of one setting: its figures, its data, its settings, its versions."""
     held = split(data.target, seed=seeds[0], hold_out=cell.hold_out, seed_set=cell.seed_set).hold_out
     held_out = np.bincount(data.target[held], minlength=len(data.classes))
-    model = cell.model if isinstance(cell.model, str) else type(cell.model).__name__
+    model = cell.model if isinstance(cell.model, str) else getattr(cell.model, "name", type(cell.model).__name__)
     settings = {
         **cell.to_json(),
         "strategy": None,
@@ -286,7 +292,7 @@ def _summary(
         },
         "settings": settings,
         "meanings": {s: meaning(s) for s in map(_strategy_name, strategies)},
-        "versions": versions(),
+        "versions": {**versions(), "machine": machine()},
         "cells": {
             "planned": len(results),
             "failed": sum(result["status"] == "failed" for result in results),
@@ -322,23 +328,6 @@ def command(summary: Json, columns: Json) -> str:
 
 
 _DEFAULTS: Final = {"model": "logistic_regression", "features": "auto", "hold_out": 0.3, "metric": "accuracy"}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that a result depends on.
-
-    >>> sorted(versions())
-    ['numpy', 'platform', 'python', 'querist', 'scikit-learn', 'scipy']
-    """
-    import querist
-
-    libraries = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
-    return {
-        "querist": querist.__version__,
-        "python": platform.python_version(),
-        **libraries,
-        "platform": f"{platform.system()} {platform.machine()}, {compute.processors()} processors",
-    }
 
 
 def demo(out: str | Path = "demo-report", *, progress: bool = False) -> SimulationResult:

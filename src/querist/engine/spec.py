@@ -10,9 +10,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from querist.errors import BadValue, Damaged, NotFound, UnknownName
+from querist.measure.metrics import metric
+from querist.stop.verdicts import check
 from querist.types import Json, ShortHash, short_hash
 
 FILE_NAME = "querist.toml"
+COMPARED = ("is", "not", "at_least", "at_most")
+"""How a filter may compare a column."""
 
 
 class Section(BaseModel):
@@ -22,11 +26,15 @@ class Section(BaseModel):
 
 
 class ProjectSection(Section):
-    """What is labelled, and the seed of all chance. `classes` may grow while people label."""
+    """What is labelled, and the seed of all chance. `classes` may grow while people label.
+
+    `settings` are those of the kind of label: unit and range of a number, say.
+    """
 
     name: str = Field(min_length=1, max_length=200)
     task: str = "single_label"
     classes: tuple[str, ...] = ()
+    settings: dict[str, Any] = {}
     seed: int = Field(0, ge=0, lt=2**63)
 
     @field_validator("classes")
@@ -46,7 +54,9 @@ class PoolSection(Section):
     data: str = ""
     text: str = ""
     columns: tuple[str, ...] = ()
+    pair: tuple[str, ...] = ()
     image: str = ""
+    audio: str = ""
     label: str = ""
     id: str = ""
     group: str = ""
@@ -81,6 +91,37 @@ class StrategySection(Section):
     filters: tuple[str, ...] = ()
     quotas: dict[str, int] = {}
     group_limit: int = Field(0, ge=0)
+
+
+class RulesSection(Section):
+    """Rules about what may be asked; each shows how many items it removed, and says when it cannot be met.
+
+    `exclude` holds in every lane; the others bind the strategy, since what measures must stay a sample of the pool.
+    """
+
+    exclude: tuple[str, ...] = ()
+    where: tuple[dict[str, Any], ...] = ()
+    near_duplicates: float = Field(0.0, ge=0, le=1)
+    balance: Literal["off", "soft"] = "off"
+    batch_cost: float = Field(0.0, ge=0)
+    per_cost: bool = False
+
+    @field_validator("where")
+    @classmethod
+    def _says_something(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        for rule in value:
+            unknown = set(rule) - {"column", *COMPARED}
+            if unknown:
+                raise ValueError(f"{min(unknown)!r} is not known in a filter; have: column, {', '.join(COMPARED)}")
+            if not isinstance(rule.get("column"), str) or len(rule) < 2:
+                raise ValueError(f'{rule!r} compares nothing; write {{column = "language", is = ["en"]}}')
+            for name in ("is", "not"):
+                if name in rule and not isinstance(rule[name], list):
+                    raise ValueError(f"{name} in {rule!r} must be a list")
+            for name in ("at_least", "at_most"):
+                if name in rule and not isinstance(rule[name], int | float):
+                    raise ValueError(f"{name} in {rule!r} must be a number")
+        return value
 
 
 class RetrainEvery(Section):
@@ -127,15 +168,33 @@ class LanesSection(Section):
 
 
 class EvaluationSection(Section):
-    """The user's own held-out set, which takes the place of the evaluation lane."""
+    """The user's own held-out set, which takes the place of the evaluation lane; and the metric that is compared."""
 
     file: str = ""
+    metric: str = "accuracy"
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, value: str) -> str:
+        # UnknownName and BadValue are not ValueErrors: pydantic lets them through as they are.
+        metric(value)
+        return value
 
 
 class LabelsSection(Section):
-    """How people answer."""
+    """How people answer, and what their answers amount to.
+
+    `opinions` people are asked about each item, and up to `most_opinions` where they differ (0: not more). `sure` is
+    the certainty below which the consensus of Dawid–Skene or CROWDLAB asks for one more. `scale` is what the order of
+    the classes means when agreement is measured.
+    """
 
     opinions: int = Field(1, ge=1, le=20)
+    most_opinions: int = Field(0, ge=0, le=20)
+    consensus: Literal["majority", "dawid_skene", "crowdlab"] = "majority"
+    sure: float = Field(0.0, ge=0, lt=1)
+    scale: Literal["nominal", "ordinal", "interval"] = "nominal"
+    gold_feedback: Literal["silent", "training"] = "silent"
     prefill: Literal["off", "shown", "after"] = "off"
     blind_share: float = Field(0.2, ge=0, le=1)
     guidelines: str = ""
@@ -143,6 +202,14 @@ class LabelsSection(Section):
     skip_reasons: tuple[str, ...] = ("cannot decide", "not readable", "belongs to no class")
     break_minutes: int = Field(45, ge=0)
     show_reasons: bool = True
+
+    @model_validator(mode="after")
+    def _grows(self) -> LabelsSection:
+        if 0 < self.most_opinions < self.opinions:
+            raise ValueError(f"most_opinions {self.most_opinions} is less than opinions {self.opinions}")
+        if self.sure and self.consensus == "majority":
+            raise ValueError("sure needs consensus = dawid_skene or crowdlab: a count of votes has no certainty")
+        return self
 
 
 class CostSection(Section):
@@ -154,18 +221,25 @@ class CostSection(Section):
 
 
 class StopSection(Section):
-    """Rules that advise to stop: one of `any`, or all of `all`."""
+    """Rules that stop the project: one of `any`, or all of `all`; entries may be `{any = […]}` or `{all = […]}`.
+
+    A rule or setting that does not exist is refused when the file is read.
+    """
 
     any: tuple[dict[str, Any], ...] = ({"rule": "budget", "labels": 1000}, {"rule": "settled"})
     all: tuple[dict[str, Any], ...] = ()
 
     @field_validator("any", "all")
     @classmethod
-    def _named(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    def _can_be_asked(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
         for rule in value:
-            if not isinstance(rule.get("rule"), str):
-                raise ValueError(f'{rule!r} names no rule; write {{rule = "budget", labels = 1000}}')
+            check(rule)
         return value
+
+    @property
+    def rules(self) -> list[dict[str, Any]]:
+        """The branches of which one is enough."""
+        return [*self.any, *([{"all": list(self.all)}] if self.all else [])]
 
 
 class Schedule(Section):
@@ -206,6 +280,7 @@ class ProjectSpec(Section):
     store: StoreSection = StoreSection()
     features: FeaturesSection = FeaturesSection()
     strategy: StrategySection = StrategySection()
+    rules: RulesSection = RulesSection()
     loop: LoopSection = LoopSection()
     lanes: LanesSection = LanesSection()
     evaluation: EvaluationSection = EvaluationSection()
@@ -213,6 +288,15 @@ class ProjectSpec(Section):
     cost: CostSection = CostSection()
     stop: StopSection = StopSection()
     model: ModelSection = ModelSection()
+
+    @model_validator(mode="after")
+    def _metric_of_the_task(self) -> ProjectSpec:
+        if self.project.task != "single_label" and self.evaluation.metric != "accuracy":
+            raise ValueError(
+                f"evaluation.metric = {self.evaluation.metric!r} names one class of several; "
+                f"{self.project.task} projects compare the share of items that are right: accuracy"
+            )
+        return self
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ProjectSpec:
@@ -225,7 +309,7 @@ class ProjectSpec(Section):
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            raise _readable(cls, error) from None
+            raise readable(cls, error) from None
 
     def to_json(self) -> Json:
         """Return all settings that the ledger tells, defaults included.
@@ -250,7 +334,8 @@ class ProjectSpec(Section):
     @property
     def budget(self) -> int | None:
         """The number of labels that a budget rule allows, if there is one."""
-        labels = [int(rule["labels"]) for rule in self.stop.any if rule["rule"] == "budget" and "labels" in rule]
+        rules = [rule for rule in self.stop.any if rule.get("rule") == "budget" and "labels" in rule]
+        labels = [int(rule["labels"]) for rule in rules]
         return min(labels) if labels else None
 
     @property
@@ -328,15 +413,16 @@ def _toml_key(key: str) -> str:
     return key if key.isascii() and key.replace("_", "").replace("-", "").isalnum() else _toml_string(key)
 
 
-def _readable(cls: type[BaseModel], error: ValidationError) -> UnknownName | BadValue:
+def readable(cls: type[BaseModel], error: ValidationError, *, file: str = FILE_NAME) -> UnknownName | BadValue:
+    """Return the first thing that is wrong with a file of settings, with the choices there are."""
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
         known = _keys_at(cls, where[:-1])
-        return UnknownName(f"setting in [{'.'.join(where[:-1]) or FILE_NAME}]", where[-1], known)
+        return UnknownName(f"setting in [{'.'.join(where[:-1]) or file}]", where[-1], known)
     reason = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
-        return BadValue(".".join(where), None, f"must be given in {FILE_NAME}")
+        return BadValue(".".join(where), None, f"must be given in {file}")
     return BadValue(".".join(where), first["input"], reason[0].lower() + reason[1:])
 
 

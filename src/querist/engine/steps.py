@@ -12,23 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from querist.engine import selection
+from querist.engine import opinions, selection, settling
 from querist.engine.evaluation import evaluate
 from querist.engine.project import Project
 from querist.engine.round import (
     MEASURING,
     BuildFeatures,
+    DrawDuel,
     Evaluate,
     Freeze,
     Select,
+    SettleDuel,
+    Sound,
     State,
     Step,
     Stop,
     Train,
 )
+from querist.engine.round import opinions as asked_of_each
 from querist.engine.training import fit
 from querist.errors import ModelFailure
 from querist.events import (
+    Alarm,
     BatchSelected,
     DatasetFrozen,
     Fallback,
@@ -37,7 +42,7 @@ from querist.events import (
     ModelTrained,
     Stopped,
 )
-from querist.types import Answer, Content, ItemId, Json, Resolved, canonical_json, short_hash
+from querist.types import Answer, Content, ItemId, Json, Resolved, TaskType, canonical_json, short_hash
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
@@ -64,6 +69,13 @@ def run(project: Project, step: Step) -> None:
         case Stop(round=number, rule=rule, evidence=evidence):
             event = Stopped(round=number, rule=rule, evidence=evidence, by="engine")
             project.record(f"r{number}/decide", event)
+        case Sound(round=number, name=name, evidence=evidence):
+            since = state.strategy_seq
+            project.record(f"r{number}/evaluate/{name}/{since}", Alarm(round=number, name=name, evidence=evidence))
+        case DrawDuel(asked=asked):
+            settling.draw(project, state, asked)
+        case SettleDuel(drawn=drawn):
+            settling.judge(project, state, drawn)
 
 
 # --- features
@@ -203,7 +215,8 @@ def select(project: Project, state: State, number: int, part: int, *, n: int | N
 def freeze(project: Project, state: State, number: int) -> None:
     """Make a data set of the answers so far: all up to the head of the ledger at this moment."""
     through_seq = state.seq
-    resolved = training_rows(project, state, through=through_seq)
+    resolved, found = _resolve(project, state, through_seq, lambda answer: answer.lane not in MEASURING)
+    _follow_up(project, state, found, number)
     items = sorted(resolved)
     targets = [resolved[item].value for item in items]
     weights = [resolved[item].weight for item in items]
@@ -220,8 +233,8 @@ def freeze(project: Project, state: State, number: int) -> None:
     }
     counts: dict[str, int] = {}
     for target in targets:
-        name = target if isinstance(target, str) else canonical_json(target)
-        counts[name] = counts.get(name, 0) + 1
+        for name in project.task.tally(target):
+            counts[name] = counts.get(name, 0) + 1
     event = DatasetFrozen(
         round=number,
         dataset=dataset,
@@ -232,6 +245,17 @@ def freeze(project: Project, state: State, number: int) -> None:
         parent=state.dataset,
     )
     project.record(f"r{number}/freeze", event)
+
+
+def _follow_up(project: Project, state: State, found: opinions.Opinions, number: int) -> None:
+    """Ask for further opinions where they are wanted, and say so where the consensus had to be a vote."""
+    if opinions.most_opinions(state) > asked_of_each(state):
+        opinions.ask_further(project, state.live)
+        opinions.ask_where_unsure(project, state, found)
+    if found.fallback is not None:
+        wanted = project.spec.labels.consensus
+        fallback = Fallback(round=number, what="consensus", wanted=wanted, used="votes", reason=found.fallback)
+        project.record(f"r{number}/freeze/consensus", fallback)
 
 
 def training_rows(project: Project, state: State, *, through: int) -> dict[ItemId, Resolved]:
@@ -250,30 +274,40 @@ def resolve(
         through: answers up to this place in the ledger.
         use: which answers count.
     """
+    return _resolve(project, state, through, use)[0]
+
+
+def _resolve(
+    project: Project, state: State, through: int, use: Callable[[Answer], bool]
+) -> tuple[dict[ItemId, Resolved], opinions.Opinions]:
     task = project.task
     decided = project.store.decisions(through=through)
     by_item: dict[ItemId, list[Answer]] = {}
     for answer in project.store.answers(through=through):
         if answer.outcome == "answered" and answer.item not in state.withdrawn and use(answer):
-            by_item.setdefault(answer.item, []).append(renamed(answer, state))
-    resolved: dict[ItemId, Resolved] = {}
-    for item, answers in by_item.items():
-        known = [answer for answer in answers if answer.value in task.classes] if task.classes else answers
-        merged = task.merge(known, opinions=project.spec.labels.opinions) if known else None
-        if item in decided:
-            decision = decided[item]
-            resolved[item] = Resolved(state.renamed.get(decision.value, decision.value), (decision.seq,))
-        elif isinstance(merged, Resolved):
-            resolved[item] = merged
-    return resolved
+            by_item.setdefault(answer.item, []).append(renamed(answer, state, task))
+    known = {
+        item: [answer for answer in answers if _in_classes(answer.value, task)] for item, answers in by_item.items()
+    }
+    found = opinions.merge(project, state, {item: answers for item, answers in known.items() if answers})
+    resolved = {item: merged for item, merged in found.merged.items() if isinstance(merged, Resolved)}
+    for item in by_item.keys() & decided.keys():
+        decision = decided[item]
+        resolved[item] = Resolved(task.renamed(decision.value, state.renamed), (decision.seq,))
+    return resolved, found
 
 
-def renamed(answer: Answer, state: State) -> Answer:
+def renamed(answer: Answer, state: State, task: TaskType) -> Answer:
     """Return the answer under the class names now in force."""
-    if not state.renamed or not isinstance(answer.value, str) or answer.value not in state.renamed:
+    if not state.renamed:
         return answer
-    value = state.renamed[answer.value]
+    value = task.renamed(answer.value, state.renamed)
     return Answer(answer.seq, answer.item, answer.person, answer.outcome, value, answer.lane)
+
+
+def _in_classes(value: Any, task: TaskType) -> bool:
+    """Whether each class that a value names is declared."""
+    return not task.has_classes or all(name in task.classes for name in task.tally(value))
 
 
 def _lanes(state: State, items: Sequence[ItemId]) -> list[str]:
@@ -287,23 +321,30 @@ def train(project: Project, state: State, number: int) -> None:
     """Fit the round's model; a failure keeps the last good one, and says so."""
     frozen = frozen_rows(project, number)
     assert state.features is not None
-    if len(set(frozen["target"])) < 2:
-        seen = sorted(set(frozen["target"]))
-        reason = f"the {len(frozen['target'])} training labels are all of class {', '.join(map(str, seen)) or 'none'}"
+    task = project.task
+    if task.target is None:
+        reason = f"the learner of {task.name} tasks is still to come"
         fallback = Fallback(round=number, what="train", wanted="a model", used="coverage", reason=reason)
+        project.record(f"r{number}/train/no_learner", fallback)
+        return
+    target = task.encode(frozen["target"])
+    known = task.target.known(target)
+    target, rows = target[known], np.asarray(frozen["row"], dtype=np.intp)[known]
+    lacks = task.target.lacks(target)
+    if lacks:
+        fallback = Fallback(round=number, what="train", wanted="a model", used="coverage", reason=lacks)
         project.record(f"r{number}/train/one_class", fallback)
         return
     began = time.monotonic()
     calibrate = project.spec.model.calibrate != "off"
-    task = project.task
     seed = int(project.rng(0, "train").integers(2**31))
     try:
         fitted = fit(
             project.learner,
-            project.features().rows(np.asarray(frozen["row"], dtype=np.intp)),
-            task.encode(frozen["target"]),
-            classes=len(task.classes),
-            groups=_groups(project, frozen["row"]),
+            project.features().rows(rows),
+            target,
+            kind=task.target,
+            groups=_groups(project, rows.tolist()),
             calibrate=calibrate,
             seed=seed,
         )
@@ -327,7 +368,7 @@ def train(project: Project, state: State, number: int) -> None:
         "learner": learner,
         "seed": seed,
         "calibration": fitted.calibration,
-        "classes": list(task.classes),
+        "classes": list(task.target.columns),
     }
     model = short_hash(manifest)
     files = project.store.artefacts.put_files(fitted.model.save()) if project.folder is not None else ""
@@ -336,7 +377,7 @@ def train(project: Project, state: State, number: int) -> None:
         model=model,
         dataset=state.dataset or "",
         features=state.features,
-        learner={**learner, "classes": list(task.classes)},
+        learner={**learner, "classes": list(task.target.columns)},
         how="scratch",
         parent=state.model,
         files=files,
@@ -364,8 +405,8 @@ def dataset_rows(project: Project, event: DatasetFrozen) -> Json:
     columns = project.store.artefacts.get_table(event.rows)
     state = project.state()
     targets = [json.loads(target) for target in columns["target"]]
-    names = [state.renamed.get(target, target) if isinstance(target, str) else target for target in targets]
-    return {**columns, "target": names}
+    task = project.task
+    return {**columns, "target": [task.renamed(target, state.renamed) for target in targets]}
 
 
 def _groups(project: Project, rows: Sequence[int]) -> list[str | None] | None:

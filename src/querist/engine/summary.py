@@ -15,9 +15,9 @@ import numpy as np
 from querist.measure import comparison, curves
 from querist.types import Array, Json
 
-RISING: Final = ("accuracy", "balanced_accuracy", "macro_f1")
+RISING: Final = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "average_precision")
 """Figures where more is better; their areas are compared."""
-FIGURES: Final = (*RISING, "log_loss", "brier", "ece")
+FIGURES: Final = (*RISING, "macro_precision", "log_loss", "brier", "ece")
 UNBOUNDED: Final = ("log_loss", "brier")
 LEVEL: Final = 0.95
 LEAST_SEEDS_FOR_SAVINGS: Final = 5
@@ -26,13 +26,18 @@ LEAST_SEEDS_FOR_SAVINGS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the summary is to answer: which figure, against whom, up to which target, at which price."""
+    """What the summary is to answer: which figure, against whom, up to which target, at which price.
+
+    `price` is of one label, or of one unit of cost where the data say what each label costs; `seconds_per_label` is
+    people's time.
+    """
 
     metric: str = "accuracy"
     baseline: str = "random"
     target: float | None = None
     price: float | None = None
     currency: str = "USD"
+    seconds_per_label: float | None = None
 
 
 def summarise(cells: Sequence[Json], *, classes: Sequence[str], held_out: Array, question: Question) -> Json:
@@ -44,27 +49,23 @@ def summarise(cells: Sequence[Json], *, classes: Sequence[str], held_out: Array,
         held_out: (c,) rows of each class in the hold-out.
         question: what is asked.
     """
-    names = list(dict.fromkeys(cell["strategy"] for cell in cells))
-    finished = {name: {c["seed"]: c for c in cells if c["strategy"] == name and c["points"]} for name in names}
-    grid = _common_grid([cell for seeds in finished.values() for cell in seeds.values()])
-    tables = {name: _Table.of(name, seeds, grid) for name, seeds in finished.items() if seeds}
-    baseline = tables.get(question.baseline)
+    found = tables(cells)
+    baseline = found.get(question.baseline)
     strategies = []
-    for name, table in tables.items():
+    for name, table in found.items():
         record = _strategy(table, classes, held_out, question.metric)
         record["failed"] = sum(cell["strategy"] == name and cell["status"] == "failed" for cell in cells)
         if baseline is not None:
-            record["labels_saved"] = _saving(table, baseline, question)
-            if question.price is not None:
-                record["cost_saved"] = _money(record["labels_saved"], question.price, question.currency)
+            record |= _savings(table, baseline, question)
             record["against"] = None if table is baseline else _against(table, baseline, classes, question.metric)
         strategies.append(record)
+    _correct(strategies)
     return {
         "metric": question.metric,
         "baseline": question.baseline if baseline is not None else None,
         "strategies": strategies,
-        "comparisons": [] if baseline is None else _comparisons(tables, baseline, question.metric),
-        "curves": {name: _curve(table) for name, table in tables.items()},
+        "comparisons": [] if baseline is None else _comparisons(found, baseline, question.metric),
+        "curves": {name: _curve(table) for name, table in found.items()},
         "failures": [
             {"strategy": cell["strategy"], "seed": cell["seed"], "error": cell["error"]}
             for cell in cells
@@ -73,8 +74,16 @@ def summarise(cells: Sequence[Json], *, classes: Sequence[str], held_out: Array,
     }
 
 
+def tables(cells: Sequence[Json]) -> dict[str, Table]:
+    """Return the finished cells of each strategy as arrays, on the label counts that all of them have."""
+    names = dict.fromkeys(cell["strategy"] for cell in cells)
+    finished = {name: {c["seed"]: c for c in cells if c["strategy"] == name and c["points"]} for name in names}
+    grid = _common_grid([cell for seeds in finished.values() for cell in seeds.values()])
+    return {name: Table.of(name, seeds, grid) for name, seeds in finished.items() if seeds}
+
+
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Table:
     """The finished cells of one strategy as arrays: figures (seeds, points), recall (seeds, points, classes)."""
 
     name: str
@@ -85,7 +94,8 @@ class _Table:
     cells: tuple[Json, ...]
 
     @classmethod
-    def of(cls, name: str, cells: Mapping[int, Json], grid: Array) -> _Table:
+    def of(cls, name: str, cells: Mapping[int, Json], grid: Array) -> Table:
+        """Return the table of a strategy's cells, seed → cell."""
         kept = [[p for p in cells[seed]["points"] if p["labels"] in set(grid.tolist())] for seed in sorted(cells)]
         return cls(
             name,
@@ -97,6 +107,7 @@ class _Table:
         )
 
     def rows(self, seeds: Sequence[int]) -> list[int]:
+        """Return the places of some seeds."""
         return [self.seeds.index(seed) for seed in seeds]
 
 
@@ -106,7 +117,7 @@ def _common_grid(cells: Sequence[Json]) -> Array:
     return np.array(sorted(set.intersection(*counts)) if counts else [], dtype=float)
 
 
-def _strategy(table: _Table, classes: Sequence[str], held_out: Array, metric: str) -> Json:
+def _strategy(table: Table, classes: Sequence[str], held_out: Array, metric: str) -> Json:
     middle = int(np.argmin(np.abs(table.labels - table.labels[-1] / 2)))
     return {
         "strategy": table.name,
@@ -115,22 +126,41 @@ def _strategy(table: _Table, classes: Sequence[str], held_out: Array, metric: st
         "area_by_seed": dict(
             zip(map(str, table.seeds), _areas(table.labels, table.values[metric]).tolist(), strict=True)
         ),
+        "thirds": [mean_interval(third) for third in thirds(table, metric).T],
         "middle": {"labels": table.labels[middle], **_at(table, middle)},
         "final": {"labels": table.labels[-1], **_at(table, -1)},
         "recall": [
             {"class": name, "held_out": int(held_out[k]), **mean_interval(table.recall[:, -1, k])}
             for k, name in enumerate(classes)
         ],
+        "confusion": _confusion(table),
         "failed_fits": sum(cell["points"][-1]["failed_fits"] for cell in table.cells),
         "reliability": _pooled_bins([cell["reliability"] for cell in table.cells]),
         "seconds": {
             "model": _mean_of(table, "seconds_model"),
             "query": _mean_of(table, "seconds_query", skip_first=True),
         },
+        "bytes_query": _largest(table, "bytes_query"),
     }
 
 
-def _at(table: _Table, point: int) -> Json:
+def thirds(table: Table, metric: str) -> Array:
+    """Return (seeds, 3): the mean height of each third of the curve."""
+    return np.array([curves.area_thirds(table.labels, row) for row in table.values[metric]])
+
+
+def _confusion(table: Table) -> list[list[int]]:
+    """Counts of the last models of all seeds together; rows are the true classes."""
+    counts = [np.array(cell["confusion"]) for cell in table.cells if cell.get("confusion")]
+    return np.sum(counts, axis=0).tolist() if counts else []
+
+
+def _largest(table: Table, name: str) -> int | None:
+    values = [point[name] for cell in table.cells for point in cell["points"][1:] if point.get(name) is not None]
+    return max(values, default=None)
+
+
+def _at(table: Table, point: int) -> Json:
     return {figure: _interval(figure, table.values[figure][:, point]) for figure in FIGURES}
 
 
@@ -138,7 +168,7 @@ def _interval(figure: str, values: Array) -> Json:
     return mean_interval(values, ceiling=np.inf if figure in UNBOUNDED else 1.0)
 
 
-def _mean_of(table: _Table, name: str, *, skip_first: bool = False) -> float | None:
+def _mean_of(table: Table, name: str, *, skip_first: bool = False) -> float | None:
     values = [point[name] for cell in table.cells for point in cell["points"][skip_first:]]
     return float(np.mean(values)) if values else None
 
@@ -147,7 +177,7 @@ def _areas(labels: Array, values: Array) -> Array:
     return np.array([curves.area(labels, row) for row in values])
 
 
-def _curve(table: _Table) -> Json:
+def _curve(table: Table) -> Json:
     bands = {figure: [_interval(figure, column) for column in table.values[figure].T] for figure in FIGURES}
     return {
         "labels": table.labels.tolist(),
@@ -158,7 +188,7 @@ def _curve(table: _Table) -> Json:
     }
 
 
-def _comparisons(tables: Mapping[str, _Table], baseline: _Table, metric: str) -> list[Json]:
+def _comparisons(tables: Mapping[str, Table], baseline: Table, metric: str) -> list[Json]:
     """One record for each strategy and rising figure; the figure that was asked for comes first."""
     return [
         {
@@ -175,15 +205,15 @@ def _comparisons(tables: Mapping[str, _Table], baseline: _Table, metric: str) ->
     ]
 
 
-def _against(table: _Table, baseline: _Table, classes: Sequence[str], metric: str) -> Json:
+def _against(table: Table, baseline: Table, classes: Sequence[str], metric: str) -> Json:
     both = (table, baseline)
     cuts = np.linspace(table.labels[0], table.labels[-1], 4)
-    thirds = [np.array([curves.area_thirds(t.labels, row) for row in t.values[metric]]) for t in both]
+    found = [thirds(t, metric) for t in both]
     return {
         "baseline": baseline.name,
         "area": _paired(*both, *(_areas(t.labels, t.values[metric]) for t in both)),
         "thirds": [
-            {"from": cuts[i], "to": cuts[i + 1], **_paired(*both, *(third[:, i] for third in thirds))} for i in range(3)
+            {"from": cuts[i], "to": cuts[i + 1], **_paired(*both, *(third[:, i] for third in found))} for i in range(3)
         ],
         "final": _paired(*both, *(t.values[metric][:, -1] for t in both)),
         "recall": [
@@ -192,7 +222,7 @@ def _against(table: _Table, baseline: _Table, classes: Sequence[str], metric: st
     }
 
 
-def _paired(table: _Table, baseline: _Table, ours: Array, theirs: Array) -> Json:
+def _paired(table: Table, baseline: Table, ours: Array, theirs: Array) -> Json:
     """The mean difference over the seeds that both finished, with its t interval; no interval from one seed.
 
     `ours` and `theirs` hold one figure for each seed of their table; a figure that does not exist is NaN.
@@ -205,7 +235,19 @@ def _paired(table: _Table, baseline: _Table, ours: Array, theirs: Array) -> Json
         single = float((ours - theirs)[0]) if len(ours) else None
         return {"difference": single, "low": None, "high": None, "n": len(ours)}
     found = comparison.paired(ours, theirs, strategy=table.name, baseline=baseline.name, level=LEVEL)
-    return {key: value for key, value in found.to_json().items() if key not in ("strategy", "baseline", "metric")}
+    left_out = ("strategy", "baseline", "metric")
+    return {
+        **{key: value for key, value in found.to_json().items() if key not in left_out},
+        "wilcoxon_p_value": comparison.wilcoxon(ours, theirs),
+    }
+
+
+def _correct(strategies: Sequence[Json]) -> None:
+    """Add Holm's correction to the areas' p-values: as many claims are made as there are strategies."""
+    compared = [s["against"]["area"] for s in strategies if s.get("against") and "p_value" in s["against"]["area"]]
+    for name in ("p_value", "wilcoxon_p_value"):
+        for record, corrected in zip(compared, comparison.holm([r[name] for r in compared]), strict=True):
+            record[f"{name}_holm"] = corrected
 
 
 def mean_interval(values: Array, *, ceiling: float = 1.0) -> Json:
@@ -228,17 +270,55 @@ def mean_interval(values: Array, *, ceiling: float = 1.0) -> Json:
     return {"mean": mean, "low": max(mean - half, 0.0), "high": min(mean + half, ceiling)}
 
 
-def _saving(table: _Table, baseline: _Table, question: Question) -> Json:
-    """Labels saved at equal score: the baseline's at the end of the budget, or the target that was set."""
+def _savings(table: Table, baseline: Table, question: Question) -> Json:
+    """What reaching the same score took: labels, money, people's time, rounds and computing time."""
+    saving = _saving(table, baseline, question, table.labels)
+    found: Json = {"labels_saved": saving, "to_target": _to_target(table, saving.get("needed"))}
+    own_costs = _own_costs(table)
+    if own_costs is not None:
+        found["units_saved"] = _saving(table, baseline, question, own_costs, _own_costs(baseline))
+    if question.price is not None:
+        found["cost_saved"] = _money(found.get("units_saved", saving), question.price, question.currency)
+    if question.seconds_per_label is not None:
+        found["seconds_saved"] = {key: _times(saving.get(key), question.seconds_per_label) for key in _SAVED}
+    return found
+
+
+_SAVED: Final = ("saved", "low", "high")
+
+
+def _own_costs(table: Table) -> Array | None:
+    """(points,) mean cost so far, where the data say what each label costs."""
+    grid = set(table.labels.tolist())
+    costs = np.array([[p.get("cost", p["labels"]) for p in c["points"] if p["labels"] in grid] for c in table.cells])
+    return None if np.array_equal(costs[0], table.labels) else costs.mean(axis=0)
+
+
+def _to_target(table: Table, labels: float | None) -> Json:
+    """Rounds and seconds of computing (training and choosing, mean over seeds) until the score is reached."""
+    if labels is None:
+        return {"rounds": None, "seconds": None}
+    rounds = int(np.searchsorted(table.labels, labels - 1e-9)) + 1
+    spent = [sum(p["seconds_model"] + p["seconds_query"] for p in c["points"][:rounds]) for c in table.cells]
+    return {"rounds": rounds, "seconds": float(np.mean(spent))}
+
+
+def _saving(
+    table: Table, baseline: Table, question: Question, spent: Array, spent_by_baseline: Array | None = None
+) -> Json:
+    """Labels (or cost) saved at equal score: the baseline's at the end of the budget, or the target that was set."""
     shared = sorted(set(table.seeds) & set(baseline.seeds))
     if not shared:
         return {"target": question.target, "seeds": 0}
+    theirs_spent = spent if spent_by_baseline is None else spent_by_baseline
     ours = table.values[question.metric][table.rows(shared)]
     theirs = baseline.values[question.metric][baseline.rows(shared)]
-    if question.target is not None and curves.labels_to(table.labels, theirs.mean(axis=0), question.target) is None:
-        needed = curves.labels_to(table.labels, ours.mean(axis=0), question.target)
+    if question.target is not None and curves.labels_to(theirs_spent, theirs.mean(axis=0), question.target) is None:
+        needed = curves.labels_to(spent, ours.mean(axis=0), question.target)
         return {"target": question.target, "needed": needed, "needed_by_baseline": None, "seeds": len(shared)}
-    found = comparison.saving_over_seeds(table.labels, ours, theirs, at=question.target)
+    found = comparison.saving_over_seeds(
+        spent, ours, theirs, at=question.target, random_labels=None if spent_by_baseline is None else theirs_spent
+    )
     certain = len(shared) >= LEAST_SEEDS_FOR_SAVINGS
     return {
         "target": found.saving.score,
@@ -252,11 +332,15 @@ def _saving(table: _Table, baseline: _Table, question: Question) -> Json:
     }
 
 
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
 def _money(saving: Json, price: float, currency: str) -> Json:
     return {
         "price": price,
         "currency": currency,
-        **{key: None if saving.get(key) is None else saving[key] * price for key in ("saved", "low", "high")},
+        **{key: _times(saving.get(key), price) for key in _SAVED},
     }
 
 

@@ -123,7 +123,7 @@ def _difference(project: Project, event: BatchSelected, again: list[str]) -> str
         min(len(again), len(event.items)),
     )
     created = next(iter(project.store.events(through=1))).event
-    from querist.engine.create import versions
+    from querist.engine.versions import versions
 
     then: dict[str, str] = getattr(created, "versions", {})
     changed = [f"{name} {old} → {versions().get(name)}" for name, old in then.items() if versions().get(name) != old]

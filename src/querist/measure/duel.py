@@ -24,12 +24,14 @@ DUEL_SIZE: Final = 40
 class Duel:
     """Items that would settle a comparison of two models: `rows` (k,) drawn among `disagreements` reserve items.
 
-    `share` is how much of the reserve the models disagree on, `probability` the chance of each of the drawn rows.
+    `share` is how much of the reserve the models disagree on, `probability` the chance of each of the drawn rows,
+    `reserve` the unlabelled reserve itself: a sample of the pool, whose own luck belongs in the interval.
     """
 
     rows: Array
     share: float
     disagreements: int
+    reserve: int
 
     @property
     def probability(self) -> float:
@@ -66,7 +68,7 @@ def duel(active_predicted: Array, shadow_predicted: Array, rows: Array, *, n: in
     if len(apart) == 0:
         raise NotReady("the two models agree on the whole reserve: there is nothing to settle")
     chosen = np.random.default_rng(seed).permutation(apart)[:n]
-    return Duel(np.asarray(rows)[chosen], len(apart) / len(rows), len(apart))
+    return Duel(np.asarray(rows)[chosen], len(apart) / len(rows), len(apart), len(rows))
 
 
 def settle(drawn: Duel, active_right: Array, shadow_right: Array) -> tuple[float, float, float]:
@@ -79,15 +81,18 @@ def settle(drawn: Duel, active_right: Array, shadow_right: Array) -> tuple[float
         active_right: (k,) whether the active model was right on the rows.
         shadow_right: (k,) whether the shadow model was.
 
-    >>> drawn = Duel(np.arange(40), share=0.1, disagreements=100)
+    >>> drawn = Duel(np.arange(40), share=0.1, disagreements=100, reserve=1000)
     >>> value, low, high = settle(drawn, np.arange(40) < 30, np.arange(40) >= 30)
     >>> round(value, 3), round(low, 3), round(high, 3)
-    (0.05, 0.029, 0.071)
+    (0.05, 0.022, 0.078)
     """
     d = np.asarray(active_right, dtype=float) - np.asarray(shadow_right, dtype=float)
     k = len(drawn.rows)
     if d.shape != (k,) or k < 2:
         raise BadValue("active_right", d.shape, f"must be ({k},), two or more: one label for each row of the duel")
     value = drawn.share * float(d.mean())
-    half = drawn.widest * max(float(d.std(ddof=1)), 0.3)
+    drawing = (drawn.widest * max(float(d.std(ddof=1)), 0.3)) ** 2
+    # Elsewhere in the reserve d is 0; with few thousand items the reserve's own luck counts as much as the drawing.
+    of_reserve = max(drawn.share * float(np.mean(d**2)) - value**2, 0.0) / drawn.reserve
+    half = math.sqrt(drawing + normal_quantile(0.975) ** 2 * of_reserve)
     return value, value - half, value + half

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from querist.errors import BadValue
+from querist.errors import BadValue, NotReady
 from querist.measure.intervals import accuracy, normal_quantile
 from querist.measure.shadow import Arm
 from querist.types import Array, Json
@@ -80,8 +80,8 @@ def comparison_look(random_labels: int) -> int:
 def difference(active: Arm, random: Arm, *, at: int | None = None, level: float = 0.95) -> Difference:
     """Compare the arms at equal numbers of labels: the paired difference, its interval stretched by 1.22.
 
-    The active model is the archived one with the most labels, `at` at most, so a tie in size never favours it. For the
-    recall of a rare class give both arms its items only.
+    The active model is the archived one with the most labels, `at` at most, so a tie in size never favours it. The arms
+    may be of any metric (`measure.metrics`); of a ratio or a root the scatter is that of its linearisation.
 
     Args:
         active: archived active models.
@@ -105,17 +105,36 @@ def difference(active: Arm, random: Arm, *, at: int | None = None, level: float 
     if len(places) == 0:
         raise BadValue("at", size, f"the random arm was measured at {random.labels.tolist()}")
     place = active.up_to(size)
-    d = active.right[place] - random.right[places[0]]
-    n = len(d)
+    other = int(places[0])
+    value = float(active.score[place] - random.score[other])
+    if not math.isfinite(value):
+        raise NotReady("no evaluation item counts in this metric yet")
+    d, n = active.influence(place) - random.influence(other), active.n
     # The floor keeps a handful of agreeing items from looking like certainty.
-    spread = max(float(d.std(ddof=1)) if n > 1 else 1.0, 0.5 / math.sqrt(n))
-    value, error = float(d.mean()), STRETCH * spread / math.sqrt(n)
-    differing = int(np.count_nonzero(d))
+    spread = max(float(d.std(ddof=1)) if n > 1 else 1.0, _floor(active, random, place, other))
+    error = STRETCH * spread / math.sqrt(n)
+    differing = _differing(active, random, place, other)
     half, claim = normal_quantile((1 + level) / 2) * error, normal_quantile(1 - 0.05 / 3) * error
     finding: Finding = "undecided"
     if differing >= FEWEST_DIFFERING and abs(value) > claim:
         finding = "better" if value > 0 else "worse"
     return Difference(size, int(active.labels[place]), value, value - half, value + half, n, differing, error, finding)
+
+
+def _floor(active: Arm, random: Arm, place: int, other: int) -> float:
+    """Half an item's worth of scatter, in the unit of the metric; squared errors have none, and are never all equal."""
+    if active.squared:
+        return 0.0
+    counted = [1.0 if arm.of is None else float(arm.of[i].mean()) for arm, i in ((active, place), (random, other))]
+    return 0.5 / math.sqrt(active.n) / min(counted)
+
+
+def _differing(active: Arm, random: Arm, place: int, other: int) -> int:
+    """Items on which the arms differ in what the metric counts."""
+    apart = active.right[place] != random.right[other]
+    if active.of is not None and random.of is not None:
+        apart |= active.of[place] != random.of[other]
+    return int(np.count_nonzero(apart))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +195,5 @@ def same_items(active: Arm, random: Arm) -> None:
     """Raise BadValue unless both arms were scored on equally many evaluation items."""
     if active.n != random.n:
         raise BadValue("random", random.n, f"must be scored on the {active.n} evaluation items of the active arm")
+    if active.squared != random.squared or (active.of is None) != (random.of is None):
+        raise BadValue("random", "another metric", "must be measured in the metric of the active arm")

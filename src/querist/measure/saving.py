@@ -84,7 +84,7 @@ def labels_saved(active: Arm, random: Arm, *, draws: int = 200, seed: int = 0) -
     saved, drawn = size - estimate, size - needed
     low, least, high = (saved + STRETCH * (q - saved) for q in np.quantile(drawn, [0.025, 0.05, 0.975]))
     return LabelsSaved(
-        accuracy=float(monotone(random.accuracy)[-1]),
+        accuracy=float(monotone(random.score)[-1]),
         random_labels=size,
         active_labels=float(estimate),
         reached=bool(reached),
@@ -131,10 +131,18 @@ def _needed(active: Arm, random: Arm, weights: Array) -> tuple[Array, Array]:
     """Return, for each weighting of the items, the active labels for random's top accuracy, and if it was reached."""
     found = [
         labels_to(active.labels, curve, float(monotone(other)[-1]))
-        for curve, other in zip(weights @ active.right.T, weights @ random.right.T, strict=True)
+        for curve, other in zip(_finite(active.weighted(weights)), _finite(random.weighted(weights)), strict=True)
     ]
     reached = np.array([x is not None for x in found])
     return np.array([active.labels[-1] if x is None else x for x in found], dtype=float), reached
+
+
+def _finite(scores: Array) -> Array:
+    """A resample without an item of the class says nothing: its curve is the lowest score there is."""
+    if np.isnan(scores).all():
+        raise NotReady("no evaluation item counts in this metric yet")
+    found: Array = np.where(np.isnan(scores), np.nanmin(scores), scores)
+    return found
 
 
 def _needed_on_line(active: Arm, random: Arm, weights: Array) -> Array:
@@ -143,9 +151,9 @@ def _needed_on_line(active: Arm, random: Arm, weights: Array) -> Array:
     x = np.log(random.labels[late])
     if len(x) < 2:
         raise NotReady("a line needs two sizes of the random arm")
-    y = weights @ random.right[late].T
+    y = _finite(random.weighted(weights))[:, late]
     slope = (y - y.mean(axis=1, keepdims=True)) @ (x - x.mean()) / np.sum((x - x.mean()) ** 2)
-    best = np.array([monotone(curve)[-1] for curve in weights @ active.right.T])
+    best = np.array([monotone(curve)[-1] for curve in _finite(active.weighted(weights))])
     rise = best - y.mean(axis=1)
     steps = np.divide(rise, slope, out=np.where(rise > 0, np.inf, -np.inf), where=slope > 1e-9)
     needed: Array = np.exp(np.clip(x.mean() + steps, 0, math.log(1e12)))

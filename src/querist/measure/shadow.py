@@ -38,9 +38,15 @@ class Fit:
 class Arm:
     """One learning curve item by item: how right each model is on each evaluation item.
 
+    A metric is a ratio of two sums over the items: of `right`, and of `of` (what could have been right). Accuracy
+    counts every item; recall only those of its class; F1 is also of this form. `measure.metrics` makes arms of
+    predictions.
+
     Args of the constructor:
         labels: (p,) training labels of the models, increasing.
         right: (p, n) in [0, 1]; True or False of one model, a mean over several shadow models.
+        of: (p, n) in [0, 1], not below `right`; None counts every item as 1.
+        squared: `right` holds squared errors instead, and the score is minus the root of their mean.
 
     Raises:
         BadValue: shapes that do not fit, sizes that do not increase, values outside [0, 1].
@@ -48,6 +54,8 @@ class Arm:
 
     labels: Array
     right: Array
+    of: Array | None = None
+    squared: bool = False
 
     def __post_init__(self) -> None:
         labels, right = np.asarray(self.labels), np.asarray(self.right, dtype=float)
@@ -55,8 +63,14 @@ class Arm:
             raise BadValue("right", right.shape, f"must be (p, n) for labels {labels.shape}, neither of them 0")
         if np.any(np.diff(labels) <= 0):
             raise BadValue("labels", labels.tolist(), "must increase")
-        if not np.all((right >= 0) & (right <= 1)):
+        highest = np.inf if self.squared else 1
+        if not np.all((right >= 0) & (right <= highest)):
             raise BadValue("right", "outside [0, 1]", "says how right a model is on an item")
+        if self.of is not None:
+            of = np.asarray(self.of, dtype=float)
+            if self.squared or of.shape != right.shape or not np.all((of >= right) & (of <= 1)):
+                raise BadValue("of", of.shape, f"must be {right.shape}, between right and 1, and of no squared errors")
+            object.__setattr__(self, "of", of)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "right", right)
 
@@ -66,10 +80,35 @@ class Arm:
         return int(self.right.shape[1])
 
     @property
-    def accuracy(self) -> Array:
-        """Mean over the evaluation items, (p,)."""
-        mean: Array = self.right.mean(axis=1)
-        return mean
+    def score(self) -> Array:
+        """The metric of each model over the evaluation items, (p,); higher is better. NaN where nothing counts."""
+        found: Array = self.weighted(np.full((1, self.n), 1 / self.n))[0]
+        return found
+
+    def weighted(self, weights: Array) -> Array:
+        """Return (w, p) scores under (w, n) weightings of the items, such as resamples."""
+        found: Array = weights @ self.right.T
+        if self.squared:
+            root: Array = -np.sqrt(found)
+            return root
+        if self.of is None:
+            return found
+        counted = weights @ self.of.T
+        share: Array = np.divide(found, counted, out=np.full_like(found, np.nan), where=counted > 0)
+        return share
+
+    def influence(self, place: int) -> Array:
+        """Return (n,) how far each item moves the score of one model: their scatter is the score's.
+
+        For accuracy it is rightness less its mean; for a ratio, and for the root of a mean, its linearisation.
+        """
+        right, score = self.right[place], float(self.score[place])
+        if self.squared:
+            mean = float(right.mean())
+            return np.zeros(self.n) if mean == 0 else -(right - mean) / (2 * np.sqrt(mean))
+        of = np.ones(self.n) if self.of is None else self.of[place]
+        total = float(of.mean())
+        return np.full(self.n, np.nan) if total == 0 else (right - score * of) / total
 
     def up_to(self, labels: float) -> int:
         """Return the place of the model with the most labels, `labels` at most.
@@ -181,6 +220,38 @@ def combine(fits: Sequence[Fit], right: Sequence[Array], evaluation: Array) -> A
         size, place = np.argwhere(count == 0)[0]
         raise NotReady(f"no shadow model of {sizes[size]} labels scored evaluation row {evaluation[place]}")
     return Arm(np.array(sizes), total / count)
+
+
+def collect(fits: Sequence[Fit], predicted: Sequence[Array], evaluation: Array) -> tuple[Array, Array]:
+    """Return what the shadow models predicted for each evaluation item: sizes (p,) and predictions (p, repeats, n).
+
+    Args:
+        fits: of the plan, all of them.
+        predicted: for each fit, (len(fit.scored),) what it predicted for its scored rows.
+        evaluation: (n,) rows, in the order wanted.
+
+    Raises:
+        NotReady: an item has no prediction at some size.
+
+    >>> one = Fit(np.array([7]), np.array([6]), size=1, fold=0, repeat=0)
+    >>> other = Fit(np.array([8]), np.array([5]), size=1, fold=1, repeat=0)
+    >>> collect([one, other], [np.array([3]), np.array([4])], np.array([5, 6]))[1]
+    array([[[4, 3]]])
+    """
+    sizes = sorted({fit.size for fit in fits})
+    repeats = 1 + max((fit.repeat for fit in fits), default=0)
+    order = np.argsort(evaluation)
+    kind = np.result_type(*predicted) if predicted else np.float64
+    found = np.zeros((len(sizes), repeats, len(evaluation)), dtype=kind)
+    seen = np.zeros(found.shape, dtype=bool)
+    for fit, values in zip(fits, predicted, strict=True):
+        places = order[np.searchsorted(evaluation, fit.scored, sorter=order)]
+        found[sizes.index(fit.size), fit.repeat, places] = values
+        seen[sizes.index(fit.size), fit.repeat, places] = True
+    if not seen.all():
+        size, _, place = np.argwhere(~seen)[0]
+        raise NotReady(f"no shadow model of {sizes[size]} labels scored evaluation row {evaluation[place]}")
+    return np.array(sizes), found
 
 
 def progressive_plan(random: Array, *, step: int = SMALLEST) -> Iterator[Fit]:

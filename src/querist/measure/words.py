@@ -141,13 +141,16 @@ def guarantee(found: RecallGuarantee, *, prevalence: float | None = None) -> str
     return f"Not certain yet that {share} of the relevant items are found: {come_up}, {found.needed} are needed."
 
 
-def comparison(difference: Difference | None, *, evaluated: int, duel_width: float | None = None) -> str:
+def comparison(
+    difference: Difference | None, *, evaluated: int, duel_width: float | None = None, metric: str = "accuracy"
+) -> str:
     """Return the answer to "is it better than random?", or how many evaluation labels are missing.
 
     Args:
         difference: at the last planned look, None while there is none.
         evaluated: evaluation labels so far.
         duel_width: the largest half-width that a duel would leave (`Duel.widest`).
+        metric: what was compared, in words; accuracy needs no mention.
 
     >>> seen = Difference(222, 220, 0.041, 0.005, 0.077, 200, 31, 0.018, "better")
     >>> comparison(seen, evaluated=200)
@@ -165,13 +168,13 @@ def comparison(difference: Difference | None, *, evaluated: int, duel_width: flo
         return "Better than random: too early to say. The random labels are not enough for a comparison yet."
     low, high = difference.low, difference.high
     if difference.finding == "better":
-        size = f"{_tenths(difference.value)} points more (between {_tenths(low)} and {_tenths(high)})"
+        size = f"{_tenths(difference.value)} points more{_in(metric)} ({_between(low, high)})"
         return f"Better than random: {size} {_measured(difference)}."
     if difference.finding == "worse":
-        size = f"{_tenths(-difference.value)} points less (between {_tenths(-high)} and {_tenths(-low)})"
+        size = f"{_tenths(-difference.value)} points less{_in(metric)} ({_between(-high, -low)})"
         return f"Worse than random: {size} {_measured(difference)}."
     told = (
-        f"Not decided: between {_signed_points(low)} and {_signed_points(high)} than random at "
+        f"Not decided: between {_signed_points(low)} and {_signed_points(high)}{_in(metric)} than random at "
         f"{difference.labels} labels. A difference below {_short(difference.smallest_visible)} cannot be seen with "
         f"{difference.n} evaluation labels."
     )
@@ -181,6 +184,32 @@ def comparison(difference: Difference | None, *, evaluated: int, duel_width: flo
         f"{told} {DUEL_SIZE} labels where the two models disagree would narrow this to {_short(duel_width)} "
         "either way, or less."
     )
+
+
+def settled(value: float, low: float, high: float, *, n: int, labels: int) -> str:
+    """Return what the labels of a duel settled; call the interval "about 90 %", it covers 91 to 95 %.
+
+    >>> settled(0.041, 0.031, 0.051, n=40, labels=222)
+    'Settled: better than random by 4.1 points (between 3.1 and 5.1, about 90 %) at 222 labels, from 40 items on which
+    the two models disagree.'
+    >>> settled(0.002, -0.01, 0.014, n=38, labels=222)
+    'Not settled: between 1.0 points less and 1.4 points more than random (about 90 %) at 222 labels, from 38 items on
+    which the two models disagree.'
+    """
+    where = f"at {labels} labels, from {n} {_plural('item', n)} on which the two models disagree."
+    if low > 0:
+        return f"Settled: better than random by {_tenths(value)} points ({_between(low, high)}, about 90 %) {where}"
+    if high < 0:
+        return f"Settled: worse than random by {_tenths(-value)} points ({_between(-high, -low)}, about 90 %) {where}"
+    return f"Not settled: between {_signed_points(low)} and {_signed_points(high)} than random (about 90 %) {where}"
+
+
+def _in(metric: str) -> str:
+    return "" if metric == "accuracy" else f" in {metric}"
+
+
+def _between(low: float, high: float) -> str:
+    return f"between {_tenths(low)} and {_tenths(high)}"
 
 
 def saving(found: LabelsSaved | None, *, evaluated: int) -> str:

@@ -1,4 +1,4 @@
-"""`/projects/inspect` and `POST /projects`: from a file in the browser to a project, with every guess shown first."""
+"""From a file in the browser to a project, with every guess shown first; and more items for one that is there."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from fastapi import APIRouter, Depends, Request, UploadFile
 
 from querist import pools
 from querist.engine import create as engine
+from querist.engine.importing import import_data
 from querist.engine.project import Project as Opened
 from querist.errors import BadValue, Conflict
 from querist.pools.inspection import ColumnInfo, Suggestion
 from querist.server import schemas
-from querist.server.access import Allowed, Visit, Visitor, site_of
+from querist.server.access import Allowed, InProject, Visit, Visitor, site_of
+from querist.server.contents import API
 from querist.server.projects import shown
 from querist.types import Content, Item, Json, Rejected
 
@@ -25,9 +27,12 @@ router = APIRouter(prefix="/projects", tags=["projects"])
 
 Managing = Annotated[Visitor, Depends(Allowed("manager"))]
 
+ManagingOne = Annotated[Visit, Depends(InProject("manager"))]
+
 PREVIEW: Final = 8
 REJECTED: Final = 20
 CELL: Final = 300
+_FILES: Final = re.compile(rf"{API}/projects/(inspect|[^/]+/items)")
 _KINDS: Final = {"identifier": "id", "list": "text", "empty": "text"}
 
 
@@ -65,6 +70,26 @@ def create_project(form: schemas.ProjectCreate, visitor: Managing, request: Requ
     return shown(Visit(visitor, site.add(Opened.open(folder))))
 
 
+@router.post("/{project}/items")
+def add_items(file: UploadFile, visit: ManagingOne, request: Request) -> schemas.Added:
+    """Let the items of a file of the same form join the project; those that it has already are passed over."""
+    uploads = site_of(request).uploads
+    name = uploads.keep(file.filename or "", file.file)
+    made = import_data(visit.project, str(uploads.path(name)), actor=visit.person)
+    uploads.drop(name)
+    rejected = [schemas.Rejected(line=row.line, reason=row.reason) for row in made.rejected[:REJECTED]]
+    return schemas.Added(
+        added=made.added,
+        known=made.known,
+        duplicates=made.duplicates,
+        labelled=made.labelled,
+        in_validation=made.in_validation,
+        no_class=dict(made.no_class),
+        rejected=rejected,
+        rejected_count=len(made.rejected),
+    )
+
+
 def _fill(folder: Path, form: schemas.ProjectCreate, upload: Path | None, options: Json) -> None:
     folder.mkdir(parents=True)
     data = None
@@ -81,6 +106,15 @@ def _fill(folder: Path, form: schemas.ProjectCreate, upload: Path | None, option
         name=form.name,
         settings=options,
     )
+
+
+def takes_files(path: str) -> bool:
+    """Say whether a path takes a file, and with it a body of more than a form's size.
+
+    >>> takes_files(f"{API}/projects/inspect"), takes_files(f"{API}/projects/9e3a/items"), takes_files("/health")
+    (True, True, False)
+    """
+    return bool(_FILES.fullmatch(path))
 
 
 def inspection(path: Path, *, upload: str, filename: str) -> schemas.Inspection:

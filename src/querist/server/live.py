@@ -47,10 +47,12 @@ CHANGES: Final[dict[str, tuple[str, ...]]] = {
     "model_failed": ("status", "rounds"),
     "model_evaluated": _MEASURED,
     "fallback": ("status", "rounds"),
-    "alarm": ("status", "rounds"),
+    "alarm": ("status", "rounds", "curves"),
+    "duel_drawn": ("status", "curves"),
+    "duel_settled": ("status", "curves"),
     "stopped": ("status",),
     "resumed": ("status",),
-    "requested": ("status",),
+    "requested": ("status", "curves"),
     "timer_fired": (),
 }
 """What is worth reading again after an event of a kind."""

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from querist.types import ItemKind, Lane, Outcome, Phase, Source
 
-Role = Literal["admin", "manager", "reviewer", "annotator"]
+Role = Literal["owner", "manager", "reviewer", "annotator", "member"]
 ItemState = Literal["unlabelled", "queued", "leased", "labelled", "unsure", "disputed", "skipped", "withdrawn"]
 Micros = Annotated[int, Field(ge=0, description="UTC in microseconds since 1970")]
 Text = Annotated[str, Field(max_length=20_000)]
@@ -149,7 +149,7 @@ class ProjectRow(Reply):
     kind: ItemKind
     """Kind of its items."""
     task: str
-    """Task type, `single_label`."""
+    """Kind of label, `single_label` say."""
     classes: int
     """How many classes it has."""
     accuracy: Estimate | None = None
@@ -230,6 +230,27 @@ class Inspection(Reply):
     """Suggested id column."""
     labels: list[str] = []
     """Suggested classes: the distinct labels found."""
+
+
+class Added(Reply):
+    """`POST /projects/P/items` (multipart, field `file`): what joined the project, and what was left out."""
+
+    added: int
+    """Items that are new."""
+    known: int
+    """Items that were there already."""
+    duplicates: int
+    """Rows that repeat another one of the file."""
+    labelled: int
+    """Labels that came with the file."""
+    in_validation: int
+    """Items left out, because they stand in the project's own held-out data."""
+    no_class: dict[str, int]
+    """Labels that are no class, with how many items have them."""
+    rejected: list[Rejected]
+    """Up to 20 rows that were set aside."""
+    rejected_count: int
+    """How many there are in all."""
 
 
 class ProjectCreate(Ask):
@@ -328,7 +349,9 @@ class Project(Reply):
     kind: ItemKind
     """Kind of its items."""
     task: str
-    """Task type, `single_label`."""
+    """Kind of label, `single_label` say."""
+    task_settings: dict[str, Any] = {}
+    """Those of the kind of label: unit and range of a number, say."""
     classes: list[str]
     """In the order of their keys."""
     question: str
@@ -401,9 +424,9 @@ class ClassChange(Ask):
 class Content(Reply):
     """What a person sees of an item, by `kind`; shown as text, never as HTML.
 
-    text {"text"} · image {"url"} (the server puts it in the place of a path) or {"pixels", "width", "height"} with rows
-    of grey values 0 (black) to 255, or of ink where "ink" is true, or of [red, green, blue] · row {"fields":
-    {column: value}}.
+    text {"text"} · audio {"url"} · pair {"first", "second", "prompt"} of contents · row {"fields": {column: value}} ·
+    image {"url"} (the server puts it in the place of a path) or {"pixels", "width", "height"} with rows of grey values
+    0 (black) to 255, or of ink where "ink" is true, or of [red, green, blue].
     """
 
     kind: ItemKind
@@ -500,7 +523,7 @@ class AnswerForm(Ask):
     outcome: Outcome = "answered"
     """`skipped` and `unanswerable` have no value."""
     value: Any = None
-    """The label in the task's form: a class for `single_label`."""
+    """The label in the form of its kind: a class for `single_label`, a list of marks for `spans`."""
     confidence: Literal["unsure"] | None = None
     """Set when the person said so."""
     reason: Annotated[str, Field(max_length=500)] | None = None
@@ -970,6 +993,19 @@ class Curve(Reply):
     """Why it ends there: "random is measured to here, from 186 control and 420 evaluation labels; …"."""
 
 
+class Settle(Reply):
+    """Labels where the two models disagree, which settle an undecided comparison."""
+
+    state: Literal["none", "offer", "asked", "open", "settled"]
+    """`offer`: a manager may ask for them; `asked`: the worker looks for them; `open`: they are out."""
+    sentence: str
+    """What they settled, or how far they are."""
+    done: int
+    """Answers so far."""
+    of: int
+    """Items asked."""
+
+
 class Comparison(Reply):
     """Better than random? At equal numbers of labels."""
 
@@ -991,6 +1027,8 @@ class Comparison(Reply):
     """Accuracy of random labelling there."""
     visible: float | None
     """The smallest difference that could have been seen, as a fraction."""
+    settle: Settle
+    """What would settle it."""
 
 
 class Saved(Reply):
@@ -1167,7 +1205,7 @@ class Timing(Reply):
 
 
 class Command(Ask):
-    """`POST /projects/P/commands/{retrain,stop,resume}`: answers with `Done`."""
+    """`POST /projects/P/commands/{retrain,stop,resume,settle}`: answers with `Done`."""
 
     key: UUID
     """Client's UUID: the same command twice is one."""

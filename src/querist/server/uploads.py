@@ -54,6 +54,10 @@ class Uploads:
             raise NotFound("the uploaded file is not here any more; choose it again", field="upload", value=name)
         return path
 
+    def drop(self, name: str) -> None:
+        """Remove a file that has done its service."""
+        self.path(name).unlink()
+
     def close(self) -> None:
         """Remove all files."""
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""One server for each project: a lock that the kernel lets go of when its process dies, however it dies."""
+"""One server, one import for each project: locks that the kernel lets go of when their process dies, however."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ from querist.errors import Busy
 from querist.store.dialect import translated_files
 
 LOCK_FILE: Final = "querist.lock"
+"""What a server holds."""
+
+IMPORT_LOCK: Final = "import.lock"
+"""What an import holds: two at once would give the same rows to different items."""
 
 
 @contextmanager
-def lock(folder: Path) -> Iterator[Path]:
+def lock(folder: Path, name: str = LOCK_FILE, holder: str = "server") -> Iterator[Path]:
     """Hold a project's folder for this process; short commands beside it need no lock.
+
+    Args:
+        folder: the project's folder.
+        name: the file that is locked.
+        holder: what holds it, for the error's text.
 
     A process that is forked meanwhile shares the lock until it starts another program.
 
@@ -30,16 +39,16 @@ def lock(folder: Path) -> Iterator[Path]:
     ...     path.name
     'querist.lock'
     """
-    path = folder / LOCK_FILE
+    path = folder / name
     with translated_files(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+            process = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
             raise Busy(
-                f"{folder} is in use by another server (process {holder}); stop that one first",
+                f"{folder} is in use by another {holder} (process {process}); stop that one first",
                 field="project",
                 value=folder,
             ) from None

@@ -21,7 +21,18 @@ from querist.store.dialect import batches, forget, insert_if_new, insert_rows
 from querist.store.erasing import derived_from
 from querist.store.ledger import Line, check_same, write_line
 from querist.store.memory import CLAIM_SECONDS, check_size, counts, taken_over, wall_clock
-from querist.store.protocol import Decision, Erased, ItemRow, Job, Lease, NewEvent, Picked, PoolTable, QueueEntry
+from querist.store.protocol import (
+    Arrange,
+    Decision,
+    Erased,
+    ItemRow,
+    Job,
+    Lease,
+    NewEvent,
+    Picked,
+    PoolTable,
+    QueueEntry,
+)
 from querist.store.schema import ANSWER, CONTENT, DECISION, HEAD, JOB, LEASE, LEDGER, PICK, PROJECT, QUEUE
 from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
 
@@ -352,13 +363,15 @@ class SqlStore:
         with self.database.reading() as connection:
             return queue.live(connection, self.number, now=self._clock())
 
-    def lease(self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600) -> list[Lease]:
+    def lease(
+        self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600, arrange: Arrange | None = None
+    ) -> list[Lease]:
         """Give a person up to n items in all: those still held, then the first of the queue that are free."""
         now = self._clock()
         with self.database.writing() as connection:
             self._lock(connection)
             until = now + seconds * 1_000_000
-            return queue.give(connection, self.number, person, n, held=held, now=now, until=until)
+            return queue.give(connection, self.number, person, n, held=held, now=now, until=until, arrange=arrange)
 
     def lease_item(self, person: str, item: ItemId, *, lane: Lane, round_: int, seconds: int = 600) -> Lease | None:
         """Give a person one item out of turn; None while somebody else has it."""

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
-from querist.engine.evaluation import active_arm, compared_baseline, latest_baseline
+from querist.engine.comparing import Compared, active_arm, classes_of, compare, metric_of, random_arm
+from querist.engine.evaluation import latest_baseline
 from querist.engine.project import Project
+from querist.engine.round import State
+from querist.engine.settling import standing_of
 from querist.engine.views.standing import Standing, standing
-from querist.errors import NotReady
 from querist.measure import words
 from querist.measure.alarm import no_useful_gain
-from querist.measure.evidence import Difference, active_curve, difference, random_curve
-from querist.measure.saving import LabelsSaved, labels_saved
+from querist.measure.evidence import STRETCH, Difference, active_curve
+from querist.measure.metrics import Metric, estimate
+from querist.measure.saving import LabelsSaved
 from querist.measure.shadow import Arm
 from querist.types import Json
+
+AXES: Final = {
+    "accuracy": "Correct on the evaluation items, %",
+    "rmse": "Root mean squared error on the evaluation items",
+}
 
 
 def curves(project: Project) -> Json:
     """Return both learning curves with their bands, and what they say."""
     state = project.state()
     stand = standing(project, state)
-    active, random = _active(project, stand), _random(project, stand)
+    wanted = metric_of(project, state)
+    active, random = _active(project, stand, wanted), _random(project, stand, wanted)
     compared, saved = _comparison(project, stand, active, random)
     return {
-        "metric": "accuracy",
-        "axis": "Correct on the evaluation items, %",
+        "metric": str(wanted),
+        "axis": AXES.get(wanted.kind, f"{wanted.words} on the evaluation items, %"),
         "active": active,
         "random": random,
         "comparison": compared,
@@ -45,17 +56,19 @@ def _missing(stand: Standing) -> str:
     return words.accuracy(None, evaluated=stand.evaluation)
 
 
-def _active(project: Project, stand: Standing) -> Json:
+def _active(project: Project, stand: Standing, wanted: Metric) -> Json:
     ends = "Measured up to the newest model."
     if stand.measured is None or not stand.archived or stand.evaluation < words.ENOUGH_FOR_A_POINT:
         return {"name": "Active model", "points": [], "ends": _too_few(stand)}
-    state = project.state()
     known = stand.measured.known
     items = [item for item, is_known in zip(stand.measured.items, known, strict=True) if is_known]
-    arm = active_arm(stand.archived, items, stand.measured.target[known], state.classes)
+    arm = active_arm(wanted, stand.archived, items, stand.measured.target[known], project.target.columns)
     assert arm is not None
     numbers = {entry.labelled: number for number, entry in enumerate(stand.archived, start=1)}
     by_size = {entry.labelled: entry for entry in stand.archived}
+    if wanted.kind != "accuracy":
+        points = _points(wanted, arm, 1.0)
+        return {"name": "Active model", "points": _named(points, numbers), "ends": ends}
     certainty, rest = [], []
     for labels in arm.labels.tolist():
         entry = by_size[labels]
@@ -70,21 +83,44 @@ def _active(project: Project, stand: Standing) -> Json:
         curve = active_curve(arm, certainty=np.array(certainty), reserve_certainty=_equal(rest))
     else:
         curve = active_curve(arm)
-    points = [{**point, "model": f"m{numbers[point['labels']]}"} for point in curve.to_json()]
-    return {"name": "Active model", "points": points, "ends": ends}
+    return {"name": "Active model", "points": _named(curve.to_json(), numbers), "ends": ends}
+
+
+def _named(points: list[Json], numbers: dict[int, int]) -> list[Json]:
+    return [{**point, "model": f"m{numbers[point['labels']]}"} for point in points]
+
+
+def _points(wanted: Metric, arm: Arm, stretch: float) -> list[Json]:
+    """Each model's figure with its one-look interval; sizes at which no item counts are left out."""
+    found = []
+    for place, labels in enumerate(arm.labels.tolist()):
+        figure = estimate(wanted, arm, place)
+        if figure is not None:
+            value, low, high = (
+                figure.value,
+                *(figure.value + stretch * (end - figure.value) for end in (figure.low, figure.high)),
+            )
+            top = 1.0 if not arm.squared else high
+            found.append({"labels": labels, "value": value, "low": max(low, 0.0), "high": min(high, top)})
+    return found
 
 
 def _equal(rest: list[np.ndarray]) -> np.ndarray | None:
     return np.array(rest) if len({len(part) for part in rest}) == 1 else None
 
 
-def _random(project: Project, stand: Standing) -> Json:
+def _random(project: Project, stand: Standing, wanted: Metric) -> Json:
     name = "Random labelling"
     kept = latest_baseline(project)
-    if kept is None or stand.evaluation < words.ENOUGH_FOR_A_POINT:
+    if kept is None or stand.measured is None or stand.evaluation < words.ENOUGH_FOR_A_POINT:
         return {"name": name, "points": [], "ends": _too_few(stand)}
-    arm = Arm(np.array(kept["labels"]), np.array(kept["right"]))
-    points = [{**point, "model": None} for point in random_curve(arm).to_json()]
+    known = dict(zip(stand.measured.items, stand.measured.target.tolist(), strict=True))
+    items = [item for item in kept["items"] if known.get(item, -1) >= 0]
+    target = np.array([known[item] for item in items])
+    arm = random_arm(wanted, kept, items, target, project.state(), classes_of(project)) if items else None
+    if arm is None:
+        return {"name": name, "points": [], "ends": _too_few(stand)}
+    points = [{**point, "model": None} for point in _points(wanted, arm, STRETCH)]
     ends = (
         f"Random is measured to {arm.labels[-1]} labels, from {kept['control']} control and "
         f"{kept['evaluation']} evaluation labels."
@@ -104,45 +140,32 @@ def _too_few(stand: Standing) -> str:
 
 
 def _comparison(project: Project, stand: Standing, active: Json, random: Json) -> tuple[Json, Json]:
-    found = compare(project, stand)
+    state = project.state()
+    found = compare(project, state, stand.measured, stand.archived) if stand.measured is not None else None
     missing = max(0, words.ENOUGH_FOR_COMPARISON - stand.evaluation)
     if found is None or missing:
-        return _nothing_compared(stand, missing), _nothing_saved(stand)
-    compared, saved = found
-    return _compared(compared, stand, active, random), _saved(saved, stand)
+        settle = standing_of(project, state, offered=False)
+        return {**_nothing_compared(stand, missing), "settle": settle}, _nothing_saved(stand)
+    compared = _compared(found, stand, active, random)
+    settle = standing_of(project, state, offered=compared["state"] in ("undecided", "no_gain"))
+    return _with_alarm(state, {**compared, "settle": settle}), _saved(found.saved, stand)
 
 
-def compare(project: Project, stand: Standing) -> tuple[Difference, LabelsSaved | None] | None:
-    """Return the difference at equal labels and the labels saved, where both arms were measured on the same items."""
-    kept = compared_baseline(project)
-    if kept is None or stand.measured is None or not stand.archived:
-        return None
-    state = project.state()
-    answer = dict(zip(stand.measured.items, stand.measured.target.tolist(), strict=True))
-    use = np.array([answer.get(item, -1) >= 0 for item in kept["items"]], dtype=bool)
-    items = [item for item, used in zip(kept["items"], use, strict=True) if used]
-    if not items:
-        return None
-    random = Arm(np.array(kept["labels"]), np.array(kept["right"])[:, use])
-    active = active_arm(stand.archived, items, np.array([answer[item] for item in items]), state.classes)
-    assert active is not None
-    try:
-        compared = difference(active, random)
-    except NotReady:
-        return None
-    try:
-        saved = labels_saved(active, random, seed=project.seed)
-    except NotReady:
-        saved = None
-    return compared, saved
+def _with_alarm(state: State, compared: Json) -> Json:
+    """A red alarm outranks an undecided comparison: it may be looked at at any time, and has found harm."""
+    alarm = state.alarms.get("worse_than_random")
+    if alarm is None or compared["state"] == "better":
+        return compared
+    return {**compared, "state": "worse", "detail": str(alarm["sentence"])}
 
 
-def _compared(found: Difference, stand: Standing, active: Json, random: Json) -> Json:
+def _compared(compared: Compared, stand: Standing, active: Json, random: Json) -> Json:
+    found: Difference = compared.difference
     amber = found.finding == "undecided" and no_useful_gain(found)
     state = {"better": "better", "worse": "worse", "undecided": "no_gain" if amber else "undecided"}[found.finding]
     return {
         "state": state,
-        "sentence": words.comparison(found, evaluated=stand.evaluation),
+        "sentence": words.comparison(found, evaluated=stand.evaluation, metric=compared.metric.words),
         "detail": words.amber(found) if amber else "",
         "missing": 0,
         "at": found.labels,

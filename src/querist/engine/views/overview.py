@@ -9,15 +9,19 @@ from querist.engine import commands
 from querist.engine.project import Project
 from querist.engine.round import (
     BuildFeatures,
+    DrawDuel,
     Evaluate,
     Freeze,
     Select,
+    SettleDuel,
+    Sound,
     State,
     Stop,
     Train,
     Wait,
     batch_size,
     budget,
+    control_share,
     missing_labels,
     next_step,
     seed_size,
@@ -34,6 +38,8 @@ from querist.events import (
     AnswerWithdrawn,
     BatchSelected,
     DatasetFrozen,
+    DuelDrawn,
+    DuelSettled,
     Fallback,
     FeaturesBuilt,
     ModelEvaluated,
@@ -46,6 +52,10 @@ from querist.events import (
 from querist.measure import words
 from querist.types import Json, Lane
 
+ALARM_NAMES: Final = {
+    "worse_than_random": "Worse than random",
+    "no_better_than_random": "No better than random so far",
+}
 FEED: Final = 20
 ALIVE: Final = 30_000_000
 """Microseconds after which a worker without a heartbeat is taken for dead."""
@@ -69,11 +79,22 @@ RULE_NAMES: Final = {
     "stabilised": "Predictions stabilised",
     "gain": "Gain of the last doubling",
     "classification_change": "Predictions stopped changing",
+    "f1_change": "F1 stopped changing",
     "overall_uncertainty": "Certain of everything",
     "price": "Price of a point",
     "error_stability": "Posterior stopped moving",
     "person": "A person",
 }
+
+
+def rule_name(rule: str) -> str:
+    """Return a rule, or several that fired together, in words.
+
+    >>> rule_name("target and settled")
+    'Target and settled'
+    """
+    first, *others = (RULE_NAMES.get(name, name) for name in rule.split(" and "))
+    return " and ".join([first, *(name[:1].lower() + name[1:] for name in others)])
 
 
 def status(project: Project) -> Json:
@@ -163,7 +184,7 @@ def _rules(project: Project, state: State) -> list[Json]:
     return [
         {
             "rule": entry["rule"],
-            "name": RULE_NAMES.get(entry["rule"], entry["rule"]),
+            "name": rule_name(entry["rule"]),
             "verdict": _rule_verdict(entry),
             "evidence": entry["sentence"],
             "decides": entry["decides"],
@@ -184,13 +205,14 @@ def _stopped(project: Project, state: State, stand: Standing) -> Json | None:
     recorded = project.last("stopped")
     assert recorded is not None
     assert isinstance(recorded.event, Stopped)
-    by = RULE_NAMES.get(recorded.event.rule, recorded.event.rule)
+    by = rule_name(recorded.event.rule)
     by = who(project, recorded.event.by) if recorded.event.rule == "person" else by
+    why = by if recorded.event.rule == "person" else by.lower()
     quality = words.verdict(_estimate(stand.accuracy()), evaluated=stand.evaluation)
     return {
         "by": by,
         "at": recorded.at,
-        "sentence": f"Stopped at {state.paid:,} labels: {by.lower() if by in RULE_NAMES.values() else by}. {quality}.",
+        "sentence": f"Stopped at {state.paid:,} labels: {why}. {quality}.",
     }
 
 
@@ -217,8 +239,7 @@ def spent(project: Project, state: State) -> Json:
 
 def _lanes(state: State) -> list[Json]:
     total = max(1, sum(state.lanes.values()))
-    until = int(state.setting("lanes", "control_until"))
-    control = float(state.setting("lanes", "control" if state.training < until else "control_after"))
+    control = control_share(state)
     measured = state.lanes.get("evaluation", 0) >= int(state.setting("lanes", "evaluation_size"))
     evaluation = 0.0 if measured or state.validation else float(state.setting("lanes", "evaluation"))
     own = 1 - control - evaluation
@@ -281,6 +302,12 @@ def _doing(project: Project, state: State) -> Json:
             return _do("evaluate", "Measuring the new model", model.strip())
         case Stop():
             return _do("decide", "Stopping", "")
+        case Sound():
+            return _do("decide", "Noting an alarm", "")
+        case DrawDuel():
+            return _do("decide", "Looking for items that settle it", "Where the two models disagree.")
+        case SettleDuel():
+            return _do("decide", "Comparing the two models", "")
         case Wait(reason="labels", missing=missing) if missing:
             every = missing + len(state.fresh)
             answers = "answer" if missing == 1 else "answers"
@@ -394,7 +421,7 @@ def _told(project: Project, recorded: Recorded) -> tuple[str, str]:
         case AnswerSubmitted(lane="evaluation"):
             return f"{person} answered", "an item that measures"
         case AnswerSubmitted() as event:
-            verb, _, detail = answer_sentence(event).partition(" ")
+            verb, _, detail = answer_sentence(event, project.task).partition(" ")
             return f"{person} {verb}", detail
         case AnswerWithdrawn(reason=reason):
             return f"{person} took an answer back", reason
@@ -411,13 +438,19 @@ def _told(project: Project, recorded: Recorded) -> tuple[str, str]:
         case Fallback() as event:
             return fallback_sentence(event), ""
         case Alarm(name=name):
-            return f"Alarm: {name}", ""
+            return ALARM_NAMES.get(name, f"Alarm: {name}"), ""
+        case DuelDrawn(items=items):
+            return f"Queued {len(items)} items that settle it", "where the two models disagree"
+        case DuelSettled(finding=finding):
+            return {"better": "Settled: better than random", "worse": "Settled: worse than random"}.get(
+                finding, "Not settled"
+            ), ""
         case PoolImported(added=added, source=source):
             return f"Imported {added:,} items", source
         case FeaturesBuilt(method=method, dim=dim):
             return "Built features", f"{method}, {dim} columns"
         case Stopped(rule=rule):
-            return "Stopped", RULE_NAMES.get(rule, rule)
+            return "Stopped", rule_name(rule)
         case event:
             return f"{person}: {event.kind.replace('_', ' ')}", ""
 
@@ -436,6 +469,8 @@ def _notices(project: Project, state: State) -> list[Json]:
                 continue
         last_round = state.model_round if state.model_round is not None else state.round
         live = number >= last_round
+        if isinstance(recorded.event, Alarm):
+            live = recorded.event.name in state.alarms and recorded.seq > state.strategy_seq
         found.append(
             {
                 "seq": recorded.seq,
@@ -479,7 +514,7 @@ def project(opened: Project, *, may: tuple[str, ...] = ("label", "review", "mana
     state = opened.state()
     spec = opened.spec
     cost = spent(opened, state)
-    target = next((rule.get("at_least") for rule in spec.stop.any if rule["rule"] == "target"), None)
+    target = next((rule.get("at_least") for rule in spec.stop.any if rule.get("rule") == "target"), None)
     settings = spec.to_json()
     settings.pop("store", None)
     return {
@@ -488,7 +523,8 @@ def project(opened: Project, *, may: tuple[str, ...] = ("label", "review", "mana
         "kind": kind(opened),
         "task": spec.project.task,
         "classes": list(state.classes),
-        "question": spec.labels.question or "Which class is this?",
+        "question": spec.labels.question or opened.task.question,
+        "task_settings": dict(spec.project.settings),
         "mode": spec.loop.mode,
         "opinions": spec.labels.opinions,
         "guidelines": commands.guidelines(opened),

@@ -1,0 +1,156 @@
+"""The alarm inside a running project: after every 20 random labels, old models meet items that neither has seen.
+
+What was looked at is kept, block by block, so that no item is ever looked at twice: that is what makes the evidence
+valid at every look. The answers are read anew each time, so that a correction counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from querist.engine.evaluation import Archived, Measuring, control_set, said_of, shadow_predictions, stacked
+from querist.engine.project import Project
+from querist.engine.round import State
+from querist.errors import NotReady
+from querist.events import ModelEvaluated
+from querist.measure.alarm import Watch, watch
+from querist.measure.shadow import SMALLEST
+from querist.types import Array, ItemId, Json
+
+
+def watched(
+    project: Project, state: State, measured: Measuring, archived: Sequence[Archived]
+) -> tuple[Watch, str | None]:
+    """Return the evidence that the strategy in force is worse than random, and the artefact of all blocks so far.
+
+    Progressive validation: a shadow model of the first b random labels and the active model of at most b labels meet
+    the next 20 random items. Only evaluation items count: the active model was trained on the others. A change of
+    strategy begins the evidence anew.
+
+    Args:
+        project: the project.
+        state: its fold.
+        measured: what measures, with the answers so far.
+        archived: past models.
+    """
+    name = _last(project)
+    kept: Json = project.store.artefacts.get_json(name) if name is not None else {"used": [], "blocks": []}
+    new = _new_blocks(project, state, measured, archived, kept)
+    if new:
+        used = [*kept["used"], *(item for block in new for item in block["items"])]
+        kept = {"used": used, "blocks": [*kept["blocks"], *new]}
+        name = project.store.artefacts.put_json(kept)
+    names = project.target.columns
+    truth = {
+        item: names[number]
+        for item, number in zip(measured.items, measured.target.tolist(), strict=True)
+        if number >= 0
+    }
+    return watch(_outcomes(kept["blocks"], truth, state)), name
+
+
+def _last(project: Project) -> str | None:
+    recorded = project.last("model_evaluated")
+    return recorded.event.watch if recorded is not None and isinstance(recorded.event, ModelEvaluated) else None
+
+
+def _outcomes(blocks: Sequence[Json], truth: Mapping[ItemId, str], state: State) -> list[int]:
+    found = []
+    for block in blocks:
+        if block["since"] != state.strategy_seq:
+            continue
+        for item, active, shadow in zip(block["scored"], block["active"], block["shadow"], strict=True):
+            if item in truth:
+                a, s = (state.renamed.get(said, said) == truth[item] for said in (active, shadow))
+                found.append(int(a) - int(s))
+    return found
+
+
+def _new_blocks(
+    project: Project, state: State, measured: Measuring, archived: Sequence[Archived], kept: Json
+) -> list[Json]:
+    control, control_target = control_set(project, state)
+    order = _in_order(project, state, measured, control)
+    used = list(kept["used"])
+    taken = set(used)
+    fresh = [item for item in order if item not in taken]
+    blocks: list[Json] = []
+    rows = _Rows(project, measured, control, control_target)
+    while len(fresh) >= SMALLEST:
+        block, fresh = fresh[:SMALLEST], fresh[SMALLEST:]
+        met = _meet(project, state, rows, archived, used, block)
+        blocks.append({"items": block, "since": state.strategy_seq, **met})
+        used += block
+    return blocks
+
+
+def _in_order(project: Project, state: State, measured: Measuring, control: Array) -> list[ItemId]:
+    """The random items in the order in which they became known; with a user's own file, its items alternate.
+
+    An item of the control order joins when all before it are there, so the order only grows at its end.
+    """
+    names = project.pool().items
+    joined: list[tuple[int, ItemId]] = []
+    latest = 0
+    for row in control.tolist():
+        latest = max(latest, _first_answer(state, names[row]))
+        joined.append((latest, names[row]))
+    known = [item for item, there in zip(measured.items, measured.known.tolist(), strict=True) if there]
+    if state.validation:
+        # The file is known at once: each 20 control labels meet the next 20 of its items.
+        own = np.random.default_rng(project.seed).permutation(len(known))[: len(joined)]
+        return [item for pair in zip((i for _, i in joined), (known[k] for k in own), strict=False) for item in pair]
+    joined += [(_first_answer(state, item), item) for item in known]
+    return [item for _, item in sorted(joined, key=lambda entry: entry[0])]
+
+
+def _first_answer(state: State, item: ItemId) -> int:
+    return min((live.seq for live in state.live.get(item, ())), default=0)
+
+
+class _Rows:
+    """Random items as arrays: features and class number by id."""
+
+    def __init__(self, project: Project, measured: Measuring, control: Array, control_target: Array) -> None:
+        known = np.flatnonzero(measured.known)
+        names = project.pool().items
+        ids = [*(names[row] for row in control.tolist()), *(measured.items[k] for k in known.tolist())]
+        self.place = {item: k for k, item in enumerate(ids)}
+        self.measures = {measured.items[k] for k in known.tolist()}
+        self.target = np.concatenate([control_target, measured.target[known]])
+        self.features = stacked(project.features().rows(control), measured.features.rows(known))
+
+
+def _meet(
+    project: Project,
+    state: State,
+    rows: _Rows,
+    archived: Sequence[Archived],
+    used: Sequence[ItemId],
+    block: list[ItemId],
+) -> Json:
+    """Let both models of equally many labels predict the evaluation items of a block."""
+    nothing: Json = {"scored": [], "active": [], "shadow": [], "model": None}
+    train = [
+        rows.place[item] for item in used if item in rows.place and (not state.validation or item not in rows.measures)
+    ]
+    ours = [entry for entry in archived if entry.labelled <= len(train)]
+    scored = [item for item in block if item in rows.measures]
+    if not ours or not scored or len(train) < SMALLEST:
+        return nothing
+    active = max(ours, key=lambda entry: (entry.labelled, entry.round))
+    places = np.array([rows.place[item] for item in scored])
+    try:
+        said = shadow_predictions(project, rows.features, rows.target, np.array(train), places, seed=project.seed)
+    except NotReady:
+        return nothing
+    names = project.target.columns
+    own = said_of(active, scored, names)
+    return {
+        "scored": scored,
+        "active": [names[k] if k >= 0 else "" for k in own.tolist()],
+        "shadow": [names[k] for k in said.tolist()],
+        "model": active.model,
+    }
