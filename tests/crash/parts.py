@@ -155,8 +155,8 @@ def serve(folder: Path, listening: socket.socket, death: Death | None, bug: str)
     if bug == "event without unique key":
         real = SqlStore.append
 
-        def append(self: SqlStore, key: str, event: Any, *, actor: str = "engine") -> Any:
-            return real(self, f"{key} {uuid.uuid4().hex}", event, actor=actor)
+        def append(self: SqlStore, _key: str, event: Any, *, actor: str = "engine") -> Any:
+            return real(self, str(uuid.uuid4()), event, actor=actor)
 
         SqlStore.append = append  # type: ignore[method-assign]
     for name in ("append", "lease"):
