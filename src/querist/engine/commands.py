@@ -66,7 +66,7 @@ def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Js
         "waiting": waiting(project, state) if not leases else None,
         "answered_today": project.answers_today(person),
         "labelled": state.training,
-        "to_first_model": None if state.model is not None else missing_labels(state),
+        "to_first_model": missing_labels(state) if state.model is None and project.learns else None,
     }
 
 
