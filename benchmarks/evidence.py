@@ -68,8 +68,8 @@ class Ridge:
         target: Array,
         *,
         classes: int,
-        weight: Array | None = None,  # noqa: ARG002 - the form of `Learner`
-        seed: int = 0,  # noqa: ARG002
+        weight: Array | None = None,
+        seed: int = 0,
     ) -> RidgeModel:
         """Return the fitted model."""
         x = np.hstack([features.embed, np.ones((len(features), 1))])
@@ -95,7 +95,7 @@ class RidgeModel:
         wanted: Collection[str],
         features: Features,
         *,
-        rng: np.random.Generator,  # noqa: ARG002 - the form of `Model`
+        rng: np.random.Generator,
     ) -> dict[str, Array]:
         """Return the wanted signals."""
         scores = 6 * (features.embed @ self.coefficients[:-1] + self.coefficients[-1])

@@ -72,7 +72,22 @@ def init(
     validation: Annotated[str | None, typer.Option(help="Your own held-out file, never trained on.")] = None,
     name: Annotated[str | None, typer.Option(help="The project's name; default: the folder's.")] = None,
     strategy: Annotated[str, typer.Option(help="How batches are chosen.")] = "auto",
-    model: Annotated[str, typer.Option(help="What learns.")] = "logistic_regression",
+    features: Annotated[
+        str, typer.Option(help="How items become arrays: svd, minilm, efficientnet_lite0, timm:NAME …")
+    ] = "auto",
+    model: Annotated[str, typer.Option(help="What learns; default: by the kind of label.")] = "",
+    task: Annotated[
+        str,
+        typer.Option(
+            help="Kind of label: single_label, multi_label, numeric, pairwise, ranking, spans, relations, boxes, "
+            "polygons, text."
+        ),
+    ] = "single_label",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Setting of the kind of label, as name=value; several times.")
+    ] = None,
+    pair: Annotated[str | None, typer.Option(help="The two columns that are compared, comma-separated.")] = None,
+    audio: Annotated[str | None, typer.Option(help="Column with paths of sounds, relative to the data.")] = None,
     mode: Annotated[str, typer.Option(help="continuous: nobody waits; batch: as in papers.")] = "continuous",
     batch: Annotated[int, typer.Option(help="Items in a batch; 0: by the budget.")] = 0,
     budget: Annotated[int | None, typer.Option(help="Stop after so many labels.")] = None,
@@ -83,6 +98,9 @@ def init(
     keep_duplicates: Annotated[
         bool, typer.Option(help="Exact duplicates stay apart, each with an id of its own.")
     ] = False,
+    store: Annotated[
+        str | None, typer.Option(help="Where it is remembered: postgresql://…, or env:NAME; default: in the folder.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a project from your data: nothing is copied but text and table rows."""
@@ -104,9 +122,15 @@ def init(
         name=name,
         seed=seed,
         keep_duplicates=keep_duplicates,
+        store=store,
+        task=task,
+        task_settings=create.task_settings(set_ or []),
+        pair=names(pair),
+        audio=audio,
         settings=create.settings(
             strategy=strategy,
             model=model,
+            features=features,
             mode=mode,
             batch=batch,
             budget=budget,
@@ -338,6 +362,19 @@ def backup(project: Folder, out: Annotated[Path, typer.Argument(help="A folder t
 
 
 @app.command()
+def move(
+    project: Folder,
+    to: Annotated[str, typer.Option("--to", help="sqlite:///querist.db, postgresql://…, or env:NAME.")],
+    as_json: AsJson = False,
+) -> None:
+    """Move a project to another database, with its people; the same command again finishes a move that was cut off."""
+    from querist.engine import trust
+
+    found = trust.move(project, to)
+    say(found, as_json, lambda: "\n".join(found["lines"]))
+
+
+@app.command()
 def gc(project: Folder = HERE) -> None:
     """Remove files that nothing refers to any more."""
     from querist.engine import trust
@@ -364,6 +401,12 @@ def resume(project: Folder = HERE, reason: str = "") -> None:
 def retrain(project: Folder = HERE, reason: str = "") -> None:
     """Train as soon as a worker is free."""
     _steer("retrain", project, reason)
+
+
+@app.command()
+def settle(project: Folder = HERE, reason: str = "") -> None:
+    """Ask for the labels that settle whether the model is better than random: where the two disagree."""
+    _steer("settle", project, reason)
 
 
 def _steer(verb: str, project: Path, reason: str) -> None:

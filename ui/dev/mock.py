@@ -632,7 +632,14 @@ def curves(project: str) -> s.Curves:
     p = find(project)
     needed: dict[Any, int] = {"curve": 10, "accuracy": 50, "comparison": 100}
     common = {"metric": "accuracy", "axis": "Correct on the evaluation items, %", "needed": needed}
-    nothing = {"at": None, "difference": None, "active": None, "random": None, "visible": None}
+    nothing = {
+        "at": None,
+        "difference": None,
+        "active": None,
+        "random": None,
+        "visible": None,
+        "settle": s.Settle(state="none", sentence="", done=0, of=0),
+    }
     unsaved = {"gross": None, "net": None, "random_labels": None, "active_labels": None, "accuracy": None}
     if p.id in {"fresh", "digits"}:
         have = 0 if p.id == "fresh" else 18
@@ -675,6 +682,7 @@ def curves(project: str) -> s.Curves:
             active=0.84,
             random=0.80,
             visible=0.03,
+            settle=s.Settle(state="none", sentence="", done=0, of=0),
         ),
         saved=s.Saved(
             state="saved",

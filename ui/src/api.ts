@@ -206,7 +206,7 @@ export const api = {
   classes: (project: string) => read(client.GET(`${base}/projects/{project}/classes`, one(project))),
   calibration: (project: string) => read(client.GET(`${base}/projects/{project}/calibration`, one(project))),
   timing: (project: string) => read(client.GET(`${base}/projects/{project}/timing`, one(project))),
-  command: (project: string, command: "retrain" | "stop" | "resume", reason = "") =>
+  command: (project: string, command: "retrain" | "stop" | "resume" | "settle", reason = "") =>
     read(
       client.POST(`${base}/projects/{project}/commands/{command}`, {
         params: { path: { project, command } },

@@ -59,7 +59,7 @@ def read(x: Any, rows: Any, dtype: np.dtype[Any] | None = None) -> Array:
 
 
 def converted(part: Any, dtype: np.dtype[Any]) -> Array:
-    """Return an array in that type, without a copy where it has it; float16 to float32 several times as fast as numpy.
+    """Return an array in that type, without a copy where it has it; float16 to float32 twice as fast as numpy.
 
     A half's bits, moved to their places in a float32, are the number times 2 ** -112, also where it is subnormal.
 

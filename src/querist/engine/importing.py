@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from querist.engine.held_out import validation_digests, validation_table
+from querist.engine.held_out import label_of, validation_digests, validation_table
 from querist.engine.lanes import keyed_numbers
 from querist.engine.project import Project
 from querist.engine.sources import pool_reader
-from querist.errors import BadValue
+from querist.errors import BadValue, QueristError
 from querist.events import AnswerSubmitted, PoolImported
 from querist.pools.reader import PoolReader, digest, label_text
 from querist.store.lock import IMPORT_LOCK, lock
@@ -22,6 +22,9 @@ from querist.types import Item, ItemId, Json, Lane, Rejected, short_hash
 
 SHOWN: Final = 5
 """Rejected rows that are shown; all are kept."""
+
+AT_ONCE: Final = 1_000
+"""Labels that are recorded in one transaction."""
 
 STRETCH: Final = 200_000
 """Items whose content is held in memory at a time while a pool is imported."""
@@ -230,20 +233,24 @@ def _import_labels(
     project: Project, labels: Mapping[ItemId, str], fingerprint: str, actor: str
 ) -> tuple[int, dict[str, int]]:
     """Record the labels that came with the data: they train or measure, and are no budget."""
-    state = project.state()
+    state, task = project.state(), project.task
     no_class: dict[str, int] = {}
+    contents = dict(zip(labels, project.store.contents(list(labels)), strict=True)) if task.target is None else {}
     events: list[NewEvent] = []
     items = [item for item in labels if item not in state.live]
     rows = project.store.rows(items)
     u_eval = np.asarray(project.pool().u_eval)
     for item, row in zip(items, rows.tolist(), strict=True):
-        value = state.renamed.get(labels[item], labels[item])
-        if value not in state.classes:
-            no_class[value] = no_class.get(value, 0) + 1
+        try:
+            value = label_of(task, labels[item], state, contents.get(item))
+        except QueristError:
+            no_class[labels[item]] = no_class.get(labels[item], 0) + 1
             continue
         lane: Lane = "evaluation" if not state.validation and u_eval[row] < state.reserve else "seed"
         event = AnswerSubmitted(
             item=item, task=project.spec.project.task, outcome="answered", value=value, lane=lane, source="import"
         )
         events.append(NewEvent(f"import/{fingerprint}/{item}", event, actor))
-    return project.store.append_many(events), no_class
+    # A thousand in a transaction: people who answer meanwhile wait for one, not for all.
+    told = sum(project.store.append_many(events[start : start + AT_ONCE]) for start in range(0, len(events), AT_ONCE))
+    return told, no_class

@@ -17,10 +17,11 @@ from querist.engine.spec import ProjectSpec, read_spec
 from querist.errors import NotFound, NotReady
 from querist.events import AnswerSubmitted, Event, FeaturesBuilt, ModelTrained, Recorded, SpecChanged
 from querist.store.protocol import PoolTable, Store
-from querist.types import Array, Features, Learner, Model, Rng, ShortHash, TaskType
+from querist.types import Array, Features, Learner, Model, Rng, ShortHash, TargetKind, TaskType
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
+    from querist.store.sql import SqlStore
 
 STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "baseline": 4}
 """Which stream of random numbers a step draws from; a number is never given to another step."""
@@ -73,14 +74,12 @@ class Project:
             NotFound: the folder holds no project.
             NewerVersion: a newer Querist wrote it.
         """
-        from querist.store import SqlStore
-
         spec = read_spec(folder)
-        project = cls(spec, SqlStore.open(spec.store.url, root=folder), folder=folder)
+        project = cls(spec, open_store(folder, spec), folder=folder)
         state = project.state()
         if state.spec is None:
             raise NotFound(f"{folder}: the project was never finished; run `querist init` again", value=str(folder))
-        if project.spec.to_json() != state.spec:
+        if not spec.says(state.spec):
             event = SpecChanged(spec=spec.to_json(), spec_hash=spec.hash)
             project.record(f"spec/{spec.hash}/{state.spec_seq}", event, actor="file")
         return project
@@ -114,7 +113,7 @@ class Project:
         for recorded in events:
             match recorded.event:
                 case SpecChanged(spec=spec):
-                    self.spec = ProjectSpec.from_json(spec)
+                    self.spec = self.spec.as_told(spec)
                     self.__dict__.pop("learner", None)
                 case AnswerSubmitted(source="ui" | "api", active_ms=active_ms):
                     self.tally[recorded.at // DAY][recorded.actor] += 1
@@ -162,8 +161,33 @@ class Project:
         """The task with the classes now in force."""
         from querist.tasks import task_type
 
+        section = self.spec.project
         classes = self.state().classes
-        return task_type(self.spec.project.task, classes=classes)
+        known = self.cache.get("task")
+        if known is None or known[0] is not section or known[1] != classes:
+            known = (section, classes, task_type(section.task, classes=classes, settings=section.settings))
+            self.cache["task"] = known
+        found: TaskType = known[2]
+        return found
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is a learner for this kind of label; no classes are needed to know."""
+        from querist.tasks import kind_of_label
+
+        return kind_of_label(self.spec.project.task).target is not None
+
+    @property
+    def target(self) -> TargetKind:
+        """What a model learns for the task.
+
+        Raises:
+            NotReady: the learner of this kind of label is still to come.
+        """
+        target = self.task.target
+        if target is None:
+            raise NotReady(f"the learner of {self.spec.project.task} tasks is still to come")
+        return target
 
     @functools.cached_property
     def learner(self) -> Learner:
@@ -180,7 +204,7 @@ class Project:
             )
         from querist.models import learner
 
-        return learner(section.name, section.settings)
+        return learner(section.name, section.settings, signal=self.target.signal)
 
     def pool(self) -> PoolTable:
         """Return the pool's columns in row order, without rows of an import that was not finished."""
@@ -294,6 +318,18 @@ class Project:
         order = self.pool().u_eval
         rows = np.flatnonzero(order < state.reserve)
         return rows[np.argsort(order[rows], kind="stable")]
+
+
+def open_store(folder: Path, spec: ProjectSpec) -> SqlStore:
+    """Open the memory of the project in a folder.
+
+    Raises:
+        NotFound: there is no such database, or no such project in it.
+        NewerVersion: a newer Querist wrote it.
+    """
+    from querist.store import SqlStore
+
+    return SqlStore.open(spec.store.url, root=folder, project=spec.store.project or None)
 
 
 def _stack(parts: Sequence[Any]) -> Any:

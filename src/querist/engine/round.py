@@ -297,12 +297,13 @@ def control_share(state: State) -> float:
 
 
 def _stop_or_go_on(state: State) -> Step | Wait:
-    if state.stop_rule is not None and not _is_overruled(state, state.stop_rule):
+    if state.stop_rule is not None and not is_overruled(state, state.stop_rule):
         return Stop(state.round, state.stop_rule, state.stop_evidence)
     return Select(state.round + 1, 0)
 
 
-def _is_overruled(state: State, rule: str) -> bool:
+def is_overruled(state: State, rule: str) -> bool:
+    """Whether a person overruled the rule, and the labels have not grown by half since."""
     return rule in state.overruled and state.paid < OVERRULED_UNTIL * state.overruled[rule]
 
 
@@ -361,13 +362,13 @@ def opinions(state: State) -> int:
 
 def budget(state: State) -> int | None:
     """Return the number of labels that a budget rule allows, if there is one."""
-    rules = [rule for rule in state.setting("stop", "any") if rule["rule"] == "budget" and "labels" in rule]
+    rules = [rule for rule in state.setting("stop", "any") if rule.get("rule") == "budget" and "labels" in rule]
     return min((int(rule["labels"]) for rule in rules), default=None)
 
 
 def _budget_left(state: State) -> float:
     labels = budget(state)
-    if labels is None or _is_overruled(state, "budget"):
+    if labels is None or is_overruled(state, "budget"):
         return float("inf")
     return labels - state.paid
 
@@ -512,8 +513,9 @@ class _Changing:
             case ModelFailed() | Fallback(what="train"):
                 self.set(phase="select", tried_features=self.state.features, stop_rule=None)
             case ModelEvaluated():
-                fired = next((rule for rule in event.rules if rule["rule"] == event.stop), None)
-                evidence = dict(fired["evidence"]) if fired else {}
+                fired = [rule for rule in event.rules if rule["rule"] in (event.stop or "").split(" and ")]
+                evidence = {rule["rule"]: rule["evidence"] for rule in fired}
+                evidence = dict(fired[0]["evidence"]) if len(fired) == 1 else evidence
                 self.set(phase="decide", stop_rule=event.stop, stop_evidence=evidence)
                 self._compare(event.evidence)
             case Alarm(name=name, evidence=evidence):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -61,19 +62,15 @@ def work_forever(project: Project, stop: threading.Event, *, owner: str | None =
 
 
 def _work_once(project: Project, owner: str, heartbeat: _Heartbeat) -> float:
-    step = next_step(project.state())
-    if isinstance(step, Wait):
-        return POLL
-    name = step_name(step)
+    name = "next step"
     try:
+        step = next_step(project.state())
+        if isinstance(step, Wait):
+            return POLL
+        name = step_name(step)
         if not project.store.claim(name, owner):
             return POLL
-        heartbeat.step = name
-        log.info("%s: %s", project.spec.project.name, name)
-        before = project.state().seq
-        run(project, step)
-        if project.state().seq == before:
-            raise RuntimeError(f"step {step} appended no event; the project would stand still")
+        _run_claimed(project, step, owner, heartbeat)
     except Busy as error:
         log.info("%s: %s", name, error)
         return POLL
@@ -81,11 +78,24 @@ def _work_once(project: Project, owner: str, heartbeat: _Heartbeat) -> float:
         log.error("%s: %s", name, error)
         project.problem = str(error)
         return RETRY
-    finally:
-        heartbeat.step = None
-        project.store.unclaim(name, owner)
     project.problem = None
     return 0.0
+
+
+def _run_claimed(project: Project, step: Step, owner: str, heartbeat: _Heartbeat) -> None:
+    name = step_name(step)
+    heartbeat.step = name
+    try:
+        log.info("%s: %s", project.spec.project.name, name)
+        before = project.state().seq
+        run(project, step)
+        if project.state().seq == before:
+            raise RuntimeError(f"step {step} appended no event; the project would stand still")
+    finally:
+        heartbeat.step = None
+        # A claim that cannot be let go of, because the database is away, runs out by itself.
+        with contextlib.suppress(QueristError):
+            project.store.unclaim(name, owner)
 
 
 def step_name(step: Step) -> str:
@@ -108,24 +118,28 @@ class _Heartbeat:
         self.owner = owner
         self.step: str | None = None
         self.done = threading.Event()
-        self.thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self.thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
 
     def __enter__(self) -> _Heartbeat:
-        self.project.store.claim(self.name, self.owner)
+        self._beat()
         self.thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.done.set()
         self.thread.join()
-        self.project.store.unclaim(self.name, self.owner)
+        with contextlib.suppress(QueristError):
+            self.project.store.unclaim(self.name, self.owner)
+
+    def _beat_on(self) -> None:
+        while not self.done.wait(timeout=BEAT):
+            self._beat()
 
     def _beat(self) -> None:
-        while not self.done.wait(timeout=BEAT):
-            for name in (self.name, self.step):
-                if name is None:
-                    continue
-                try:
-                    self.project.store.claim(name, self.owner)
-                except QueristError as error:
-                    log.warning("heartbeat: %s", error)
+        for name in (self.name, self.step):
+            if name is None:
+                continue
+            try:
+                self.project.store.claim(name, self.owner)
+            except QueristError as error:
+                log.warning("heartbeat: %s", error)

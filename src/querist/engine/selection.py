@@ -332,7 +332,7 @@ def _by_strategy(
     if slots == 0 or not eligible.any():
         nothing = np.empty(0)
         return Batch(nothing.astype(np.intp), nothing, nothing, nothing.astype(bool), slots)
-    learner = project.learner.name
+    learner = project.learner.name if project.learns else "none"
     classes = state.classes
     size = state.pool_size
     # Small products on two threads wait for each other longer than they compute.
@@ -353,8 +353,10 @@ def signals_for(
     needs, can_use = required_signals(strategy)
     features = project.features()
     model = project.model() if state.choosing_model is not None else None
-    rows_of = {"pending": pending, "labelled": np.flatnonzero(labelled)}
     wanted = [*needs, *can_use]
+    rows_of = {"pending": pending, "labelled": np.flatnonzero(labelled)}
+    if "labelled_target" in wanted:
+        rows_of["labelled"] = rows_of["labelled"][_has_target(project, state, rows_of["labelled"])]
     if any(name.startswith("target_") for name in wanted):
         rng = np.random.default_rng(np.random.SeedSequence(project.seed, spawn_key=(2**31,)))
         size = state.pool_size
@@ -439,17 +441,34 @@ def _without_model(
             return None
 
 
-def _labelled_target(project: Project, state: State, rows: Array) -> Array:
+def _labelled_values(project: Project, state: State) -> dict[int, Any]:
+    """The label of each training row whose answers agree."""
     from querist.engine.steps import training_rows
 
-    if not rows.size:
-        return np.empty(0, dtype=np.int64)
     resolved = training_rows(project, state, through=state.seq)
-    values = {
-        int(row): entry.value for row, entry in zip(project.store.rows(list(resolved)), resolved.values(), strict=True)
-    }
-    target: Array = project.task.encode([values[int(row)] for row in rows])
-    return target
+    rows = project.store.rows(list(resolved)).tolist()
+    return {int(row): entry.value for row, entry in zip(rows, resolved.values(), strict=True)}
+
+
+def _has_target(project: Project, state: State, rows: Array) -> Array:
+    """Which rows have a target: their answers agree, and say something that a model can learn."""
+    if not project.learns:
+        return np.zeros(len(rows), dtype=bool)
+    values = _labelled_values(project, state)
+    there = np.array([int(row) in values for row in rows], dtype=bool)
+    if there.any():
+        target = project.task.encode([values[int(row)] for row in rows[there]])
+        there[there] = project.target.known(target)
+    return there
+
+
+def _labelled_target(project: Project, state: State, rows: Array) -> Array | None:
+    if not project.learns:
+        return None
+    if not rows.size:
+        return project.target.unknown(0) if state.training else np.empty(0, dtype=np.int64)
+    values = _labelled_values(project, state)
+    return project.task.encode([values[int(row)] for row in rows])
 
 
 def _mean_direction(embed: Array) -> Array:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from querist.errors import BadValue, Damaged, NotFound, UnknownName
 from querist.measure.metrics import metric
+from querist.stop.verdicts import check
 from querist.types import Json, ShortHash, short_hash
 
 FILE_NAME = "querist.toml"
@@ -23,11 +24,15 @@ class Section(BaseModel):
 
 
 class ProjectSection(Section):
-    """What is labelled, and the seed of all chance. `classes` may grow while people label."""
+    """What is labelled, and the seed of all chance. `classes` may grow while people label.
+
+    `settings` are those of the kind of label: unit and range of a number, say.
+    """
 
     name: str = Field(min_length=1, max_length=200)
     task: str = "single_label"
     classes: tuple[str, ...] = ()
+    settings: dict[str, Any] = {}
     seed: int = Field(0, ge=0, lt=2**63)
 
     @field_validator("classes")
@@ -47,7 +52,9 @@ class PoolSection(Section):
     data: str = ""
     text: str = ""
     columns: tuple[str, ...] = ()
+    pair: tuple[str, ...] = ()
     image: str = ""
+    audio: str = ""
     label: str = ""
     id: str = ""
     group: str = ""
@@ -56,9 +63,13 @@ class PoolSection(Section):
 
 
 class StoreSection(Section):
-    """Where the project is remembered. A relative SQLite path is in the project's folder."""
+    """Where the project is remembered. A relative SQLite path is in the project's folder.
+
+    `url` may be `env:NAME`: the environment variable NAME holds it. `project` is the id in a database of several.
+    """
 
     url: str = "sqlite:///querist.db"
+    project: str = ""
 
 
 class FeaturesSection(Section):
@@ -177,18 +188,25 @@ class CostSection(Section):
 
 
 class StopSection(Section):
-    """Rules that advise to stop: one of `any`, or all of `all`."""
+    """Rules that stop the project: one of `any`, or all of `all`; entries may be `{any = […]}` or `{all = […]}`.
+
+    A rule or setting that does not exist is refused when the file is read.
+    """
 
     any: tuple[dict[str, Any], ...] = ({"rule": "budget", "labels": 1000}, {"rule": "settled"})
     all: tuple[dict[str, Any], ...] = ()
 
     @field_validator("any", "all")
     @classmethod
-    def _named(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    def _can_be_asked(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
         for rule in value:
-            if not isinstance(rule.get("rule"), str):
-                raise ValueError(f'{rule!r} names no rule; write {{rule = "budget", labels = 1000}}')
+            check(rule)
         return value
+
+    @property
+    def rules(self) -> list[dict[str, Any]]:
+        """The branches of which one is enough."""
+        return [*self.any, *([{"all": list(self.all)}] if self.all else [])]
 
 
 class Schedule(Section):
@@ -237,6 +255,15 @@ class ProjectSpec(Section):
     stop: StopSection = StopSection()
     model: ModelSection = ModelSection()
 
+    @model_validator(mode="after")
+    def _metric_of_the_task(self) -> ProjectSpec:
+        if self.project.task != "single_label" and self.evaluation.metric != "accuracy":
+            raise ValueError(
+                f"evaluation.metric = {self.evaluation.metric!r} names one class of several; "
+                f"{self.project.task} projects compare the share of items that are right: accuracy"
+            )
+        return self
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ProjectSpec:
         """Return the spec of a plain mapping.
@@ -251,8 +278,19 @@ class ProjectSpec(Section):
             raise readable(cls, error) from None
 
     def to_json(self) -> Json:
-        """Return all settings, defaults included."""
-        return self.model_dump(mode="json")
+        """Return all settings that the ledger tells, defaults included.
+
+        Where a project is remembered is none of them: it may change, differ between machines, and hold a password.
+        """
+        return self.model_dump(mode="json", exclude={"store"})
+
+    def says(self, told: Mapping[str, Any] | None) -> bool:
+        """Whether the ledger tells these very settings."""
+        return told is not None and {name: told[name] for name in told if name != "store"} == self.to_json()
+
+    def as_told(self, told: Mapping[str, Any]) -> ProjectSpec:
+        """Return the settings that the ledger tells, remembered where these are."""
+        return ProjectSpec.from_json({**told, "store": self.store.model_dump(mode="json")})
 
     @property
     def hash(self) -> ShortHash:
@@ -262,7 +300,8 @@ class ProjectSpec(Section):
     @property
     def budget(self) -> int | None:
         """The number of labels that a budget rule allows, if there is one."""
-        labels = [int(rule["labels"]) for rule in self.stop.any if rule["rule"] == "budget" and "labels" in rule]
+        rules = [rule for rule in self.stop.any if rule.get("rule") == "budget" and "labels" in rule]
+        labels = [int(rule["labels"]) for rule in rules]
         return min(labels) if labels else None
 
     @property
@@ -277,7 +316,7 @@ class ProjectSpec(Section):
 
     def changed(self, **sections: Mapping[str, Any]) -> ProjectSpec:
         """Return a spec with some settings of some sections replaced."""
-        value = self.to_json()
+        value = self.model_dump(mode="json")
         for name, settings in sections.items():
             value[name] = {**value[name], **settings}
         return ProjectSpec.from_json(value)

@@ -173,5 +173,5 @@ _SETTINGS: Final = {
 
 
 def _with_rule(rules: list[Json], rule: Json, *, keep: bool) -> list[Json]:
-    others = [other for other in rules if other["rule"] != rule["rule"]]
+    others = [other for other in rules if other.get("rule") != rule["rule"]]
     return [*others, rule] if keep else others

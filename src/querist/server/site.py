@@ -79,10 +79,14 @@ class Site:
         return next(person for person in self.people.people() if person.role == "owner" and person.active)
 
     def locks(self) -> list[AbstractContextManager[object]]:
-        """Return what keeps a second server off: one lock for each project, and one for the home of several."""
+        """Return what keeps a second server off: one lock for each project, and one for the home of several.
+
+        A project in PostgreSQL may have many servers.
+        """
         from querist.store.lock import lock
 
-        folders = [project.folder for project in self._projects.values() if project.folder is not None]
+        alone = [project for project in self._projects.values() if not getattr(project.store, "shared", False)]
+        folders = [project.folder for project in alone if project.folder is not None]
         return [lock(folder) for folder in (*folders, *([self.home] if self.home is not None else []))]
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION: Final = "0002"
+VERSION: Final = "0003"
 """The last migration: what `create` makes at once, and `migrate` step by step."""
 
 METADATA: Final = MetaData()
@@ -61,6 +61,7 @@ HEAD: Final = Table(
     _number("seq"),
     _text("hash"),
     _number("size"),
+    _text("moved", nullable=True),
 )
 
 LEDGER: Final = Table(

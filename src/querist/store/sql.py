@@ -42,7 +42,7 @@ _DAY: Final = 86_400_000_000
 
 # Statements of the hot path are made once: putting one together costs more than running it.
 _HEAD: Final = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.size).where(HEAD.c.project == bindparam("of"))
-_LOCKED_HEAD: Final = _HEAD.with_for_update()
+_LOCKED_HEAD: Final = select(HEAD.c.moved).where(HEAD.c.project == bindparam("of")).with_for_update()
 _NEW_HEAD: Final = (
     update(HEAD)
     .where(HEAD.c.project == bindparam("of"))
@@ -120,23 +120,35 @@ class SqlStore:
         root: Path | str = ".",
         project: str | None = None,
         clock: Callable[[], int] = wall_clock,
+        moved: bool = False,
     ) -> SqlStore:
         """Open a project by its id or name; without either, the only one of the database.
+
+        One that was moved elsewhere opens only with `moved`, to be read.
 
         Raises:
             NotFound: there is no such database or project.
             BadValue: there are several, and none was named.
+            Conflict: it was moved to another database.
             NewerVersion: a newer Querist wrote the database.
         """
         database = Database(url, root=Path(root)) if isinstance(url, str) else url
         try:
             with database.reading() as connection:
                 found = _find_project(connection, project)
+                if not moved:
+                    query = select(HEAD.c.moved).where(HEAD.c.project == found.number)
+                    _refuse_moved(connection.execute(query).scalar_one())
         except BaseException:
             if isinstance(url, str):
                 database.close()
             raise
         return cls(database, found.number, found.id, FileArtefacts(Path(root) / "artefacts"), clock)
+
+    @property
+    def shared(self) -> bool:
+        """Whether servers and workers of several machines may have the project open."""
+        return self.database.engine.dialect.name == "postgresql"
 
     # The ledger.
 
@@ -381,10 +393,13 @@ class SqlStore:
         with self.database.writing() as connection:
             queue.release(connection, self.number, lease, person)
 
+    def lock(self, connection: Connection) -> str | None:
+        """Let one at a time append and decide who gets what, until the transaction ends; return where it moved to."""
+        moved: str | None = connection.execute(_LOCKED_HEAD, {"of": self.number}).scalar_one()
+        return moved
+
     def _lock(self, connection: Connection) -> None:
-        """Let one at a time append and decide who gets what; SQLite has locked already."""
-        if connection.dialect.name != "sqlite":
-            connection.execute(_LOCKED_HEAD, {"of": self.number})
+        _refuse_moved(self.lock(connection))
 
     # Steps.
 
@@ -475,10 +490,19 @@ def _make_project(connection: Connection, name: str, project: str, now: int) -> 
     same = or_(PROJECT.c.name == name, PROJECT.c.id == project)
     found = connection.execute(select(PROJECT).where(same)).all()
     if made:
-        connection.execute(insert(HEAD).values(project=found[0].number, seq=0, hash=GENESIS, size=0))
+        connection.execute(insert(HEAD).values(project=found[0].number, seq=0, hash=GENESIS, size=0, moved=None))
     elif len(found) > 1 or connection.execute(_HEAD, {"of": found[0].number}).one().seq > 0:
         raise Conflict(f"there is a project {name!r} already", field="name", value=name)
     return found[0]
+
+
+def _refuse_moved(moved: str | None) -> None:
+    if moved is not None:
+        raise Conflict(
+            f"the project was moved to {moved}; querist.toml must say so: `querist move` again finishes it",
+            field="store.url",
+            value=moved,
+        )
 
 
 def _find_project(connection: Connection, project: str | None) -> Row[Any]:

@@ -79,11 +79,22 @@ RULE_NAMES: Final = {
     "stabilised": "Predictions stabilised",
     "gain": "Gain of the last doubling",
     "classification_change": "Predictions stopped changing",
+    "f1_change": "F1 stopped changing",
     "overall_uncertainty": "Certain of everything",
     "price": "Price of a point",
     "error_stability": "Posterior stopped moving",
     "person": "A person",
 }
+
+
+def rule_name(rule: str) -> str:
+    """Return a rule, or several that fired together, in words.
+
+    >>> rule_name("target and settled")
+    'Target and settled'
+    """
+    first, *others = (RULE_NAMES.get(name, name) for name in rule.split(" and "))
+    return " and ".join([first, *(name[:1].lower() + name[1:] for name in others)])
 
 
 def status(project: Project) -> Json:
@@ -173,7 +184,7 @@ def _rules(project: Project, state: State) -> list[Json]:
     return [
         {
             "rule": entry["rule"],
-            "name": RULE_NAMES.get(entry["rule"], entry["rule"]),
+            "name": rule_name(entry["rule"]),
             "verdict": _rule_verdict(entry),
             "evidence": entry["sentence"],
             "decides": entry["decides"],
@@ -194,13 +205,14 @@ def _stopped(project: Project, state: State, stand: Standing) -> Json | None:
     recorded = project.last("stopped")
     assert recorded is not None
     assert isinstance(recorded.event, Stopped)
-    by = RULE_NAMES.get(recorded.event.rule, recorded.event.rule)
+    by = rule_name(recorded.event.rule)
     by = who(project, recorded.event.by) if recorded.event.rule == "person" else by
+    why = by if recorded.event.rule == "person" else by.lower()
     quality = words.verdict(_estimate(stand.accuracy()), evaluated=stand.evaluation)
     return {
         "by": by,
         "at": recorded.at,
-        "sentence": f"Stopped at {state.paid:,} labels: {by.lower() if by in RULE_NAMES.values() else by}. {quality}.",
+        "sentence": f"Stopped at {state.paid:,} labels: {why}. {quality}.",
     }
 
 
@@ -409,7 +421,7 @@ def _told(project: Project, recorded: Recorded) -> tuple[str, str]:
         case AnswerSubmitted(lane="evaluation"):
             return f"{person} answered", "an item that measures"
         case AnswerSubmitted() as event:
-            verb, _, detail = answer_sentence(event).partition(" ")
+            verb, _, detail = answer_sentence(event, project.task).partition(" ")
             return f"{person} {verb}", detail
         case AnswerWithdrawn(reason=reason):
             return f"{person} took an answer back", reason
@@ -438,7 +450,7 @@ def _told(project: Project, recorded: Recorded) -> tuple[str, str]:
         case FeaturesBuilt(method=method, dim=dim):
             return "Built features", f"{method}, {dim} columns"
         case Stopped(rule=rule):
-            return "Stopped", RULE_NAMES.get(rule, rule)
+            return "Stopped", rule_name(rule)
         case event:
             return f"{person}: {event.kind.replace('_', ' ')}", ""
 
@@ -502,7 +514,7 @@ def project(opened: Project, *, may: tuple[str, ...] = ("label", "review", "mana
     state = opened.state()
     spec = opened.spec
     cost = spent(opened, state)
-    target = next((rule.get("at_least") for rule in spec.stop.any if rule["rule"] == "target"), None)
+    target = next((rule.get("at_least") for rule in spec.stop.any if rule.get("rule") == "target"), None)
     settings = spec.to_json()
     settings.pop("store", None)
     return {
@@ -511,7 +523,8 @@ def project(opened: Project, *, may: tuple[str, ...] = ("label", "review", "mana
         "kind": kind(opened),
         "task": spec.project.task,
         "classes": list(state.classes),
-        "question": spec.labels.question or "Which class is this?",
+        "question": spec.labels.question or opened.task.question,
+        "task_settings": dict(spec.project.settings),
         "mode": spec.loop.mode,
         "opinions": spec.labels.opinions,
         "guidelines": commands.guidelines(opened),
