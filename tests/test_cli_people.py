@@ -62,6 +62,6 @@ def test_gold_items_come_from_a_file(folder: Path, tmp_path: Path) -> None:
     file.write_text("name,label\nx,3\n")
     with pytest.raises(UnknownName, match="item"):
         run("gold", folder, file)
+    (tmp_path / "bad.csv").write_text("item,label\nnowhere,3\n")
     with pytest.raises(NotFound):
-        (tmp_path / "bad.csv").write_text("item,label\nnowhere,3\n")
         run("gold", folder, tmp_path / "bad.csv")
