@@ -19,6 +19,7 @@ from querist.engine.asking_again import Again, gold_items, second_opinions
 from querist.engine.lanes import lane_slots, next_in_order
 from querist.engine.project import Project
 from querist.engine.round import MEASURING, State, batch_size, budget, control_share, seed_size
+from querist.engine.rules import applied, bound, excluded
 from querist.errors import BadValue, MissingSignal
 from querist.events import BatchSelected, DatasetFrozen, Fallback
 from querist.signals import ROLES
@@ -74,11 +75,28 @@ def choose(project: Project, state: State, *, n: int, number: int, part: int, pe
     slots += sum(lanes.count(lane) - rows.size for lane, rows in rows_by_lane.items())
     slots += sum(lane in AGAIN for lane in lanes) - len(again.picks)
     decision, fallbacks = decide(project, state, batch=max(1, slots))
+    strategy, unmet = bound(project, state, decision.strategy)
+    fallbacks = [*fallbacks, *(_unmet(number, rule, reason) for rule, reason in unmet)]
     taken = np.concatenate(list(rows_by_lane.values())) if rows_by_lane else np.empty(0, np.intp)
-    batch = _by_strategy(project, state, candidates, decision.strategy, slots, taken, number, part)
+    batch = _by_strategy(project, state, candidates, strategy, slots, taken, number, part)
+    if batch.short and batch.removed:
+        fallbacks.append(_short(number, slots, batch))
     lane: Lane = "seed" if decision.evidence.get("in_force") == "coverage" else "query"
     picks = _in_order(project, lanes, rows_by_lane, again.picks, batch, lane)
-    return Chosen(picks, decision.strategy, {**decision.evidence, **again.evidence}, fallbacks)
+    listed = int(excluded(project, state.pool_size).sum())
+    removed = {**({"exclude": listed} if listed else {}), **batch.removed}
+    evidence = {**decision.evidence, **again.evidence, **({"rules": removed} if removed else {})}
+    return Chosen(picks, strategy, evidence, fallbacks)
+
+
+def _unmet(number: int, rule: str, reason: str) -> Fallback:
+    return Fallback(round=number, what="rule", wanted=f"the rule {rule}", used="no such rule", reason=reason)
+
+
+def _short(number: int, slots: int, batch: Batch) -> Fallback:
+    closed = ", ".join(f"{name} keeps out {count:,}" for name, count in batch.removed.items())
+    items = f"{slots - batch.short} items"
+    return Fallback(round=number, what="rule", wanted=f"{slots} items of the strategy", used=items, reason=closed)
 
 
 AGAIN: Final[dict[Lane, Lane]] = {"relabel": "relabel", "recheck": "relabel", "gold": "gold"}
@@ -121,7 +139,7 @@ class Candidates:
         ]
         labelled[_rows(project, trained, size)] = True
         out[_rows(project, pending, size)] = True
-        gone = answered | out
+        gone = answered | out | excluded(project, size)
         gone[_rows(project, list(state.withdrawn), size)] = True
         gone[_rows(project, list(state.gold), size)] = True
         return cls(open=~gone, reserve=reserve, pending=out & ~reserve, labelled=labelled & ~reserve)
@@ -249,8 +267,8 @@ def _named(project: Project) -> Strategy:
         changes["shortlist"] = section.shortlist
     if section.random_share:
         changes["random_share"] = section.random_share
-    if section.filters or section.quotas or section.group_limit:
-        changes |= {"filters": section.filters, "quotas": section.quotas, "group_limit": section.group_limit}
+    if section.filters:
+        changes["filters"] = section.filters
     return Strategy.from_json({**base.to_json(), **changes}) if changes else base
 
 
@@ -328,18 +346,34 @@ def _by_strategy(
     # What the random lanes take in this batch is as good as out.
     pending[taken[~candidates.reserve[taken]]] = True
     signals = signals_for(project, state, strategy, pending=np.flatnonzero(pending), labelled=candidates.labelled)
+    out = np.flatnonzero(candidates.labelled | pending)
+    wanted = applied(project, state, signals, eligible=eligible, taken=out, slots=slots)
+    eligible = wanted.eligible
     rng = project.rng(number, "select", part)
     if slots == 0 or not eligible.any():
         nothing = np.empty(0)
-        return Batch(nothing.astype(np.intp), nothing, nothing, nothing.astype(bool), slots)
+        removed = {name: count for name, count in wanted.removed.items() if count}
+        return Batch(nothing.astype(np.intp), nothing, nothing, nothing.astype(bool), slots, removed)
     learner = project.learner.name if project.learns else "none"
     classes = state.classes
     size = state.pool_size
     # Small products on two threads wait for each other longer than they compute.
     with threadpool_limits(limits=1, user_api="blas"):
-        return choose_rows(
-            strategy, signals, n=slots, rng=rng, eligible=eligible, size=size, classes=classes, model=learner
+        batch = choose_rows(
+            strategy,
+            signals,
+            n=slots,
+            rng=rng,
+            eligible=eligible,
+            size=size,
+            classes=classes,
+            budget=wanted.budget,
+            rules=wanted.rules,
+            preferences=wanted.preferences,
+            model=learner,
         )
+    removed = {name: count for name, count in {**wanted.removed, **batch.removed}.items() if count}
+    return dataclasses.replace(batch, removed=removed)
 
 
 def signals_for(
@@ -351,6 +385,10 @@ def signals_for(
         MissingSignal: neither features, answers nor model give one of them.
     """
     needs, can_use = required_signals(strategy)
+    if project.spec.rules.batch_cost:
+        needs = tuple(dict.fromkeys([*needs, "cost"]))
+    if project.spec.rules.balance == "soft":
+        can_use = tuple(dict.fromkeys([*can_use, "proba"]))
     features = project.features()
     model = project.model() if state.choosing_model is not None else None
     wanted = [*needs, *can_use]

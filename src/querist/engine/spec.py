@@ -15,6 +15,8 @@ from querist.stop.verdicts import check
 from querist.types import Json, ShortHash, short_hash
 
 FILE_NAME = "querist.toml"
+COMPARED = ("is", "not", "at_least", "at_most")
+"""How a filter may compare a column."""
 
 
 class Section(BaseModel):
@@ -89,6 +91,37 @@ class StrategySection(Section):
     filters: tuple[str, ...] = ()
     quotas: dict[str, int] = {}
     group_limit: int = Field(0, ge=0)
+
+
+class RulesSection(Section):
+    """Rules about what may be asked; each shows how many items it removed, and says when it cannot be met.
+
+    `exclude` holds in every lane; the others bind the strategy, since what measures must stay a sample of the pool.
+    """
+
+    exclude: tuple[str, ...] = ()
+    where: tuple[dict[str, Any], ...] = ()
+    near_duplicates: float = Field(0.0, ge=0, le=1)
+    balance: Literal["off", "soft"] = "off"
+    batch_cost: float = Field(0.0, ge=0)
+    per_cost: bool = False
+
+    @field_validator("where")
+    @classmethod
+    def _says_something(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        for rule in value:
+            unknown = set(rule) - {"column", *COMPARED}
+            if unknown:
+                raise ValueError(f"{min(unknown)!r} is not known in a filter; have: column, {', '.join(COMPARED)}")
+            if not isinstance(rule.get("column"), str) or len(rule) < 2:
+                raise ValueError(f'{rule!r} compares nothing; write {{column = "language", is = ["en"]}}')
+            for name in ("is", "not"):
+                if name in rule and not isinstance(rule[name], list):
+                    raise ValueError(f"{name} in {rule!r} must be a list")
+            for name in ("at_least", "at_most"):
+                if name in rule and not isinstance(rule[name], int | float):
+                    raise ValueError(f"{name} in {rule!r} must be a number")
+        return value
 
 
 class RetrainEvery(Section):
@@ -268,6 +301,7 @@ class ProjectSpec(Section):
     store: StoreSection = StoreSection()
     features: FeaturesSection = FeaturesSection()
     strategy: StrategySection = StrategySection()
+    rules: RulesSection = RulesSection()
     loop: LoopSection = LoopSection()
     lanes: LanesSection = LanesSection()
     evaluation: EvaluationSection = EvaluationSection()
