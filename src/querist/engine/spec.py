@@ -254,7 +254,7 @@ class ModelSection(Section):
 
     name: str = "logistic_regression"
     settings: dict[str, Any] = {}
-    calibrate: Literal["auto", "temperature", "off"] = "auto"
+    calibrate: Literal["auto", "temperature", "platt", "vector", "dirichlet", "isotonic", "off"] = "auto"
     schedule: Schedule = Schedule()
     committee: CommitteeSection = CommitteeSection()
 

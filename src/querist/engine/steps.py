@@ -326,7 +326,7 @@ def train(project: Project, state: State, number: int) -> None:
         project.record(f"r{number}/train/one_class", fallback)
         return
     began = time.monotonic()
-    calibrate = project.spec.model.calibrate != "off"
+    calibrate = project.spec.model.calibrate
     task = project.task
     seed = int(project.rng(0, "train").integers(2**31))
     try:
@@ -347,7 +347,7 @@ def train(project: Project, state: State, number: int) -> None:
         fallback = Fallback(
             round=number,
             what="calibration",
-            wanted="out-of-fold temperature",
+            wanted="out-of-fold calibration",
             used="uncalibrated probabilities",
             reason=fitted.uncalibrated,
         )

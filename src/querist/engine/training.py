@@ -1,4 +1,4 @@
-"""Fit a model and say how far it can be trusted: out-of-fold temperature and skill, cross-fitted random arm."""
+"""Fit a model and say how far it can be trusted: a calibrator chosen out of fold, and the skill."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from typing import Any, Final
 import numpy as np
 
 from querist.errors import ModelFailure
-from querist.measure.calibration import apply_temperature, expected_calibration_error, fit_temperature
+from querist.measure import calibrators
+from querist.measure.calibration import change
 from querist.models.calibrated import Calibrated
+from querist.models.mapped import Mapped
 from querist.types import Array, Features, Json, Learner, Model
 
 FOLDS: Final = 5
 LEAST_PER_CLASS: Final = 5
+ENOUGH_FOR: Final = {"platt": 50, "vector": 50, "dirichlet": 100, "isotonic": 500}
+"""Labels for each class from which a richer map than a temperature is tried."""
+CLEARLY: Final = 0.005
+"""Nats of cross-validated log loss by which a richer map must beat the temperature: it can change predictions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ def fit(
     classes: int,
     weight: Array | None = None,
     groups: Sequence[Any] | None = None,
-    calibrate: bool = True,
+    calibrate: str = "auto",
     seed: int = 0,
 ) -> Fitted:
     """Fit on all rows; if asked, fit a temperature and measure the skill on rows that the model had not seen.
@@ -49,7 +55,8 @@ def fit(
         classes: declared classes, which need not all occur.
         weight: (l,) weights of the rows.
         groups: (l,) rows of a group stay on one side of each split.
-        calibrate: whether to spend the five extra fits.
+        calibrate: "off", a method of `measure.calibrators`, or "auto", which lets cross-validation choose among those
+            that the labels suffice for; all but "off" spend five more fits.
         seed: of the learner and of the folds.
 
     Raises:
@@ -59,33 +66,47 @@ def fit(
     if present.size < 2:
         raise ModelFailure(f"the {target.size} training labels are of one class; a model needs two")
     model = learner.fit(features, target, classes=classes, weight=weight, seed=seed)
-    if not calibrate:
+    if calibrate == "off":
         return Fitted(model)
     held_out = getattr(model, "held_out", None)
     if held_out is not None:
         # A network spared some labels for early stopping: five more trainings would cost more than they tell.
-        return _calibrated(model, *held_out, rows="spared labels")
+        return _calibrated(model, *held_out, rows="spared labels", how=calibrate, seed=seed)
     if counts.min() < LEAST_PER_CLASS:
         few = int((counts < LEAST_PER_CLASS).sum())
         return Fitted(model, uncalibrated=f"{few} of {present.size} classes have fewer than {LEAST_PER_CLASS} labels")
     proba = _out_of_fold(learner, features, target, classes=classes, weight=weight, groups=groups, seed=seed)
     if proba is None:
         return Fitted(model, uncalibrated="the groups leave no way to split the labels into folds")
-    return _calibrated(model, proba, target, rows="out of fold")
+    return _calibrated(model, proba, target, rows="out of fold", how=calibrate, seed=seed)
 
 
-def _calibrated(model: Model, proba: Array, target: Array, *, rows: str) -> Fitted:
-    """Return the model behind the temperature that fits what it said of rows that it had not seen."""
-    temperature = fit_temperature(np.log(np.clip(proba, 1e-12, None)), target)
-    calibration = {
-        "method": "temperature",
-        "parameters": {"temperature": temperature},
-        "ece_before": expected_calibration_error(proba=proba, target=target),
-        "ece_after": expected_calibration_error(proba=apply_temperature(proba, temperature), target=target),
-        "rows": rows,
-        "n": len(target),
-    }
-    return Fitted(Calibrated(model, temperature), calibration, _skill(proba, target))
+def _calibrated(model: Model, proba: Array, target: Array, *, rows: str, how: str, seed: int) -> Fitted:
+    """Return the model behind the map that fits what it said of rows that it had not seen."""
+    log_proba = np.log(np.clip(proba, 1e-12, None))
+    losses: dict[str, float] = {}
+    if how == "auto":
+        calibrator, losses = _chosen(log_proba, target, seed)
+    else:
+        calibrator = calibrators.fit(how, log_proba, target)
+    moved = change(proba, calibrator(proba), target)
+    calibration = {**calibrator.to_json(), **moved.to_json(), "losses": losses, "rows": rows, "n": len(target)}
+    if calibrator.method == "temperature":
+        temperature = float(calibrator.parameters["temperature"])
+        return Fitted(Calibrated(model, temperature), calibration, _skill(proba, target))
+    return Fitted(Mapped(model, calibrator), calibration, _skill(proba, target))
+
+
+def _chosen(log_proba: Array, target: Array, seed: int) -> tuple[calibrators.Calibrator, dict[str, float]]:
+    """A temperature, unless a richer map that the labels suffice for is clearly better in cross-validation."""
+    per_class = target.size / max(1, np.unique(target).size)
+    methods = [name for name, enough in ENOUGH_FOR.items() if per_class >= enough]
+    temperature = calibrators.fit("temperature", log_proba, target)
+    if not methods:
+        return temperature, {}
+    best, losses = calibrators.choose(log_proba, target, methods=["temperature", *methods], seed=seed)
+    clearly = losses[best.method] < losses["temperature"] - CLEARLY
+    return (best if clearly else temperature), losses
 
 
 def _out_of_fold(

@@ -40,6 +40,7 @@ _LOADERS: Final[Mapping[str, str]] = {
     "advised": "querist.models.advised",
     "calibrated": "querist.models.calibrated",
     "committee": "querist.models.committee",
+    "mapped": "querist.models.mapped",
     "sklearn": "querist.models.sklearn",
     "torch": "querist.models.torch",
 }
