@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -43,6 +44,7 @@ def fit(
     groups: Sequence[Any] | None = None,
     calibrate: str = "auto",
     seed: int = 0,
+    start: Model | None = None,
 ) -> Fitted:
     """Fit on all rows; if asked, fit a temperature and measure the skill on rows that the model had not seen.
 
@@ -58,6 +60,7 @@ def fit(
         calibrate: "off", a method of `measure.calibrators`, or "auto", which lets cross-validation choose among those
             that the labels suffice for; all but "off" spend five more fits.
         seed: of the learner and of the folds.
+        start: a model to go on from, for a learner that can (`goes_on`); models out of fold begin anew, always.
 
     Raises:
         ModelFailure: the learner failed, or there is one class only.
@@ -65,7 +68,11 @@ def fit(
     present, counts = np.unique(target, return_counts=True)
     if present.size < 2:
         raise ModelFailure(f"the {target.size} training labels are of one class; a model needs two")
-    model = learner.fit(features, target, classes=classes, weight=weight, seed=seed)
+    if start is None:
+        model = learner.fit(features, target, classes=classes, weight=weight, seed=seed)
+    else:
+        # Only learners that name the argument are given it.
+        model = cast(Any, learner).fit(features, target, classes=classes, weight=weight, seed=seed, start=start)
     if calibrate == "off":
         return Fitted(model)
     held_out = getattr(model, "held_out", None)
@@ -79,6 +86,28 @@ def fit(
     if proba is None:
         return Fitted(model, uncalibrated="the groups leave no way to split the labels into folds")
     return _calibrated(model, proba, target, rows="out of fold", how=calibrate, seed=seed)
+
+
+def goes_on(learner: Learner) -> bool:
+    """Whether a learner can go on from a model: its `fit` takes `start`.
+
+    >>> from querist.models import learner
+    >>> goes_on(learner("logistic_regression"))
+    False
+    """
+    return "start" in inspect.signature(learner.fit).parameters
+
+
+def bare(model: Model) -> Model:
+    """Return the model inside calibration."""
+    while isinstance(model, Calibrated | Mapped):
+        model = model.model
+    return model
+
+
+def notes_of(model: Model) -> list[str]:
+    """Return what the library warned of while fitting, a sentence each."""
+    return [str(note) for note in getattr(bare(model), "notes", ())]
 
 
 def _calibrated(model: Model, proba: Array, target: Array, *, rows: str, how: str, seed: int) -> Fitted:
