@@ -473,10 +473,12 @@ def _told(project: Project, recorded: Recorded) -> tuple[str, str]:
 
 def _notices(project: Project, state: State) -> list[Json]:
     found = []
-    for recorded in project.store.events(kinds=["fallback", "alarm", "model_failed"]):
+    for recorded in project.store.events(kinds=["fallback", "alarm", "model_failed", "model_trained"]):
         match recorded.event:
             case Fallback(round=number) as event:
                 kind, sentence = "fallback", fallback_sentence(event)
+            case ModelTrained(round=number, notes=notes) if notes:
+                kind, sentence = "fallback", f"Training warned: {' '.join(notes)}"
             case ModelFailed(round=number, error=error):
                 kind, sentence = "failure", f"Training failed, the last good model stays: {error}"
             case Alarm(round=number, evidence=evidence):
