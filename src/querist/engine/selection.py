@@ -78,7 +78,9 @@ def choose(project: Project, state: State, *, n: int, number: int, part: int, pe
     batch = _by_strategy(project, state, candidates, decision.strategy, slots, taken, number, part)
     lane: Lane = "seed" if decision.evidence.get("in_force") == "coverage" else "query"
     picks = _in_order(project, lanes, rows_by_lane, again.picks, batch, lane)
-    return Chosen(picks, decision.strategy, {**decision.evidence, **again.evidence}, fallbacks)
+    # Whether weighted estimates may speak for the whole pool; the probabilities stand beside the picks.
+    evidence = {**decision.evidence, **again.evidence, "everywhere": batch.everywhere}
+    return Chosen(picks, decision.strategy, evidence, fallbacks)
 
 
 AGAIN: Final[dict[Lane, Lane]] = {"relabel": "relabel", "recheck": "relabel", "gold": "gold"}
