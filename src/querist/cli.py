@@ -72,10 +72,22 @@ def init(
     validation: Annotated[str | None, typer.Option(help="Your own held-out file, never trained on.")] = None,
     name: Annotated[str | None, typer.Option(help="The project's name; default: the folder's.")] = None,
     strategy: Annotated[str, typer.Option(help="How batches are chosen.")] = "auto",
-    model: Annotated[str, typer.Option(help="What learns.")] = "logistic_regression",
     features: Annotated[
         str, typer.Option(help="How items become arrays: svd, minilm, efficientnet_lite0, timm:NAME …")
     ] = "auto",
+    model: Annotated[str, typer.Option(help="What learns; default: by the kind of label.")] = "",
+    task: Annotated[
+        str,
+        typer.Option(
+            help="Kind of label: single_label, multi_label, numeric, pairwise, ranking, spans, relations, boxes, "
+            "polygons, text."
+        ),
+    ] = "single_label",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Setting of the kind of label, as name=value; several times.")
+    ] = None,
+    pair: Annotated[str | None, typer.Option(help="The two columns that are compared, comma-separated.")] = None,
+    audio: Annotated[str | None, typer.Option(help="Column with paths of sounds, relative to the data.")] = None,
     mode: Annotated[str, typer.Option(help="continuous: nobody waits; batch: as in papers.")] = "continuous",
     batch: Annotated[int, typer.Option(help="Items in a batch; 0: by the budget.")] = 0,
     budget: Annotated[int | None, typer.Option(help="Stop after so many labels.")] = None,
@@ -111,6 +123,10 @@ def init(
         seed=seed,
         keep_duplicates=keep_duplicates,
         store=store,
+        task=task,
+        task_settings=create.task_settings(set_ or []),
+        pair=names(pair),
+        audio=audio,
         settings=create.settings(
             strategy=strategy,
             model=model,

@@ -23,7 +23,7 @@ from querist.events import (
     Stopped,
 )
 from querist.store.protocol import Lease
-from querist.types import Json, Lane, Outcome, Source
+from querist.types import Content, Json, Lane, Outcome, Source
 
 LEASE_SECONDS: Final = 600
 
@@ -122,7 +122,7 @@ def submit(
     key = str(form.key)
     known = project.store.find(key)
     if known is not None:
-        return _receipt(project, _same(known, person, form), person), False
+        return _receipt(project, _same(project, known, person, form), person), False
     event, late = _answer(project, person, form, source, may_correct_others)
     try:
         recorded, is_new = project.record(key, event, actor=person)
@@ -131,18 +131,19 @@ def submit(
         known = project.store.find(key)
         if known is None:
             raise
-        return _receipt(project, _same(known, person, form), person), False
+        return _receipt(project, _same(project, known, person, form), person), False
     if is_new and opinions.most_opinions(project.state()) > 1:
         opinions.ask_further(project, [event.item])
     return _receipt(project, recorded, person, late=late), is_new
 
 
-def _same(known: Recorded, person: str, form: Form) -> Recorded:
+def _same(project: Project, known: Recorded, person: str, form: Form) -> Recorded:
     event = known.event
+    value = form.value if form.outcome != "answered" else project.task.check(form.value)
     if (
         not isinstance(event, AnswerSubmitted)
         or known.actor != person
-        or (event.item, event.outcome, event.value) != (form.item, form.outcome, form.value)
+        or (event.item, event.outcome, event.value) != (form.item, form.outcome, value)
     ):
         raise Conflict(f"key {form.key} was used for another answer", field="key", value=form.key)
     return known
@@ -167,7 +168,7 @@ def _answer(
     project.store.rows([form.item])
     if form.item in state.withdrawn:
         raise Conflict(f"item {form.item!r} has been withdrawn", field="item", value=form.item)
-    value = project.task.check(form.value) if form.outcome == "answered" else None
+    value = project.task.check(form.value, sized(project, form.item)) if form.outcome == "answered" else None
     if form.outcome != "answered" and form.value is not None:
         raise BadValue("value", form.value, f"must be empty when the outcome is {form.outcome!r}")
     lease = next((lease for lease in project.store.leases() if lease.id == form.lease), None)
@@ -188,6 +189,17 @@ def _answer(
         source=source,
     )
     return event, form.lease is not None and lease is None
+
+
+def sized(project: Project, item: str) -> Content | None:
+    """Return an item's content, of an image file with its width and height; None where it was erased."""
+    content = project.store.contents([item])[0]
+    if content is None or content.kind != "image" or "path" not in content.value or project.media() is None:
+        return content
+    from querist.pools import images
+
+    size = images.size(project.media_root(), str(content.value["path"]))
+    return content if size is None else Content("image", {**content.value, "width": size[0], "height": size[1]})
 
 
 def lane_of(project: Project, state: State, item: str) -> Lane:

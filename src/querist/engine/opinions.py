@@ -197,5 +197,5 @@ def answers_of(project: Project, state: State, items: Sequence[ItemId]) -> dict[
     found: dict[ItemId, list[Answer]] = {}
     for answer in project.store.answers(items=items):
         if answer.outcome == "answered":
-            found.setdefault(answer.item, []).append(renamed(answer, state))
+            found.setdefault(answer.item, []).append(renamed(answer, state, project.task))
     return found

@@ -17,7 +17,7 @@ from querist.engine.spec import ProjectSpec, read_spec
 from querist.errors import NotFound, NotReady
 from querist.events import AnswerSubmitted, Event, FeaturesBuilt, ModelTrained, Recorded, SpecChanged
 from querist.store.protocol import PoolTable, Store
-from querist.types import Array, Features, Learner, Model, Rng, ShortHash, TaskType
+from querist.types import Array, Features, Learner, Model, Rng, ShortHash, TargetKind, TaskType
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
@@ -161,8 +161,33 @@ class Project:
         """The task with the classes now in force."""
         from querist.tasks import task_type
 
+        section = self.spec.project
         classes = self.state().classes
-        return task_type(self.spec.project.task, classes=classes)
+        known = self.cache.get("task")
+        if known is None or known[0] is not section or known[1] != classes:
+            known = (section, classes, task_type(section.task, classes=classes, settings=section.settings))
+            self.cache["task"] = known
+        found: TaskType = known[2]
+        return found
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is a learner for this kind of label; no classes are needed to know."""
+        from querist.tasks import kind_of_label
+
+        return kind_of_label(self.spec.project.task).target is not None
+
+    @property
+    def target(self) -> TargetKind:
+        """What a model learns for the task.
+
+        Raises:
+            NotReady: the learner of this kind of label is still to come.
+        """
+        target = self.task.target
+        if target is None:
+            raise NotReady(f"the learner of {self.spec.project.task} tasks is still to come")
+        return target
 
     @functools.cached_property
     def learner(self) -> Learner:
@@ -179,7 +204,7 @@ class Project:
             )
         from querist.models import learner
 
-        return learner(section.name, section.settings)
+        return learner(section.name, section.settings, signal=self.target.signal)
 
     def pool(self) -> PoolTable:
         """Return the pool's columns in row order, without rows of an import that was not finished."""

@@ -26,11 +26,15 @@ class Section(BaseModel):
 
 
 class ProjectSection(Section):
-    """What is labelled, and the seed of all chance. `classes` may grow while people label."""
+    """What is labelled, and the seed of all chance. `classes` may grow while people label.
+
+    `settings` are those of the kind of label: unit and range of a number, say.
+    """
 
     name: str = Field(min_length=1, max_length=200)
     task: str = "single_label"
     classes: tuple[str, ...] = ()
+    settings: dict[str, Any] = {}
     seed: int = Field(0, ge=0, lt=2**63)
 
     @field_validator("classes")
@@ -50,7 +54,9 @@ class PoolSection(Section):
     data: str = ""
     text: str = ""
     columns: tuple[str, ...] = ()
+    pair: tuple[str, ...] = ()
     image: str = ""
+    audio: str = ""
     label: str = ""
     id: str = ""
     group: str = ""
@@ -130,10 +136,16 @@ class RetrainEvery(Section):
 
 
 class SeedSet(Section):
-    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class."""
+    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class.
+
+    `by` is how they cover the pool. `stratify` names a column (a source, or somebody's guess of the class) whose values
+    get equal shares as far as the pool allows.
+    """
 
     least: int = Field(20, ge=1)
     per_class: int = Field(5, ge=0)
+    by: Literal["auto", "max_herding", "typiclust", "kmeans", "k_center", "random"] = "auto"
+    stratify: str = ""
 
 
 class LoopSection(Section):
@@ -183,13 +195,15 @@ class LabelsSection(Section):
     """How people answer, and what their answers amount to.
 
     `opinions` people are asked about each item, and up to `most_opinions` where they differ (0: not more). `sure` is
-    the certainty below which the consensus of Dawid–Skene or CROWDLAB asks for one more.
+    the certainty below which the consensus of Dawid–Skene or CROWDLAB asks for one more. `scale` is what the order of
+    the classes means when agreement is measured.
     """
 
     opinions: int = Field(1, ge=1, le=20)
     most_opinions: int = Field(0, ge=0, le=20)
     consensus: Literal["majority", "dawid_skene", "crowdlab"] = "majority"
     sure: float = Field(0.0, ge=0, lt=1)
+    scale: Literal["nominal", "ordinal", "interval"] = "nominal"
     gold_feedback: Literal["silent", "training"] = "silent"
     prefill: Literal["off", "shown", "after"] = "off"
     blind_share: float = Field(0.2, ge=0, le=1)
@@ -284,6 +298,15 @@ class ProjectSpec(Section):
     cost: CostSection = CostSection()
     stop: StopSection = StopSection()
     model: ModelSection = ModelSection()
+
+    @model_validator(mode="after")
+    def _metric_of_the_task(self) -> ProjectSpec:
+        if self.project.task != "single_label" and self.evaluation.metric != "accuracy":
+            raise ValueError(
+                f"evaluation.metric = {self.evaluation.metric!r} names one class of several; "
+                f"{self.project.task} projects compare the share of items that are right: accuracy"
+            )
+        return self
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ProjectSpec:

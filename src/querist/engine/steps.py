@@ -233,8 +233,8 @@ def freeze(project: Project, state: State, number: int) -> None:
     }
     counts: dict[str, int] = {}
     for target in targets:
-        name = target if isinstance(target, str) else canonical_json(target)
-        counts[name] = counts.get(name, 0) + 1
+        for name in project.task.tally(target):
+            counts[name] = counts.get(name, 0) + 1
     event = DatasetFrozen(
         round=number,
         dataset=dataset,
@@ -285,27 +285,29 @@ def _resolve(
     by_item: dict[ItemId, list[Answer]] = {}
     for answer in project.store.answers(through=through):
         if answer.outcome == "answered" and answer.item not in state.withdrawn and use(answer):
-            by_item.setdefault(answer.item, []).append(renamed(answer, state))
-    known = {item: [answer for answer in answers if _in_classes(answer, task)] for item, answers in by_item.items()}
+            by_item.setdefault(answer.item, []).append(renamed(answer, state, task))
+    known = {
+        item: [answer for answer in answers if _in_classes(answer.value, task)] for item, answers in by_item.items()
+    }
     found = opinions.merge(project, state, {item: answers for item, answers in known.items() if answers})
     resolved = {item: merged for item, merged in found.merged.items() if isinstance(merged, Resolved)}
     for item in by_item.keys() & decided.keys():
         decision = decided[item]
-        resolved[item] = Resolved(state.renamed.get(decision.value, decision.value), (decision.seq,))
+        resolved[item] = Resolved(task.renamed(decision.value, state.renamed), (decision.seq,))
     return resolved, found
 
 
-def _in_classes(answer: Answer, task: TaskType) -> bool:
-    """Whether the class that an answer names is declared."""
-    return not task.classes or answer.value in task.classes
-
-
-def renamed(answer: Answer, state: State) -> Answer:
+def renamed(answer: Answer, state: State, task: TaskType) -> Answer:
     """Return the answer under the class names now in force."""
-    if not state.renamed or not isinstance(answer.value, str) or answer.value not in state.renamed:
+    if not state.renamed:
         return answer
-    value = state.renamed[answer.value]
+    value = task.renamed(answer.value, state.renamed)
     return Answer(answer.seq, answer.item, answer.person, answer.outcome, value, answer.lane)
+
+
+def _in_classes(value: Any, task: TaskType) -> bool:
+    """Whether each class that a value names is declared."""
+    return not task.has_classes or all(name in task.classes for name in task.tally(value))
 
 
 def _lanes(state: State, items: Sequence[ItemId]) -> list[str]:
@@ -319,24 +321,31 @@ def train(project: Project, state: State, number: int) -> None:
     """Fit the round's model; a failure keeps the last good one, and says so."""
     frozen = frozen_rows(project, number)
     assert state.features is not None
-    if len(set(frozen["target"])) < 2:
-        seen = sorted(set(frozen["target"]))
-        reason = f"the {len(frozen['target'])} training labels are all of class {', '.join(map(str, seen)) or 'none'}"
+    task = project.task
+    if task.target is None:
+        reason = f"the learner of {task.name} tasks is still to come"
         fallback = Fallback(round=number, what="train", wanted="a model", used="coverage", reason=reason)
+        project.record(f"r{number}/train/no_learner", fallback)
+        return
+    target = task.encode(frozen["target"])
+    known = task.target.known(target)
+    target, rows = target[known], np.asarray(frozen["row"], dtype=np.intp)[known]
+    lacks = task.target.lacks(target)
+    if lacks:
+        fallback = Fallback(round=number, what="train", wanted="a model", used="coverage", reason=lacks)
         project.record(f"r{number}/train/one_class", fallback)
         return
     began = time.monotonic()
     calibrate = project.spec.model.calibrate
-    task = project.task
     seed = int(project.rng(0, "train").integers(2**31))
     how, start = _schedule(project, state, number)
     try:
         fitted = fit(
             project.learner,
-            project.features().rows(np.asarray(frozen["row"], dtype=np.intp)),
-            task.encode(frozen["target"]),
-            classes=len(task.classes),
-            groups=_groups(project, frozen["row"]),
+            project.features().rows(rows),
+            target,
+            kind=task.target,
+            groups=_groups(project, rows.tolist()),
             calibrate=calibrate,
             seed=seed,
             start=start,
@@ -361,7 +370,7 @@ def train(project: Project, state: State, number: int) -> None:
         "learner": learner,
         "seed": seed,
         "calibration": fitted.calibration,
-        "classes": list(task.classes),
+        "classes": list(task.target.columns),
         **({"start": state.model} if start is not None else {}),
     }
     model = short_hash(manifest)
@@ -371,7 +380,7 @@ def train(project: Project, state: State, number: int) -> None:
         model=model,
         dataset=state.dataset or "",
         features=state.features,
-        learner={**learner, "classes": list(task.classes)},
+        learner={**learner, "classes": list(task.target.columns)},
         how=how,
         parent=state.model,
         files=files,
@@ -424,8 +433,8 @@ def dataset_rows(project: Project, event: DatasetFrozen) -> Json:
     columns = project.store.artefacts.get_table(event.rows)
     state = project.state()
     targets = [json.loads(target) for target in columns["target"]]
-    names = [state.renamed.get(target, target) if isinstance(target, str) else target for target in targets]
-    return {**columns, "target": names}
+    task = project.task
+    return {**columns, "target": [task.renamed(target, state.renamed) for target in targets]}
 
 
 def _groups(project: Project, rows: Sequence[int]) -> list[str | None] | None:

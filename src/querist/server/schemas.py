@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from querist.types import ItemKind, Lane, Outcome, Phase, Source
 
-Role = Literal["admin", "manager", "reviewer", "annotator"]
+Role = Literal["owner", "manager", "reviewer", "annotator", "member"]
 ItemState = Literal["unlabelled", "queued", "leased", "labelled", "unsure", "disputed", "skipped", "withdrawn"]
 Micros = Annotated[int, Field(ge=0, description="UTC in microseconds since 1970")]
 Text = Annotated[str, Field(max_length=20_000)]
@@ -149,7 +149,7 @@ class ProjectRow(Reply):
     kind: ItemKind
     """Kind of its items."""
     task: str
-    """Task type, `single_label`."""
+    """Kind of label, `single_label` say."""
     classes: int
     """How many classes it has."""
     accuracy: Estimate | None = None
@@ -349,7 +349,9 @@ class Project(Reply):
     kind: ItemKind
     """Kind of its items."""
     task: str
-    """Task type, `single_label`."""
+    """Kind of label, `single_label` say."""
+    task_settings: dict[str, Any] = {}
+    """Those of the kind of label: unit and range of a number, say."""
     classes: list[str]
     """In the order of their keys."""
     question: str
@@ -422,9 +424,9 @@ class ClassChange(Ask):
 class Content(Reply):
     """What a person sees of an item, by `kind`; shown as text, never as HTML.
 
-    text {"text"} · image {"url"} (the server puts it in the place of a path) or {"pixels", "width", "height"} with rows
-    of grey values 0 (black) to 255, or of ink where "ink" is true, or of [red, green, blue] · row {"fields":
-    {column: value}}.
+    text {"text"} · audio {"url"} · pair {"first", "second", "prompt"} of contents · row {"fields": {column: value}} ·
+    image {"url"} (the server puts it in the place of a path) or {"pixels", "width", "height"} with rows of grey values
+    0 (black) to 255, or of ink where "ink" is true, or of [red, green, blue].
     """
 
     kind: ItemKind
@@ -521,7 +523,7 @@ class AnswerForm(Ask):
     outcome: Outcome = "answered"
     """`skipped` and `unanswerable` have no value."""
     value: Any = None
-    """The label in the task's form: a class for `single_label`."""
+    """The label in the form of its kind: a class for `single_label`, a list of marks for `spans`."""
     confidence: Literal["unsure"] | None = None
     """Set when the person said so."""
     reason: Annotated[str, Field(max_length=500)] | None = None

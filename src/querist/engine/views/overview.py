@@ -421,7 +421,7 @@ def _told(project: Project, recorded: Recorded) -> tuple[str, str]:
         case AnswerSubmitted(lane="evaluation"):
             return f"{person} answered", "an item that measures"
         case AnswerSubmitted() as event:
-            verb, _, detail = answer_sentence(event).partition(" ")
+            verb, _, detail = answer_sentence(event, project.task).partition(" ")
             return f"{person} {verb}", detail
         case AnswerWithdrawn(reason=reason):
             return f"{person} took an answer back", reason
@@ -525,7 +525,8 @@ def project(opened: Project, *, may: tuple[str, ...] = ("label", "review", "mana
         "kind": kind(opened),
         "task": spec.project.task,
         "classes": list(state.classes),
-        "question": spec.labels.question or "Which class is this?",
+        "question": spec.labels.question or opened.task.question,
+        "task_settings": dict(spec.project.settings),
         "mode": spec.loop.mode,
         "opinions": spec.labels.opinions,
         "guidelines": commands.guidelines(opened),

@@ -124,11 +124,12 @@ def classes(project: Project) -> Json:
     resolved = resolve(project, state, through=state.seq, use=lambda answer: answer.lane not in MEASURING)
     counts = dict.fromkeys(state.classes, 0)
     for entry in resolved.values():
-        counts[entry.value] = counts.get(entry.value, 0) + 1
-    total = max(1, sum(counts.values()))
-    shares = _pool_shares(state, stand)
+        for name in project.task.tally(entry.value):
+            counts[name] = counts.get(name, 0) + 1
+    total = max(1, len(resolved))
+    shares = _pool_shares(project, state, stand)
     rows = []
-    for name in state.classes:
+    for name in counts:
         recall = estimate(stand.figures.get(f"recall:{name}"))
         enough = stand.evaluation >= words.ENOUGH_FOR_ACCURACY
         rows.append(
@@ -144,15 +145,15 @@ def classes(project: Project) -> Json:
     return {"sentence": _thinnest(counts), "classes": rows}
 
 
-def _pool_shares(state: State, stand: Standing) -> dict[str, Json]:
+def _pool_shares(project: Project, state: State, stand: Standing) -> dict[str, Json]:
     """The share of each class among the evaluation answers, which are a uniform sample of the pool."""
     if stand.measured is None or stand.evaluation < words.ENOUGH_FOR_ACCURACY or state.validation:
         return {}
-    known = stand.measured.target[stand.measured.known]
+    known = stand.measured.values[stand.measured.known]
     found = {}
-    for number, name in enumerate(state.classes):
-        share = wilson(int((known == number).sum()), known.size)
-        found[name] = {"value": share.value, "low": share.low, "high": share.high, "n": known.size}
+    for number, name in enumerate(project.target.columns):
+        share = wilson(int(project.target.has(known, number).sum()), len(known))
+        found[name] = {"value": share.value, "low": share.low, "high": share.high, "n": len(known)}
     return found
 
 
@@ -189,6 +190,8 @@ def calibration(project: Project) -> Json:
     latest = stand.latest
     if latest is None or stand.measured is None or stand.evaluation < words.ENOUGH_FOR_ACCURACY:
         return found
+    if latest.kind.signal != "proba":
+        return found | {"sentence": "Certainty is compared with correctness where one class is predicted."}
     target = aligned(latest, stand.measured, state)
     known = target >= 0
     proba = np.asarray(latest.proba[known], dtype=float)

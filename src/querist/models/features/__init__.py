@@ -23,16 +23,25 @@ from querist.models.threads import one_thread_if_small
 from querist.types import Array, Features, Json
 
 METHODS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "tfidf": ("querist.models.features.text:TfidfPipeline", ("text", "pair")),
-    "svd": ("querist.models.features.text:SvdPipeline", ("text", "pair")),
+    "tfidf": ("querist.models.features.text:TfidfPipeline", ("text", "pair", "row")),
+    "svd": ("querist.models.features.text:SvdPipeline", ("text", "pair", "row")),
     "columns": ("querist.models.features.columns:ColumnsPipeline", ("row",)),
     "pixels": ("querist.models.features.pixels:PixelsPipeline", ("image",)),
+    "sound": ("querist.models.features.sound:SoundPipeline", ("audio",)),
+    "difference": ("querist.models.features.difference:DifferencePipeline", ("pair",)),
     "array": ("querist.models.features.arrays:ArrayPipeline", ("array",)),
     **{name: ("querist.models.features.encoded:PIPELINES", kinds) for name, (_, _, kinds) in ENCODERS.items()},
 }
 """Method → where it is, and the kinds of item that it reads. Pretrained encoders are methods, each under its name."""
 
-AUTO: Final[Mapping[str, str]] = {"text": "svd", "pair": "svd", "row": "columns", "image": "pixels", "array": "array"}
+AUTO: Final[Mapping[str, str]] = {
+    "text": "svd",
+    "pair": "difference",
+    "row": "columns",
+    "image": "pixels",
+    "audio": "sound",
+    "array": "array",
+}
 """The method that `auto` stands for, by kind of item."""
 
 _BATCH: Final = 4096
