@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from querist.engine import opinions, reasons
+from querist.engine import assignment, opinions, reasons
 from querist.engine.project import Project
 from querist.engine.round import State, Wait, missing_labels, next_step
 from querist.engine.run import step_name
@@ -58,15 +58,16 @@ class Form(Protocol):
 
 def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Json:
     """Give a person up to n items in all, those still held included; return the new ones, or why there are none."""
-    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS)
-    new = [lease for lease in leases if lease.id not in set(held)]
     state = project.state()
+    arrange = assignment.arrange(project, state, person)
+    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange)
+    new = [lease for lease in leases if lease.id not in set(held)]
     return {
         "tasks": tasks(project, new),
         "waiting": waiting(project, state) if not leases else None,
         "answered_today": project.answers_today(person),
         "labelled": state.training,
-        "to_first_model": None if state.model is not None else missing_labels(state),
+        "to_first_model": missing_labels(state) if state.model is None and project.learns else None,
     }
 
 

@@ -279,9 +279,9 @@ def _uncalibrated(project: Project, measured: Measuring) -> Json:
     """Calibration error and losses without the calibrator, on the same answers: what it was worth."""
     inner = getattr(project.model(), "model", None)
     known = measured.known
-    if inner is None or project.target.signal != "proba" or known.sum() < FEWEST_FOR_CURVE:
+    if inner is None or known.sum() < FEWEST_FOR_CURVE or project.target.signal != "proba":
         return {}
-    proba = predict(inner, measured.features, seed=project.seed)[known]
+    proba = prediction(inner, measured.features, project.target, seed=project.seed)[known]
     target = measured.target[known]
     found = {
         "calibration_error": calibration.expected_calibration_error(proba=proba, target=target, debiased=True),

@@ -88,7 +88,9 @@ def choose(project: Project, state: State, *, n: int, number: int, part: int, pe
     picks = _in_order(project, lanes, rows_by_lane, again.picks, batch, lane)
     listed = int(excluded(project, state.pool_size).sum())
     removed = {**({"exclude": listed} if listed else {}), **batch.removed}
-    evidence = {**decision.evidence, **again.evidence, **({"rules": removed} if removed else {})}
+    # `everywhere`: whether weighted estimates may speak for the whole pool; the probabilities stand beside the picks.
+    rules = {"rules": removed} if removed else {}
+    evidence = {**decision.evidence, **again.evidence, "everywhere": batch.everywhere, **rules}
     return Chosen(picks, strategy, evidence, fallbacks)
 
 

@@ -222,6 +222,27 @@ class LabelsSection(Section):
         return self
 
 
+class PersonRules(Section):
+    """What one person is asked: `groups` they know, `conflicts` (groups or items) they must not see, their share."""
+
+    groups: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    weight: float = Field(1.0, gt=0, le=1)
+
+
+class AssignmentSection(Section):
+    """Who gets which item. `people` are named by their pseudonym; `group` is the pool's column of that name.
+
+    `by_group`: an item of a group goes only to people who know the group. `once_per_group`: nobody gets two items of
+    one group. `rotate`: hard items go round, nobody gets many in a row.
+    """
+
+    by_group: bool = False
+    once_per_group: bool = False
+    rotate: bool = False
+    people: dict[str, PersonRules] = {}
+
+
 class CostSection(Section):
     """What a label costs; 0 means unknown, and then pages count labels only."""
 
@@ -295,6 +316,7 @@ class ProjectSpec(Section):
     lanes: LanesSection = LanesSection()
     evaluation: EvaluationSection = EvaluationSection()
     labels: LabelsSection = LabelsSection()
+    assignment: AssignmentSection = AssignmentSection()
     cost: CostSection = CostSection()
     stop: StopSection = StopSection()
     model: ModelSection = ModelSection()

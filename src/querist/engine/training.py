@@ -92,6 +92,23 @@ def fit(
     return _calibrated(model, matrix, target, kind=kind, rows="out of fold", how=calibrate, seed=seed)
 
 
+def prediction(model: Model, features: Features, kind: TargetKind, *, seed: int = 0) -> Array:
+    """Return (n, columns): what a model says of the rows, in the form of the task's predictions."""
+    wanted = ["mean", "std"] if kind.signal == "mean" else [kind.signal]
+    given = model.signals(wanted, features, rng=np.random.default_rng(seed))
+    return given[kind.signal] if kind.signal != "mean" else np.stack([given["mean"], given["std"]], axis=1)
+
+
+def _too_few(target: Array, kind: TargetKind) -> str | None:
+    """Why the rows cannot be split into folds, if they cannot."""
+    strata = kind.strata(target)
+    if strata is None:
+        return None if len(target) >= FOLDS * LEAST_PER_CLASS else f"{len(target)} labels are too few for folds"
+    present, counts = np.unique(strata, return_counts=True)
+    few = int((counts < LEAST_PER_CLASS).sum())
+    return f"{few} of {present.size} classes have fewer than {LEAST_PER_CLASS} labels" if few else None
+
+
 def goes_on(learner: Learner) -> bool:
     """Whether a learner can go on from a model: its `fit` takes `start`.
 
@@ -142,23 +159,6 @@ def _chosen(log_proba: Array, target: Array, seed: int) -> tuple[calibrators.Cal
     best, losses = calibrators.choose(log_proba, target, methods=["temperature", *methods], seed=seed)
     clearly = losses[best.method] < losses["temperature"] - CLEARLY
     return (best if clearly else temperature), losses
-
-
-def prediction(model: Model, features: Features, kind: TargetKind, *, seed: int = 0) -> Array:
-    """Return (n, columns): what a model says of the rows, in the form of the task's predictions."""
-    wanted = ["mean", "std"] if kind.signal == "mean" else [kind.signal]
-    given = model.signals(wanted, features, rng=np.random.default_rng(seed))
-    return given[kind.signal] if kind.signal != "mean" else np.stack([given["mean"], given["std"]], axis=1)
-
-
-def _too_few(target: Array, kind: TargetKind) -> str | None:
-    """Why the rows cannot be split into folds, if they cannot."""
-    strata = kind.strata(target)
-    if strata is None:
-        return None if len(target) >= FOLDS * LEAST_PER_CLASS else f"{len(target)} labels are too few for folds"
-    present, counts = np.unique(strata, return_counts=True)
-    few = int((counts < LEAST_PER_CLASS).sum())
-    return f"{few} of {present.size} classes have fewer than {LEAST_PER_CLASS} labels" if few else None
 
 
 def _out_of_fold(

@@ -50,6 +50,7 @@ from querist.events import (
     Stopped,
 )
 from querist.measure import words
+from querist.tasks.targets import FIGURE_NAMES
 from querist.types import Json, Lane
 
 ALARM_NAMES: Final = {
@@ -106,7 +107,7 @@ def status(project: Project) -> Json:
     return {
         "project": project.id,
         "name": project.spec.project.name,
-        "verdict": _verdict(stand, own=bool(state.validation)),
+        "verdict": _with_own_figures(project, stand, _verdict(stand, own=bool(state.validation))),
         "accuracy": accuracy,
         "advice": _advice(state, stand, rules),
         "stopped": _stopped(project, state, stand),
@@ -155,6 +156,21 @@ def _verdict(stand: Standing, *, own: bool) -> Json:
     if own:
         lead = f"{evaluated:,} items of your own held-out file."
     return {"headline": f"{headline},", "between": between, "lead": f"Measured on {lead}", "early": False}
+
+
+def _with_own_figures(project: Project, stand: Standing, verdict: Json) -> Json:
+    """The verdict with what "correct" means here, and with the task's own figures, each in its interval."""
+    if not project.learns or stand.latest is None:
+        coming = "" if project.learns else f" A learner for {project.task.name} is still to come; labels export now."
+        return {**verdict, "lead": verdict["lead"] + coming}
+    kind = stand.latest.kind
+    said = [f"Correct means: {kind.means}."] if kind.means else []
+    for name, title in FIGURE_NAMES.items():
+        figure = stand.figures.get(name)
+        if figure is not None and kind.signal != "proba":
+            unit = f" {kind.unit}" if kind.unit and name in ("rmse", "mae") else ""
+            said.append(f"{title} {figure['value']:.3g}{unit}, between {figure['low']:.3g} and {figure['high']:.3g}.")
+    return {**verdict, "lead": " ".join([verdict["lead"], *said])}
 
 
 def _estimate(found: Json | None) -> Any:

@@ -89,9 +89,10 @@ def _measure(project: Project, state: State) -> Json:
 def _answers(project: Project, state: State) -> dict[ItemId, list[Answer]]:
     """Each person's latest answer to each item, without skips, imports and withdrawn items."""
     found: defaultdict[ItemId, dict[str, Answer]] = defaultdict(dict)
+    task = project.task
     for answer in project.store.answers():
         if answer.outcome == "answered" and answer.person not in OURS and answer.item not in state.withdrawn:
-            found[answer.item][answer.person] = renamed(answer, state)
+            found[answer.item][answer.person] = renamed(answer, state, task)
     return {item: list(answers.values()) for item, answers in found.items()}
 
 
@@ -184,7 +185,7 @@ def _pairs(project: Project, shared: Mapping[ItemId, Sequence[Answer]]) -> list[
     for answers in shared.values():
         for a, b in combinations(sorted(answers, key=lambda answer: answer.person), 2):
             together[a.person, b.person].append((a.value, b.value))
-    rows = [
+    rows: list[Json] = [
         {
             "a": who(project, a),
             "b": who(project, b),
