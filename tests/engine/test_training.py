@@ -10,7 +10,10 @@ from querist.measure import scores
 from querist.models import HEAD, learner, load_model
 from querist.models.calibrated import Calibrated
 from querist.models.mapped import Mapped
+from querist.tasks import task_type
 from querist.types import Array, Features
+
+KIND = task_type("single_label", classes=("a", "b")).target
 
 
 def data(n: int, seed: int = 0) -> tuple[Features, Array]:
@@ -24,10 +27,10 @@ def data(n: int, seed: int = 0) -> tuple[Features, Array]:
 @pytest.mark.parametrize("how", ["temperature", "platt", "vector", "dirichlet", "isotonic", "auto"])
 def test_calibration_makes_held_out_probabilities_truer(how: str) -> None:
     features, target = data(600)
-    fitted = fit(learner(GaussianNB()), features, target, classes=2, calibrate=how)
+    fitted = fit(learner(GaussianNB()), features, target, kind=KIND, calibrate=how)
     new, truth = data(3000, seed=1)
     rng = np.random.default_rng(0)
-    raw = fit(learner(GaussianNB()), features, target, classes=2, calibrate="off").model.signals(
+    raw = fit(learner(GaussianNB()), features, target, kind=KIND, calibrate="off").model.signals(
         ["proba"], new, rng=rng
     )
     after = fitted.model.signals(["proba"], new, rng=rng)["proba"]
@@ -44,14 +47,14 @@ def test_calibration_makes_held_out_probabilities_truer(how: str) -> None:
 
 def test_a_map_that_is_no_temperature_offers_no_head() -> None:
     features, target = data(300)
-    fitted = fit(learner("logistic_regression"), features, target, classes=2, calibrate="vector")
+    fitted = fit(learner("logistic_regression"), features, target, kind=KIND, calibrate="vector")
     assert not fitted.model.offers & HEAD
     assert "proba" in fitted.model.offers
 
 
 def test_few_labels_take_a_temperature_without_asking_further() -> None:
     features, target = data(60)
-    found = fit(learner(GaussianNB()), features, target, classes=2, calibrate="auto").calibration
+    found = fit(learner(GaussianNB()), features, target, kind=KIND, calibrate="auto").calibration
     assert found["method"] == "temperature"
     assert found["losses"] == {}
 
@@ -60,7 +63,7 @@ def test_a_class_with_a_handful_of_labels_is_not_calibrated_and_one_class_not_fi
     features, target = data(60)
     target[:] = 0
     target[:3] = 1
-    fitted = fit(learner(GaussianNB()), features, target, classes=2)
+    fitted = fit(learner(GaussianNB()), features, target, kind=KIND)
     assert fitted.uncalibrated == "1 of 2 classes have fewer than 5 labels"
-    with pytest.raises(ModelFailure, match="one class"):
-        fit(learner(GaussianNB()), features, np.zeros(60, dtype=int), classes=2)
+    with pytest.raises(ModelFailure, match="two kinds"):
+        fit(learner(GaussianNB()), features, np.zeros(60, dtype=int), kind=KIND)

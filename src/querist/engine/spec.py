@@ -136,10 +136,16 @@ class RetrainEvery(Section):
 
 
 class SeedSet(Section):
-    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class."""
+    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class.
+
+    `by` is how they cover the pool. `stratify` names a column (a source, or somebody's guess of the class) whose values
+    get equal shares as far as the pool allows.
+    """
 
     least: int = Field(20, ge=1)
     per_class: int = Field(5, ge=0)
+    by: Literal["auto", "max_herding", "typiclust", "kmeans", "k_center", "random"] = "auto"
+    stratify: str = ""
 
 
 class LoopSection(Section):
