@@ -185,7 +185,7 @@ def _pairs(project: Project, shared: Mapping[ItemId, Sequence[Answer]]) -> list[
     for answers in shared.values():
         for a, b in combinations(sorted(answers, key=lambda answer: answer.person), 2):
             together[a.person, b.person].append((a.value, b.value))
-    rows = [
+    rows: list[Json] = [
         {
             "a": who(project, a),
             "b": who(project, b),
