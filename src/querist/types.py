@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -265,19 +265,118 @@ class Disputed:
     reason: str
 
 
-class TaskType(Protocol):
-    """A kind of label: a frozen dataclass with these fields and methods; `tasks/single_label.py` is the pattern."""
+class TargetKind(Protocol):
+    """What a model learns for a task and how its predictions are read; see `querist.tasks.targets`.
+
+    A prediction of n rows is a matrix (n, len(columns)): probabilities of classes or labels, or mean and deviation.
+    """
 
     @property
-    def name(self) -> str:
-        """The word on both sides of the wire."""
+    def signal(self) -> str:
+        """The base signal that a model must offer: `proba`, `label_proba` or `mean`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the columns of a prediction stand for."""
+
+    @property
+    def means(self) -> str:
+        """What "correct" means here, where it is more than naming the class."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of the target, where it has one."""
+
+    def unknown(self, n: int) -> Array:
+        """Return n targets that are not known."""
+
+    def known(self, target: Array) -> Array:
+        """Return (n,) whether there is a target."""
+
+    def predicted(self, matrix: Array) -> Array:
+        """Return what is predicted, in the form of targets."""
+
+    def right(self, target: Array, matrix: Array) -> Array:
+        """Return (n,) whether each prediction is correct."""
+
+    def codes(self, target: Array) -> Array:
+        """Return (n,) whole numbers ≥ 0 that stand for the targets; −1 where there is none."""
+
+    def said(self, matrix: Array, target: Array) -> Array:
+        """Return (n,) whole numbers that equal `codes(target)` exactly where the prediction is correct."""
+
+    def certainty(self, matrix: Array) -> Array:
+        """Return (n,) how likely each prediction is correct, by the model's own word."""
+
+    def decisions(self, matrix: Array) -> Array:
+        """Return (n,) whole numbers, equal where predictions amount to the same."""
+
+    def entropy(self, matrix: Array) -> float | None:
+        """Return the mean entropy as a share of the largest possible, where there is one."""
+
+    def lacks(self, target: Array) -> str:
+        """Return why nothing can be learnt from these targets yet, or an empty text."""
+
+    def constant(self, target: Array, n: int) -> Array:
+        """Return what would be predicted for n rows without looking at them."""
+
+    def has(self, target: Array, column: int) -> Array:
+        """Return (n,) whether the targets name a column."""
+
+    def losses(self, target: Array, matrix: Array) -> Array:
+        """Return (n,) losses."""
+
+    def strata(self, target: Array) -> Array | None:
+        """Return (n,) what folds keep in proportion, if anything."""
+
+    def figures(self, target: Array, matrix: Array, *, seed: int = 0, resample: bool = False) -> Json:
+        """Return further figures {name: {value, low, high, n}} beside the share that is right."""
+
+
+class TaskType(Protocol):
+    """A kind of label: a frozen dataclass with these members; `tasks/single_label.py` is the pattern."""
+
+    name: ClassVar[str]
+    """The word on both sides of the wire."""
+    settings_schema: ClassVar[Mapping[str, Any]]
+    """JSON schema of its settings."""
+    example: ClassVar[Mapping[str, Any]]
+    """An item and a value, for forms and docs."""
+    model: ClassVar[str]
+    """The learner that a new project gets; `none` where it is still to come."""
+    features: ClassVar[str]
+    """How items become arrays, if the project does not say; `auto` is by the kind of item."""
+    question: ClassVar[str]
+    """What people are asked, if the project does not say."""
+    has_classes: ClassVar[bool]
+    """Whether classes are declared."""
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The declared classes, in the order of their numbers."""
 
-    def check(self, value: Any) -> Any:
-        """Return the value in its canonical form; raise BadValue when it is not a label of this task."""
+    @property
+    def target(self) -> TargetKind | None:
+        """What a model learns; None where the learner is still to come."""
+
+    def check(self, value: Any, content: Content | None = None) -> Any:
+        """Return the value in its canonical form; raise BadValue when it is not a label of this task, or this item."""
+
+    def read(self, cell: Any) -> Any:
+        """Return the value that a cell of a file holds; raise BadValue like `check`."""
+
+    @classmethod
+    def classes_in(cls, cell: Any) -> list[str]:
+        """Return the classes that a cell of a file declares."""
+
+    def tally(self, value: Any) -> tuple[str, ...]:
+        """Return the classes that a value is counted under."""
+
+    def renamed(self, value: Any, names: Mapping[str, str]) -> Any:
+        """Return the value under the class names now in force."""
+
+    def describe(self, value: Any) -> str:
+        """Return the value in a few words."""
 
     def merge(self, answers: Sequence[Answer], *, opinions: int) -> Resolved | Unsure | Disputed:
         """Return what the live answers to one item amount to."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from querist.engine import opinions, reasons
+from querist.engine import assignment, opinions, prefill, reasons
 from querist.engine.project import Project
 from querist.engine.round import State, Wait, missing_labels, next_step
 from querist.engine.run import step_name
@@ -23,7 +23,7 @@ from querist.events import (
     Stopped,
 )
 from querist.store.protocol import Lease
-from querist.types import Json, Lane, Outcome, Source
+from querist.types import Content, Json, Lane, Outcome, Source
 
 LEASE_SECONDS: Final = 600
 
@@ -51,6 +51,8 @@ class Form(Protocol):
     def guideline(self) -> int | None: ...
     @property
     def replaces(self) -> int | None: ...
+    @property
+    def shown(self) -> Json | None: ...
 
 
 # --- labelling
@@ -58,21 +60,24 @@ class Form(Protocol):
 
 def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Json:
     """Give a person up to n items in all, those still held included; return the new ones, or why there are none."""
-    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS)
-    new = [lease for lease in leases if lease.id not in set(held)]
     state = project.state()
+    arrange = assignment.arrange(project, state, person)
+    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange)
+    new = [lease for lease in leases if lease.id not in set(held)]
     return {
         "tasks": tasks(project, new),
         "waiting": waiting(project, state) if not leases else None,
         "answered_today": project.answers_today(person),
         "labelled": state.training,
-        "to_first_model": None if state.model is not None else missing_labels(state),
+        "to_first_model": missing_labels(state) if state.model is None and project.learns else None,
     }
 
 
 def tasks(project: Project, leases: Sequence[Lease]) -> list[Json]:
     """Return leases with what a person sees of their items; items whose content was erased are left out."""
-    contents = project.store.contents([lease.item for lease in leases])
+    items = [lease.item for lease in leases]
+    contents = project.store.contents(items)
+    guessed = prefill.for_tasks(project, items, [lease.lane for lease in leases])
     show_reasons = project.spec.labels.show_reasons
     return [
         {
@@ -81,9 +86,9 @@ def tasks(project: Project, leases: Sequence[Lease]) -> list[Json]:
             "item": lease.item,
             "content": content.to_json(),
             "why": reasons.short(project, lease.item, lease.lane) if show_reasons else None,
-            "prefill": None,
+            "prefill": guess,
         }
-        for lease, content in zip(leases, contents, strict=True)
+        for lease, content, guess in zip(leases, contents, guessed, strict=True)
         if content is not None
     ]
 
@@ -122,7 +127,7 @@ def submit(
     key = str(form.key)
     known = project.store.find(key)
     if known is not None:
-        return _receipt(project, _same(known, person, form), person), False
+        return _receipt(project, _same(project, known, person, form), person), False
     event, late = _answer(project, person, form, source, may_correct_others)
     try:
         recorded, is_new = project.record(key, event, actor=person)
@@ -131,18 +136,19 @@ def submit(
         known = project.store.find(key)
         if known is None:
             raise
-        return _receipt(project, _same(known, person, form), person), False
+        return _receipt(project, _same(project, known, person, form), person), False
     if is_new and opinions.most_opinions(project.state()) > 1:
         opinions.ask_further(project, [event.item])
     return _receipt(project, recorded, person, late=late), is_new
 
 
-def _same(known: Recorded, person: str, form: Form) -> Recorded:
+def _same(project: Project, known: Recorded, person: str, form: Form) -> Recorded:
     event = known.event
+    value = form.value if form.outcome != "answered" else project.task.check(form.value)
     if (
         not isinstance(event, AnswerSubmitted)
         or known.actor != person
-        or (event.item, event.outcome, event.value) != (form.item, form.outcome, form.value)
+        or (event.item, event.outcome, event.value) != (form.item, form.outcome, value)
     ):
         raise Conflict(f"key {form.key} was used for another answer", field="key", value=form.key)
     return known
@@ -167,11 +173,12 @@ def _answer(
     project.store.rows([form.item])
     if form.item in state.withdrawn:
         raise Conflict(f"item {form.item!r} has been withdrawn", field="item", value=form.item)
-    value = project.task.check(form.value) if form.outcome == "answered" else None
+    value = project.task.check(form.value, sized(project, form.item)) if form.outcome == "answered" else None
     if form.outcome != "answered" and form.value is not None:
         raise BadValue("value", form.value, f"must be empty when the outcome is {form.outcome!r}")
     lease = next((lease for lease in project.store.leases() if lease.id == form.lease), None)
     picked = project.store.picked(form.item)
+    lane = lane_of(project, state, form.item)
     event = AnswerSubmitted(
         item=form.item,
         task=project.spec.project.task,
@@ -179,15 +186,27 @@ def _answer(
         value=value,
         confidence=form.confidence,
         reason=form.reason,
-        lane=lane_of(project, state, form.item),
+        lane=lane,
         round=picked[-1].round if picked else None,
         model=state.model,
+        shown=prefill.seen_with(project, form.item, lane, form.shown) if form.outcome == "answered" else None,
         guideline=form.guideline,
         active_ms=form.active_ms,
         replaces=_replaced(state, person, form, may_correct_others),
         source=source,
     )
     return event, form.lease is not None and lease is None
+
+
+def sized(project: Project, item: str) -> Content | None:
+    """Return an item's content, of an image file with its width and height; None where it was erased."""
+    content = project.store.contents([item])[0]
+    if content is None or content.kind != "image" or "path" not in content.value or project.media() is None:
+        return content
+    from querist.pools import images
+
+    size = images.size(project.media_root(), str(content.value["path"]))
+    return content if size is None else Content("image", {**content.value, "width": size[0], "height": size[1]})
 
 
 def lane_of(project: Project, state: State, item: str) -> Lane:

@@ -17,7 +17,7 @@ from querist.engine.round import State
 from querist.engine.watching import watched
 from querist.errors import NotReady
 from querist.measure import words
-from querist.measure.alarm import Watch, no_useful_gain
+from querist.measure.alarm import Watch, no_useful_gain, watch
 from querist.measure.evidence import Difference, difference
 from querist.measure.metrics import Metric, arm_of, metric
 from querist.measure.saving import LabelsSaved, labels_saved
@@ -28,6 +28,8 @@ CONTROL_WHEN_WORSE: Final = 0.5
 """Share of labels drawn at random once the strategy was found worse than random."""
 CONTROL_WHEN_NO_BETTER: Final = 0.3
 """The same once a gain of 2 points or more was ruled out: enough to see sooner whether the strategy pays."""
+FEWEST_OF_A_CLASS: Final = 20
+"""Evaluation items that must count in the metric of a class before a saving is given."""
 SUGGESTED: Final = "Try another strategy under Settings, or random."
 
 
@@ -68,17 +70,29 @@ def active_arm(
     return arm_of(wanted, np.array(sizes), said, target, positive=_positive(wanted, classes))
 
 
-def random_arm(wanted: Metric, kept: Json, items: Sequence[ItemId], target: Array, state: State) -> Arm | None:
-    """Return the arm of kept shadow predictions; None where an old ledger kept too little for the metric."""
+def random_arm(
+    wanted: Metric, kept: Json, items: Sequence[ItemId], target: Array, state: State, classes: Sequence[str] | None
+) -> Arm | None:
+    """Return the arm of kept shadow predictions; None where an old ledger kept too little for the metric.
+
+    `classes` are those now in force; None where what was predicted is kept in other codes.
+    """
     place = {item: k for k, item in enumerate(kept["items"])}
     columns = [place[item] for item in items]
     labels = np.array(kept["labels"])
     if "predicted" not in kept:
         return Arm(labels, np.array(kept["right"])[:, columns]) if wanted.kind == "accuracy" else None
-    number = {name: k for k, name in enumerate(state.classes)}
+    said = np.array(kept["predicted"])[:, :, columns]
+    if classes is None:
+        return arm_of(wanted, labels, said, target)
+    number = {name: k for k, name in enumerate(classes)}
     now = np.array([number.get(state.renamed.get(name, name), -1) for name in kept["classes"]])
-    said = now[np.array(kept["predicted"])[:, :, columns]]
-    return arm_of(wanted, labels, said, target, positive=_positive(wanted, state.classes))
+    return arm_of(wanted, labels, now[said], target, positive=_positive(wanted, classes))
+
+
+def classes_of(project: Project) -> Sequence[str] | None:
+    """Return the classes whose numbers stand for predictions; None where other codes do."""
+    return project.target.columns if project.target.signal == "proba" else None
 
 
 def _positive(wanted: Metric, classes: Sequence[str]) -> int:
@@ -111,8 +125,9 @@ def compare(
     items = [item for item in kept["items"] if item in answer]
     target = np.array([answer[item] for item in items], dtype=np.int64)
     wanted = metric_of(project, state)
-    active = active_arm(wanted, archived, items, target, state.classes)
-    random = random_arm(wanted, kept, items, target, state) if items else None
+    columns = project.target.columns
+    active = active_arm(wanted, archived, items, target, columns)
+    random = random_arm(wanted, kept, items, target, state, classes_of(project)) if items else None
     if active is None or random is None:
         return None
     try:
@@ -120,10 +135,15 @@ def compare(
     except NotReady:
         return None
     try:
-        saved = labels_saved(active, random, seed=project.seed)
+        saved = labels_saved(active, random, seed=project.seed) if _enough(active) else None
     except NotReady:
         saved = None
     return Compared(wanted, active, random, found, saved)
+
+
+def _enough(active: Arm) -> bool:
+    """Whether enough items count in the metric: with fewer of a class the bootstrap of a saving was seen to fail."""
+    return active.of is None or float(active.of[-1].sum()) >= FEWEST_OF_A_CLASS
 
 
 def against_random(
@@ -131,15 +151,17 @@ def against_random(
 ) -> tuple[Json, str | None]:
     """Return what an evaluation records about random labelling, and the artefact of what the alarm has seen."""
     archived = [*archive(project), latest]
-    watch, seen = watched(project, state, measured, archived)
+    # The alarm compares what was said by name, and so far of classes only.
+    by_name = project.target.signal == "proba"
+    harm, seen = watched(project, state, measured, archived) if by_name else (watch([]), None)
     found = compare(project, state, measured, archived, new=baseline)
     enough = int(measured.known.sum()) >= words.ENOUGH_FOR_COMPARISON
     evidence: Json = {
         "metric": str(metric_of(project, state)),
         "comparison": found.difference.to_json() if found is not None and enough else None,
         "saved": found.saved.to_json() if found is not None and found.saved is not None and enough else None,
-        "watch": watch.to_json(),
-        "alarms": _alarms(watch, found.difference if found is not None and enough else None),
+        "watch": harm.to_json(),
+        "alarms": _alarms(harm, found.difference if found is not None and enough else None),
     }
     return evidence, seen
 

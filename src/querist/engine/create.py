@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,8 +16,10 @@ from querist.engine.spec import FILE_NAME, ProjectSpec, read_spec, write_spec
 from querist.engine.versions import versions
 from querist.errors import BadValue, Conflict, NotFound, QueristError, UnknownName
 from querist.events import ProjectCreated
+from querist.kinds import as_number
 from querist.pools.reader import PoolReader
-from querist.types import Json
+from querist.tasks import kind_of_label, task_type
+from querist.types import Json, TaskType
 
 if TYPE_CHECKING:
     from querist.store.sql import SqlStore
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 def settings(
     *,
     strategy: str = "auto",
-    model: str = "logistic_regression",
+    model: str = "",
     features: str = "auto",
     mode: str = "continuous",
     batch: int = 0,
@@ -46,11 +49,11 @@ def settings(
 
     if not registry.has("policy", strategy):
         strategy_of(strategy)
-    if model not in models.names():
+    if model and model not in models.names():
         raise UnknownName("model", model, models.names())
     sections: Json = {
         "strategy": {"name": strategy},
-        "model": {"name": model},
+        "model": {"name": model} if model else {},
         "features": {"method": checked_method(features)},
         "loop": {"mode": mode, "batch": batch},
         "cost": {"per_label": cost_per_label, "currency": currency},
@@ -62,6 +65,27 @@ def settings(
         sections["lanes"] = {"control": 0.3, "evaluation": 0.3}
         sections["labels"] = {"question": question or "Which digit is this?"}
     return sections
+
+
+def task_settings(given: Sequence[str]) -> Json:
+    """Return the settings of a kind of label that `--set name=value` stand for; values are JSON where they can be.
+
+    Raises:
+        BadValue: no equals sign.
+
+    >>> task_settings(["low=0", "unit=MPa", "overlap=true", 'relations=["of"]'])
+    {'low': 0, 'unit': 'MPa', 'overlap': True, 'relations': ['of']}
+    """
+    found: Json = {}
+    for entry in given:
+        name, equals, value = entry.partition("=")
+        if not equals or not name.strip():
+            raise BadValue("set", entry, "write name=value")
+        try:
+            found[name.strip()] = json.loads(value)
+        except ValueError:
+            found[name.strip()] = value
+    return found
 
 
 def init(
@@ -82,6 +106,10 @@ def init(
     seed: int = 0,
     keep_duplicates: bool = False,
     store: str | None = None,
+    task: str = "single_label",
+    task_settings: Mapping[str, Any] | None = None,
+    pair: Sequence[str] = (),
+    audio: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Imported:
     """Make a project: settings, ledger, items, and the labels that came with the data.
@@ -103,7 +131,9 @@ def init(
         "data": source,
         "text": text or "",
         "columns": tuple(columns),
+        "pair": tuple(pair),
         "image": image or "",
+        "audio": audio or "",
         "label": label or "",
         "id": id or "",
         "group": group or "",
@@ -111,18 +141,23 @@ def init(
         "keep_duplicates": keep_duplicates,
     }
     reader = pool_reader(pool, folder)
-    known = (
-        [str(number) for number in range(10)]
-        if sample == "digits" and not classes
-        else _classes(reader, classes, label)
-    )
+    kind = kind_of_label(task)
+    known = _classes(reader, classes, label, kind) if sample is None or classes else [str(n) for n in range(10)]
+    chosen = _task_settings(kind, task_settings or {}, reader, label)
+    task_type(task, classes=known, settings=chosen)
     if validation is not None and not label:
         raise BadValue("validation", validation, "needs --label, the column with its labels")
     spec = ProjectSpec.from_json(
         {
-            "project": {"name": name or folder.resolve().name, "classes": known, "seed": seed},
+            "project": {
+                "name": name or folder.resolve().name,
+                "task": task,
+                "classes": known,
+                "settings": chosen,
+                "seed": seed,
+            },
             "pool": pool,
-            **(settings or {}),
+            **_for_kind(settings or {}, kind),
             "evaluation": {"file": validation or ""},
             "store": place(store),
         }
@@ -140,17 +175,47 @@ def init(
     return made
 
 
-def _classes(reader: PoolReader, classes: Sequence[str], label: str | None) -> list[str]:
-    if classes:
+def _classes(reader: PoolReader, classes: Sequence[str], label: str | None, kind: type[TaskType]) -> list[str]:
+    if classes or not kind.has_classes:
         return list(classes)
     if not label:
         raise BadValue("labels", "", "name the classes with --labels a,b,c or a column of labels with --label")
-    for _ in reader.read():
-        pass
-    found = sorted(reader.summary.labels)
+    found: dict[str, None] = {}
+    for cell in _cells(reader):
+        found.update(dict.fromkeys(kind.classes_in(cell)))
     if not found:
         raise BadValue("label", label, "the column is empty; name the classes with --labels a,b,c")
-    return found
+    return sorted(found)
+
+
+def _cells(reader: PoolReader) -> list[str]:
+    """The labels that come with the data, as text, each once."""
+    for _ in reader.read():
+        pass
+    return sorted(reader.summary.labels)
+
+
+def _task_settings(
+    kind: type[TaskType], given: Mapping[str, Any], reader: PoolReader, label: str | None
+) -> dict[str, Any]:
+    """The settings of the kind of label; the range of numbers is that of the labels, if nobody says it."""
+    wanted = kind.settings_schema.get("required", [])
+    if not label or "low" not in wanted or {"low", "high"} <= set(given):
+        return dict(given)
+    numbers = [number for cell in _cells(reader) if (number := as_number(cell)) is not None]
+    if not numbers:
+        raise BadValue("label", label, "holds no number; give the range with --set low=0 --set high=100")
+    return {"low": min(numbers), "high": max(numbers), **given}
+
+
+def _for_kind(sections: Mapping[str, Any], kind: type[TaskType]) -> dict[str, Any]:
+    """The settings with learner and features of the kind of label, if nobody chose others."""
+    model, features = dict(sections.get("model", {})), dict(sections.get("features", {}))
+    if not model.get("name") and kind.model != "none":
+        model["name"] = kind.model
+    if not features.get("method") and kind.features != "auto":
+        features["method"] = kind.features
+    return {**sections, "model": model, "features": features}
 
 
 def place(store: str | None) -> Json:

@@ -7,7 +7,7 @@ earlier model as well. Items of the reserve never train a model that selects or 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,12 +17,14 @@ import numpy as np
 from querist.engine.lanes import control_prefix
 from querist.engine.project import Project
 from querist.engine.round import State
+from querist.engine.training import prediction
 from querist.errors import ModelFailure, NotReady
 from querist.events import ModelEvaluated, ModelTrained
 from querist.measure import calibration, intervals, scores
 from querist.measure.evidence import comparison_look
 from querist.measure.shadow import Fit, collect, cross_fit_plan, largest_size, shadow_sizes
-from querist.types import Array, Features, ItemId, Json, Model
+from querist.tasks.targets import aligned
+from querist.types import Array, Features, ItemId, Json, Model, TargetKind
 
 FEWEST_FOR_CURVE: Final = 10
 """Evaluation answers from which a curve is drawn."""
@@ -43,12 +45,14 @@ SHADOW_SECONDS: Final = 60.0
 class Measuring:
     """The items that measure: the reserve in order of `u_eval`, or the user's own file.
 
-    `target` (n,) class numbers, −1 where no answer is in force; `rows` (n,) rows of the pool, −1 for the user's file.
+    `target` (n,) class numbers, or other codes of what is right (`types.TargetKind.codes`), −1 where no answer is in
+    force; `values` (n, …) the targets themselves; `rows` (n,) rows of the pool, −1 for the user's file.
     """
 
     items: Sequence[ItemId]
     rows: Array
     target: Array
+    values: Array
     load: Callable[[], Features]
 
     @property
@@ -64,7 +68,10 @@ class Measuring:
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """What a model said about the items that measure; `labelled` is how many labels it was trained on."""
+    """What a model said about the items that measure; `labelled` is how many labels it was trained on.
+
+    `codes` (n,) stand for the predictions where they are not classes: equal to those of the targets where correct.
+    """
 
     model: str
     round: int
@@ -72,18 +79,18 @@ class Archived:
     items: Sequence[ItemId]
     proba: Array
     classes: tuple[str, ...]
+    kind: TargetKind
+    codes: Array | None = None
 
     @property
     def predicted(self) -> Array:
-        """(n,) the likeliest class."""
-        found: Array = self.proba.argmax(axis=1)
-        return found
+        """(n,) the likeliest class, or whatever number stands for the prediction."""
+        return self.kind.predicted(self.proba) if self.codes is None else self.codes
 
     @property
     def certainty(self) -> Array:
-        """(n,) its probability."""
-        found: Array = self.proba.max(axis=1)
-        return found
+        """(n,) how likely the model holds that it is correct."""
+        return self.kind.certainty(self.proba)
 
 
 # --- what measures
@@ -91,6 +98,8 @@ class Archived:
 
 def measuring(project: Project, state: State) -> Measuring | None:
     """Return the items that measure, with the answers to them so far; None where nothing measures."""
+    if not project.learns:
+        return None
     if state.validation:
         return _own_file(project, state)
     rows = project.reserve_rows()
@@ -101,24 +110,28 @@ def measuring(project: Project, state: State) -> Measuring | None:
     items = [names[row] for row in rows]
     keep = np.array([item not in state.withdrawn for item in items], dtype=bool)
     rows, items = rows[keep], [item for item, kept in zip(items, keep, strict=True) if kept]
-    target = np.full(rows.size, -1, dtype=np.int64)
-    answers = evaluation_targets(project, state)
-    place = {item: number for number, item in enumerate(items)}
-    for item, number in answers.items():
-        if item in place:
-            target[place[item]] = number
-    return Measuring(items, rows, _prefix(target, state, items), lambda: project.features().rows(rows))
+    values = values_of(project, items, evaluation_targets(project, state))
+    target = _prefix(project.target.codes(values), state, items)
+    return Measuring(items, rows, target, values, lambda: project.features().rows(rows))
 
 
-def evaluation_targets(project: Project, state: State) -> dict[ItemId, int]:
-    """Return the class number of each evaluation item whose answers agree."""
+def evaluation_targets(project: Project, state: State) -> dict[ItemId, Any]:
+    """Return the label of each evaluation item whose answers agree."""
     from querist.engine.steps import resolve
 
-    resolved = resolve(project, state, through=state.seq, use=lambda answer: answer.lane in UNIFORM)
-    if not resolved:
-        return {}
-    numbers = project.task.encode([entry.value for entry in resolved.values()])
-    return dict(zip(resolved, (int(number) for number in numbers), strict=True))
+    # A look-up of these, not a walk over all answers: each page asks for it, after each answer.
+    items = [item for item, live in state.live.items() if any(answer.lane in UNIFORM for answer in live)]
+    resolved = resolve(project, state, through=state.seq, use=lambda answer: answer.lane in UNIFORM, items=items)
+    return {item: entry.value for item, entry in resolved.items()}
+
+
+def values_of(project: Project, items: Sequence[ItemId], labels: Mapping[ItemId, Any]) -> Array:
+    """Return (n, …) the targets of items; unknown ones for those without a label."""
+    values = project.target.unknown(len(items))
+    there = [place for place, item in enumerate(items) if item in labels]
+    if there:
+        values[there] = project.task.encode([labels[items[place]] for place in there])
+    return values
 
 
 def _prefix(target: Array, state: State, items: Sequence[ItemId]) -> Array:
@@ -144,10 +157,12 @@ def _own_file(project: Project, state: State) -> Measuring:
 
     table = validation_table(project)
     assert table is not None
-    names = [state.renamed.get(label, label) for label in table["label"]]
+    task = project.task
+    labels = [task.renamed(task.read(label), state.renamed) for label in table["label"]]
     items: list[ItemId] = table["item"]
-    nowhere = np.full(len(names), -1)
-    return Measuring(items, nowhere, project.task.encode(names), lambda: _own_features(project, items))
+    nowhere = np.full(len(labels), -1)
+    values = task.encode(labels)
+    return Measuring(items, nowhere, project.target.codes(values), values, lambda: _own_features(project, items))
 
 
 def _own_features(project: Project, items: Sequence[ItemId]) -> Features:
@@ -167,16 +182,40 @@ def _own_features(project: Project, items: Sequence[ItemId]) -> Features:
 
 def archive(project: Project) -> list[Archived]:
     """Return what each model said about the items that measure, in order of training."""
+    if not project.learns:
+        return []
     trained = {event.model: event for event in project.trained()}
-    renamed = project.state().renamed
+    labels = {} if project.target.signal == "proba" else _labels_that_measure(project)
     found = []
     for recorded in project.store.events(kinds=["model_evaluated"]):
         event = recorded.event
         assert isinstance(event, ModelEvaluated)
         if event.predictions is not None and event.model in trained:
-            entry = _archived(project, event, trained[event.model])
-            found.append(dataclasses.replace(entry, classes=tuple(renamed.get(name, name) for name in entry.classes)))
+            found.append(_now(project, _archived(project, event, trained[event.model]), labels))
     return found
+
+
+def _labels_that_measure(project: Project) -> Mapping[ItemId, Any]:
+    from querist.engine.held_out import validation_table
+
+    state = project.state()
+    table = validation_table(project) if state.validation else None
+    if table is None:
+        return evaluation_targets(project, state)
+    labels = (project.task.renamed(project.task.read(label), state.renamed) for label in table["label"])
+    return dict(zip(table["item"], labels, strict=True))
+
+
+def _now(project: Project, entry: Archived, labels: Mapping[ItemId, Any]) -> Archived:
+    """The predictions under the class names now in force, with their codes where they are no classes."""
+    renamed = project.state().renamed
+    classes = tuple(renamed.get(name, name) for name in entry.classes)
+    if project.target.signal == "proba":
+        return dataclasses.replace(entry, classes=classes)
+    kind = project.target
+    proba = aligned(entry.proba, classes, kind.columns)
+    codes = kind.said(proba, values_of(project, entry.items, labels))
+    return dataclasses.replace(entry, proba=proba, classes=kind.columns, kind=kind, codes=codes)
 
 
 def _archived(project: Project, event: ModelEvaluated, trained: ModelTrained) -> Archived:
@@ -187,7 +226,7 @@ def _archived(project: Project, event: ModelEvaluated, trained: ModelTrained) ->
         items = project.store.artefacts.get_json(kept["items"])
         proba = np.asarray(project.store.artefacts.get_matrix(kept["proba"]))
         classes = tuple(trained.learner["classes"])
-        project.cache[key] = Archived(event.model, event.round, trained.labelled, items, proba, classes)
+        project.cache[key] = Archived(event.model, event.round, trained.labelled, items, proba, classes, project.target)
     known: Archived = project.cache[key]
     return known
 
@@ -210,13 +249,16 @@ def evaluate(project: Project, state: State, number: int) -> None:
     predictions, metrics, baseline, latest, seen = None, {}, None, None, None
     evidence: Json = {}
     if measured is not None:
-        classes = project.task.classes
-        proba = predict(project.model(), measured.features, seed=project.seed).astype(np.float32)
-        latest = Archived(state.model, number, project.trained()[-1].labelled, list(measured.items), proba, classes)
+        kind = project.target
+        proba = prediction(project.model(), measured.features, kind, seed=project.seed).astype(np.float32)
+        labelled = project.trained()[-1].labelled
+        codes = None if kind.signal == "proba" else kind.said(proba, measured.values)
+        latest = Archived(state.model, number, labelled, list(measured.items), proba, kind.columns, kind, codes)
         artefacts = project.store.artefacts
         kept = {"items": artefacts.put_json(latest.items), "proba": artefacts.put_matrix(proba)}
         predictions = artefacts.put_json(kept)
-        metrics = figures(measured.target, proba, names=classes, seed=project.seed, resample=True)
+        metrics = figures(measured.values, proba, kind, use=measured.known, seed=project.seed, resample=True)
+        metrics |= _uncalibrated(project, measured)
         baseline = _random_arm_if_due(project, state, measured, number)
         evidence, seen = against_random(project, state, measured, latest, baseline)
     rules, stop = verdicts(project, state, latest=latest)
@@ -235,56 +277,48 @@ def evaluate(project: Project, state: State, number: int) -> None:
     project.record(f"r{number}/evaluate", event)
 
 
-def figures(target: Array, proba: Array, *, names: Sequence[str], seed: int = 0, resample: bool = False) -> Json:
-    """Return every metric with its interval, from the items with an answer; {} while there is none.
+def _uncalibrated(project: Project, measured: Measuring) -> Json:
+    """Calibration error and losses without the calibrator, on the same answers: what it was worth."""
+    inner = getattr(project.model(), "model", None)
+    known = measured.known
+    if inner is None or known.sum() < FEWEST_FOR_CURVE or project.target.signal != "proba":
+        return {}
+    proba = prediction(inner, measured.features, project.target, seed=project.seed)[known]
+    target = measured.target[known]
+    found = {
+        "calibration_error": calibration.expected_calibration_error(proba=proba, target=target, debiased=True),
+        "brier": scores.brier(target, proba),
+        "log_loss": scores.log_loss(target, proba),
+    }
+    return {
+        f"{name}_before": {"value": value, "low": value, "high": value, "n": len(target)}
+        for name, value in found.items()
+        if np.isfinite(value)
+    }
+
+
+def figures(
+    target: Array, matrix: Array, kind: TargetKind, *, use: Array | None = None, seed: int = 0, resample: bool = False
+) -> Json:
+    """Return every figure with its interval, from the items with an answer; {} while there is none.
+
+    `accuracy` is the share of items that are right, in the sense of the task; then come the task's own figures.
 
     Args:
-        target: (n,) class numbers, −1 where unknown.
-        proba: (n, c) probabilities.
-        names: the classes.
+        target: (n, …) targets, unknown ones among them.
+        matrix: (n, columns) predictions.
+        kind: what is learnt.
+        use: (n,) which items count; default: all with a target.
         seed: of the bootstrap.
         resample: also give the figures whose interval takes a bootstrap of half a second: AUC, Brier, log loss, ECE.
     """
-    known = target >= 0
+    known = kind.known(target) if use is None else use & kind.known(target)
     if not known.any():
         return {}
-    right, certainty = proba.argmax(axis=1) == target, proba.max(axis=1)
-    table = scores.confusion(target[known], proba[known].argmax(axis=1), classes=proba.shape[1])
-    found: dict[str, Any] = {
-        "accuracy": intervals.accuracy(
-            right[known], certainty=certainty[known], reserve_certainty=certainty[~known]
-        ).to_json()
-    }
-    if known.sum() >= 10 * proba.shape[1]:
-        macro = intervals.macro_f1(table, rng=np.random.default_rng(seed))
-        if macro is not None:
-            found["macro_f1"] = macro.to_json()
-    for k, name in enumerate(names[: proba.shape[1]]):
-        for kind, figure in (("recall", intervals.recall), ("precision", intervals.precision), ("f1", intervals.f1)):
-            estimate = figure(table, k)
-            if estimate is not None:
-                found[f"{kind}:{name}"] = estimate.to_json()
-    return found | (_resampled(target[known], proba[known], seed) if resample else {})
-
-
-def _resampled(target: Array, proba: Array, seed: int) -> Json:
-    """Figures without a formula for their interval: by bootstrap over the items."""
-    wanted: dict[str, Callable[[Array, Array], float]] = {
-        "calibration_error": lambda t, p: calibration.expected_calibration_error(proba=p, target=t, debiased=True),
-        "brier": scores.brier,
-        "log_loss": scores.log_loss,
-    }
-    if np.bincount(target, minlength=proba.shape[1]).min() >= FEWEST_FOR_AREA:
-        wanted["auc"] = scores.roc_auc
-    found: Json = {}
-    if len(target) < FEWEST_FOR_CURVE:
-        return found
-    for name, figure in wanted.items():
-        rng = np.random.default_rng(seed)
-        estimate = intervals.bootstrap(figure, target, proba, rng=rng, draws=RESAMPLES)
-        if np.isfinite([estimate.value, estimate.low, estimate.high]).all():
-            found[name] = estimate.to_json()
-    return found
+    right, certainty = kind.right(target, matrix), kind.certainty(matrix)
+    estimate = intervals.accuracy(right[known], certainty=certainty[known], reserve_certainty=certainty[~known])
+    own = kind.figures(target[known], matrix[known], seed=seed, resample=resample)
+    return {"accuracy": estimate.to_json(), **own}
 
 
 # --- the random arm
@@ -314,7 +348,7 @@ def _random_arm_if_due(project: Project, state: State, measured: Measuring, numb
             "items": items,
             "labels": sizes.tolist(),
             "predicted": said.tolist(),
-            "classes": list(project.task.classes),
+            "classes": list(project.target.columns),
             "control": int(control.size),
             "evaluation": known,
             "random_labels": random_labels,
@@ -338,8 +372,9 @@ def control_set(project: Project, state: State) -> tuple[Array, Array]:
     resolved = training_rows(project, state, through=state.seq)
     rows = dict(zip(project.store.rows(list(resolved)).tolist(), resolved.values(), strict=True))
     kept = np.array([row for row in prefix.tolist() if row in rows], dtype=np.intp)
-    values = [rows[int(row)].value for row in kept]
-    return kept, project.task.encode(values) if values else np.empty(0, dtype=np.int64)
+    target = project.task.encode([rows[int(row)].value for row in kept]) if kept.size else project.target.unknown(0)
+    known = project.target.known(target)
+    return kept[known], target[known]
 
 
 def random_arm(
@@ -388,7 +423,7 @@ def _both(
 ) -> tuple[Features, Array]:
     """Control rows, then the evaluation rows with an answer, as one."""
     features = stacked(project.features().rows(control), measured.features.rows(known))
-    return features, np.concatenate([control_target, measured.target[known]])
+    return features, np.concatenate([control_target, measured.values[known]])
 
 
 def stacked(first: Features, second: Features) -> Features:
@@ -408,17 +443,15 @@ def _stacked(first: Any, second: Any) -> Any:
 def shadow_predictions(
     project: Project, features: Features, target: Array, train: Array, scored: Array, *, seed: int
 ) -> Array:
-    """Return what a model of these rows says of those; with one class only, it names that class."""
-    present = np.unique(target[train])
-    if present.size < 2:
-        return np.full(len(scored), present[0])
-    classes = len(project.task.classes)
+    """Return what a model of these rows says of those, as codes; where nothing can be learnt, the simplest guess."""
+    kind = project.target
+    if kind.lacks(target[train]):
+        return kind.said(kind.constant(target[train], len(scored)), target[scored])
     try:
-        model = project.learner.fit(features.rows(train), target[train], classes=classes, seed=seed)
+        model = project.learner.fit(features.rows(train), target[train], classes=len(kind.columns), seed=seed)
     except ModelFailure as error:
         raise NotReady(f"a shadow model failed: {error}") from error
-    said: Array = predict(model, features.rows(scored), seed=seed).argmax(axis=1)
-    return said
+    return kind.said(prediction(model, features.rows(scored), kind, seed=seed), target[scored])
 
 
 def latest_baseline(project: Project) -> Json | None:
@@ -463,6 +496,9 @@ def correctness(entry: Archived, items: Sequence[ItemId], target: Array, classes
 
 def said_of(entry: Archived, items: Sequence[ItemId], classes: Sequence[str]) -> Array:
     """Return (n,) the class numbers that a model predicted, under the classes now in force; −1 where it said none."""
+    if entry.codes is not None:
+        coded = {item: int(code) for item, code in zip(entry.items, entry.codes, strict=True)}
+        return np.array([coded.get(item, -1) for item in items], dtype=np.int64)
     number = {name: k for k, name in enumerate(classes)}
     now = np.array([*(number.get(name, -1) for name in entry.classes), -1])
     place = {item: k for k, item in enumerate(entry.items)}

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from querist.engine.evaluation import predict
 from querist.engine.project import Project
 from querist.engine.sources import read_like
+from querist.engine.training import prediction
 from querist.engine.versions import versions
 from querist.errors import NotReady
 from querist.events import AnswerSubmitted, DatasetFrozen, ModelEvaluated, ModelTrained
@@ -24,13 +24,13 @@ BLOCK = 4096
 
 def label_rows(project: Project) -> Iterator[LabelRow]:
     """Yield every answer in force that is a label, by its place in the ledger."""
-    state = project.state()
+    state, task = project.state(), project.task
     for recorded in project.store.events(kinds=["answer_submitted"]):
         event = recorded.event
         assert isinstance(event, AnswerSubmitted)
         if recorded.seq not in state.item_of or event.outcome != "answered" or event.item in state.withdrawn:
             continue
-        value = state.renamed.get(event.value, event.value) if isinstance(event.value, str) else event.value
+        value = task.renamed(event.value, state.renamed)
         yield LabelRow(event.item, value, recorded.actor, recorded.at, event.lane, event.round, recorded.seq)
 
 
@@ -72,10 +72,13 @@ def write_predictions(project: Project, model: Model, name: str, data: str, out:
                 rejected.append(entry)
 
     items = usable()
-    with predictions_file(out, classes) as write:
+    kind, task = project.target, project.task
+    form: Json = {} if kind.signal == "proba" else {"labels": lambda matrix: task.decode(kind.predicted(matrix))}
+    prefix = "" if kind.signal == "mean" else "proba_"
+    with predictions_file(out, classes, certainty=kind.certainty, prefix=prefix, **form) as write:
         while block := list(itertools.islice(items, BLOCK)):
             features = pipeline.transform((entry.content for entry in block), media=reader.media)
-            write([entry.id for entry in block], predict(model, features, seed=project.seed))
+            write([entry.id for entry in block], prediction(model, features, project.target, seed=project.seed))
             count += len(block)
     return count, rejected
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from querist.engine.project import Project
+from querist.engine.round import State
 from querist.engine.sources import pool_reader
 from querist.engine.spec import ProjectSpec
-from querist.errors import BadValue
+from querist.errors import BadValue, QueristError
 from querist.events import PoolImported
 from querist.pools.reader import digest, label_text
-from querist.types import Item, Json, Rejected
+from querist.types import Content, Item, Json, Rejected, TaskType, canonical_json
 
 
 def keep_validation(project: Project, path: Path) -> ProjectSpec:
@@ -22,19 +24,23 @@ def keep_validation(project: Project, path: Path) -> ProjectSpec:
         return project.spec
     reader = pool_reader(project.spec.pool.model_dump(), project.folder, str(path))
     items, labels, aside = [], [], []
-    classes = project.state().classes
+    state, task = project.state(), project.task
+    classes = state.classes
     for entry in reader.read():
         if isinstance(entry, Rejected):
             aside.append({"line": entry.line, "reason": entry.reason, "raw": entry.raw})
             continue
         label = None if entry.label is None else label_text(entry.label)
-        if label is None or label not in classes:
+        try:
+            value = label_of(task, label or "", state)
+        except QueristError:
             aside.append({"line": 0, "reason": f"item {entry.id}: label {label!r} is no class", "raw": ""})
             continue
         items.append(entry)
-        labels.append(label)
+        labels.append(value if isinstance(value, str) else canonical_json(value))
     if not items:
-        raise BadValue("validation", str(path), f"holds no item with a label that is a class: {', '.join(classes)}")
+        wanted = f"holds no item with a label that is a class: {', '.join(classes)}" if classes else "holds no label"
+        raise BadValue("validation", str(path), wanted)
     if path.is_file():
         kept = project.folder / "evaluation" / path.name
         kept.parent.mkdir(exist_ok=True)
@@ -57,6 +63,22 @@ def keep_validation(project: Project, path: Path) -> ProjectSpec:
     _change(project, spec)
     project.record(f"import/validation/{reader.summary.fingerprint}", event, actor="import")
     return spec
+
+
+def label_of(task: TaskType, cell: str, state: State, content: Content | None = None) -> Any:
+    """Return the label that a cell of a file holds, under the class names now in force.
+
+    Args:
+        task: of the project.
+        cell: as text.
+        state: the fold.
+        content: of the item, where the label must fit it.
+
+    Raises:
+        BadValue: the cell holds no label of the task.
+    """
+    value = task.read(state.renamed.get(cell, cell))
+    return task.check(value, content) if content is not None else value
 
 
 def _change(project: Project, spec: ProjectSpec) -> None:

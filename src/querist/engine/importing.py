@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from querist.engine.held_out import validation_digests, validation_table
+from querist.engine.held_out import label_of, validation_digests, validation_table
 from querist.engine.lanes import keyed_numbers
 from querist.engine.project import Project
 from querist.engine.sources import pool_reader
-from querist.errors import BadValue
+from querist.errors import BadValue, QueristError
 from querist.events import AnswerSubmitted, PoolImported
 from querist.pools.reader import PoolReader, digest, label_text
 from querist.store.lock import IMPORT_LOCK, lock
@@ -233,16 +233,18 @@ def _import_labels(
     project: Project, labels: Mapping[ItemId, str], fingerprint: str, actor: str
 ) -> tuple[int, dict[str, int]]:
     """Record the labels that came with the data: they train or measure, and are no budget."""
-    state = project.state()
+    state, task = project.state(), project.task
     no_class: dict[str, int] = {}
+    contents = dict(zip(labels, project.store.contents(list(labels)), strict=True)) if task.target is None else {}
     events: list[NewEvent] = []
     items = [item for item in labels if item not in state.live]
     rows = project.store.rows(items)
     u_eval = np.asarray(project.pool().u_eval)
     for item, row in zip(items, rows.tolist(), strict=True):
-        value = state.renamed.get(labels[item], labels[item])
-        if value not in state.classes:
-            no_class[value] = no_class.get(value, 0) + 1
+        try:
+            value = label_of(task, labels[item], state, contents.get(item))
+        except QueristError:
+            no_class[labels[item]] = no_class.get(labels[item], 0) + 1
             continue
         lane: Lane = "evaluation" if not state.validation and u_eval[row] < state.reserve else "seed"
         event = AnswerSubmitted(

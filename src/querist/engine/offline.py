@@ -92,6 +92,7 @@ class FileAnswer:
     lease: str | None = None
     guideline: int | None = None
     replaces: int | None = None
+    shown: Json | None = None
 
 
 def tell(project: Project, answers: Path, *, person: str) -> Json:
@@ -107,9 +108,9 @@ def tell(project: Project, answers: Path, *, person: str) -> Json:
     for line, row in _rows(answers):
         if row["label"] in (None, ""):
             continue
-        item, value = str(row["item"]), str(row["label"])
+        item = str(row["item"])
         try:
-            is_new = _tell_one(project, person, item, value)
+            is_new = _tell_one(project, person, item, project.task.read(row["label"]))
         except QueristError as error:
             problems.append({"line": line, "reason": str(error)})
             continue
@@ -118,7 +119,7 @@ def tell(project: Project, answers: Path, *, person: str) -> Json:
     return {"told": told, "known": known, "problems": problems}
 
 
-def _tell_one(project: Project, person: str, item: str, value: str) -> bool:
+def _tell_one(project: Project, person: str, item: str, value: Any) -> bool:
     """Record one answer, unless the person's answer in force says the same; a changed mind is a correction."""
     project.store.rows([item])
     own = [answer for answer in project.store.answers(items=[item]) if answer.person == person]

@@ -17,7 +17,7 @@ from querist.engine.spec import ProjectSpec, read_spec
 from querist.errors import NotFound, NotReady
 from querist.events import AnswerSubmitted, Event, FeaturesBuilt, ModelTrained, Recorded, SpecChanged
 from querist.store.protocol import PoolTable, Store
-from querist.types import Array, Features, Learner, Model, Rng, ShortHash, TaskType
+from querist.types import Array, Features, Learner, Model, Rng, ShortHash, TargetKind, TaskType
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
@@ -28,6 +28,9 @@ STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "b
 
 DAY: Final = 86_400 * 1_000_000
 """Microseconds."""
+
+PAUSE: Final = 15 * 60 * 1_000_000
+"""Microseconds without an answer that are a break."""
 
 
 class Project:
@@ -63,8 +66,10 @@ class Project:
         self.cache: dict[object, Any] = {}
         self.problem: str | None = None
         self.active_ms = 0
+        self.times: dict[int, tuple[int | None, int]] = {}
         self.person_name: Callable[[str], str | None] = lambda _: None
         self.tally: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        self.working: dict[str, tuple[int, int]] = {}
 
     @classmethod
     def open(cls, folder: Path) -> Project:
@@ -115,9 +120,14 @@ class Project:
                 case SpecChanged(spec=spec):
                     self.spec = self.spec.as_told(spec)
                     self.__dict__.pop("learner", None)
-                case AnswerSubmitted(source="ui" | "api", active_ms=active_ms):
+                case AnswerSubmitted(source="ui" | "api", active_ms=active_ms, round=number):
                     self.tally[recorded.at // DAY][recorded.actor] += 1
+                    began, last = self.working.get(recorded.actor, (recorded.at, recorded.at))
+                    began = recorded.at if recorded.at - last > PAUSE else began
+                    self.working[recorded.actor] = (began, recorded.at)
                     self.active_ms += active_ms or 0
+                    if active_ms is not None:
+                        self.times[recorded.seq] = (number, active_ms)
                 case _:
                     pass
 
@@ -126,6 +136,11 @@ class Project:
         self.state()
         today = self.tally[time.time_ns() // 1000 // DAY]
         return today[person] if person is not None else sum(today.values())
+
+    def working_minutes(self, person: str, now: int) -> float:
+        """Return for how long a person has been answering without a break of a quarter of an hour; `now` in µs."""
+        began, last = self.working.get(person, (now, now))
+        return 0.0 if now - last > PAUSE else (last - began) / 60e6
 
     def media(self) -> Path | None:
         """Return the media folder; None for a project that lives in memory, whose contents bring their own."""
@@ -161,8 +176,33 @@ class Project:
         """The task with the classes now in force."""
         from querist.tasks import task_type
 
+        section = self.spec.project
         classes = self.state().classes
-        return task_type(self.spec.project.task, classes=classes)
+        known = self.cache.get("task")
+        if known is None or known[0] is not section or known[1] != classes:
+            known = (section, classes, task_type(section.task, classes=classes, settings=section.settings))
+            self.cache["task"] = known
+        found: TaskType = known[2]
+        return found
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is a learner for this kind of label; no classes are needed to know."""
+        from querist.tasks import kind_of_label
+
+        return kind_of_label(self.spec.project.task).target is not None
+
+    @property
+    def target(self) -> TargetKind:
+        """What a model learns for the task.
+
+        Raises:
+            NotReady: the learner of this kind of label is still to come.
+        """
+        target = self.task.target
+        if target is None:
+            raise NotReady(f"the learner of {self.spec.project.task} tasks is still to come")
+        return target
 
     @functools.cached_property
     def learner(self) -> Learner:
@@ -179,7 +219,7 @@ class Project:
             )
         from querist.models import learner
 
-        return learner(section.name, section.settings)
+        return learner(section.name, section.settings, signal=self.target.signal)
 
     def pool(self) -> PoolTable:
         """Return the pool's columns in row order, without rows of an import that was not finished."""

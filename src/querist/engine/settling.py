@@ -60,6 +60,8 @@ def why_not(project: Project, state: State) -> None:
             field="command",
             value="settle",
         )
+    if project.target.signal != "proba":
+        raise Conflict(f"a duel is between classes, and {project.task.name} has none", field="command", value="settle")
     if compared_baseline(project) is None:
         raise NotReady("there is no comparison with random labelling yet that could be settled")
 
@@ -90,7 +92,7 @@ def _drawn(project: Project, state: State) -> DuelDrawn:
     active = _active(archive(project), size)
     shadow = _median_shadow(project, measured, control, control_target, size)
     reserve = [measured.items[k] for k in rows.tolist()]
-    ours = said_of(active, reserve, state.classes)
+    ours = said_of(active, reserve, project.target.columns)
     theirs = predict(shadow, measured.features.rows(rows), seed=project.seed).argmax(axis=1)
     found = duel(ours, theirs, rows, seed=project.seed)
     place = {row: k for k, row in enumerate(rows.tolist())}
@@ -104,8 +106,8 @@ def _drawn(project: Project, state: State) -> DuelDrawn:
         "probability": [found.probability] * len(items),
     }
     said = {
-        "active": [_name(state, int(ours[k])) for k in chosen],
-        "shadow": [_name(state, int(theirs[k])) for k in chosen],
+        "active": [_name(project, int(ours[k])) for k in chosen],
+        "shadow": [_name(project, int(theirs[k])) for k in chosen],
     }
     return DuelDrawn(
         round=state.round,
@@ -121,8 +123,8 @@ def _drawn(project: Project, state: State) -> DuelDrawn:
     )
 
 
-def _name(state: State, number: int) -> str:
-    return state.classes[number] if number >= 0 else ""
+def _name(project: Project, number: int) -> str:
+    return project.target.columns[number] if number >= 0 else ""
 
 
 def _active(archived: Sequence[Archived], size: int) -> Archived:
@@ -153,7 +155,7 @@ def _fitted(
         raise NotReady("the random labels are of one class")
     try:
         model = project.learner.fit(
-            features.rows(train), target[train], classes=len(project.task.classes), seed=project.seed
+            features.rows(train), target[train], classes=len(project.target.columns), seed=project.seed
         )
     except ModelFailure as error:
         raise NotReady(f"a shadow model failed: {error}") from error

@@ -27,9 +27,10 @@ def pool_reader(pool: Mapping[str, Any], folder: Path, data: str | None = None) 
     source = data or str(pool["data"])
     if not source.startswith("sample:") and not Path(source).is_absolute() and data is None:
         source = str(folder / source)
-    roles = {role: pool[role] or None for role in ("text", "image", "label", "id", "group", "cost")}
+    roles = {role: pool[role] or None for role in ("text", "image", "audio", "label", "id", "group", "cost")}
     columns = list(pool["columns"]) or None
-    return read_pool(source, columns=columns, keep_duplicates=pool["keep_duplicates"], **roles)
+    pair = tuple(pool["pair"]) or None
+    return read_pool(source, columns=columns, pair=pair, keep_duplicates=pool["keep_duplicates"], **roles)
 
 
 def read_like(project: Project, data: str, *, keep_duplicates: bool = False) -> PoolReader:

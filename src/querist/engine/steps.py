@@ -30,7 +30,7 @@ from querist.engine.round import (
     Train,
 )
 from querist.engine.round import opinions as asked_of_each
-from querist.engine.training import fit
+from querist.engine.training import bare, fit, goes_on, notes_of
 from querist.errors import ModelFailure
 from querist.events import (
     Alarm,
@@ -42,7 +42,7 @@ from querist.events import (
     ModelTrained,
     Stopped,
 )
-from querist.types import Answer, Content, ItemId, Json, Resolved, TaskType, canonical_json, short_hash
+from querist.types import Answer, Content, ItemId, Json, Model, Resolved, TaskType, canonical_json, short_hash
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
@@ -233,8 +233,8 @@ def freeze(project: Project, state: State, number: int) -> None:
     }
     counts: dict[str, int] = {}
     for target in targets:
-        name = target if isinstance(target, str) else canonical_json(target)
-        counts[name] = counts.get(name, 0) + 1
+        for name in project.task.tally(target):
+            counts[name] = counts.get(name, 0) + 1
     event = DatasetFrozen(
         round=number,
         dataset=dataset,
@@ -264,7 +264,12 @@ def training_rows(project: Project, state: State, *, through: int) -> dict[ItemI
 
 
 def resolve(
-    project: Project, state: State, *, through: int, use: Callable[[Answer], bool] = lambda _: True
+    project: Project,
+    state: State,
+    *,
+    through: int,
+    use: Callable[[Answer], bool] = lambda _: True,
+    items: Sequence[ItemId] | None = None,
 ) -> dict[ItemId, Resolved]:
     """Return what each item's live answers amount to, where they agree, under the class names now in force.
 
@@ -273,39 +278,46 @@ def resolve(
         state: the fold at `through` or later.
         through: answers up to this place in the ledger.
         use: which answers count.
+        items: all that have such an answer, where they are known: then only these are read.
     """
-    return _resolve(project, state, through, use)[0]
+    return _resolve(project, state, through, use, items)[0]
 
 
 def _resolve(
-    project: Project, state: State, through: int, use: Callable[[Answer], bool]
+    project: Project,
+    state: State,
+    through: int,
+    use: Callable[[Answer], bool],
+    items: Sequence[ItemId] | None = None,
 ) -> tuple[dict[ItemId, Resolved], opinions.Opinions]:
     task = project.task
     decided = project.store.decisions(through=through)
     by_item: dict[ItemId, list[Answer]] = {}
-    for answer in project.store.answers(through=through):
+    for answer in project.store.answers(through=through, items=items):
         if answer.outcome == "answered" and answer.item not in state.withdrawn and use(answer):
-            by_item.setdefault(answer.item, []).append(renamed(answer, state))
-    known = {item: [answer for answer in answers if _in_classes(answer, task)] for item, answers in by_item.items()}
+            by_item.setdefault(answer.item, []).append(renamed(answer, state, task))
+    known = {
+        item: [answer for answer in answers if _in_classes(answer.value, task)] for item, answers in by_item.items()
+    }
     found = opinions.merge(project, state, {item: answers for item, answers in known.items() if answers})
     resolved = {item: merged for item, merged in found.merged.items() if isinstance(merged, Resolved)}
     for item in by_item.keys() & decided.keys():
         decision = decided[item]
-        resolved[item] = Resolved(state.renamed.get(decision.value, decision.value), (decision.seq,))
+        resolved[item] = Resolved(task.renamed(decision.value, state.renamed), (decision.seq,))
     return resolved, found
 
 
-def _in_classes(answer: Answer, task: TaskType) -> bool:
-    """Whether the class that an answer names is declared."""
-    return not task.classes or answer.value in task.classes
-
-
-def renamed(answer: Answer, state: State) -> Answer:
+def renamed(answer: Answer, state: State, task: TaskType) -> Answer:
     """Return the answer under the class names now in force."""
-    if not state.renamed or not isinstance(answer.value, str) or answer.value not in state.renamed:
+    if not state.renamed:
         return answer
-    value = state.renamed[answer.value]
+    value = task.renamed(answer.value, state.renamed)
     return Answer(answer.seq, answer.item, answer.person, answer.outcome, value, answer.lane)
+
+
+def _in_classes(value: Any, task: TaskType) -> bool:
+    """Whether each class that a value names is declared."""
+    return not task.has_classes or all(name in task.classes for name in task.tally(value))
 
 
 def _lanes(state: State, items: Sequence[ItemId]) -> list[str]:
@@ -319,33 +331,38 @@ def train(project: Project, state: State, number: int) -> None:
     """Fit the round's model; a failure keeps the last good one, and says so."""
     frozen = frozen_rows(project, number)
     assert state.features is not None
-    if len(set(frozen["target"])) < 2:
-        seen = sorted(set(frozen["target"]))
-        reason = f"the {len(frozen['target'])} training labels are all of class {', '.join(map(str, seen)) or 'none'}"
+    task = project.task
+    if task.target is None:
+        reason = f"the learner of {task.name} tasks is still to come"
         fallback = Fallback(round=number, what="train", wanted="a model", used="coverage", reason=reason)
+        project.record(f"r{number}/train/no_learner", fallback)
+        return
+    target = task.encode(frozen["target"])
+    known = task.target.known(target)
+    target, rows = target[known], np.asarray(frozen["row"], dtype=np.intp)[known]
+    lacks = task.target.lacks(target)
+    if lacks:
+        fallback = Fallback(round=number, what="train", wanted="a model", used="coverage", reason=lacks)
         project.record(f"r{number}/train/one_class", fallback)
         return
     began = time.monotonic()
-    calibrate = project.spec.model.calibrate != "off"
-    task = project.task
+    calibrate = project.spec.model.calibrate
     seed = int(project.rng(0, "train").integers(2**31))
-    begun = beside.start(project, state, number, frozen)
+    how, start = _schedule(project, state, number)
     free = beside.unlabelled(project, state, frozen)
-    rows, target = project.features().rows(np.asarray(frozen["row"], dtype=np.intp)), task.encode(frozen["target"])
     try:
-        if begun is not None:
-            fitted = begun.fit(project, rows, target, classes=len(task.classes), seed=seed)
-        else:
-            fitted = fit(
-                project.learner,
-                rows,
-                target,
-                classes=len(task.classes),
-                groups=_groups(project, frozen["row"]),
-                calibrate=calibrate,
-                seed=seed,
-                unlabelled=None if free is None else project.features().rows(free),
-            )
+        fitted = fit(
+            project.learner,
+            project.features().rows(rows),
+            target,
+            kind=task.target,
+            groups=_groups(project, rows.tolist()),
+            calibrate=calibrate,
+            seed=seed,
+            start=start,
+            new=None if start is None else beside.new_rows(project, frozen),
+            unlabelled=None if free is None else project.features().rows(free),
+        )
     except ModelFailure as error:
         failed = ModelFailed(round=number, dataset=state.dataset or "", error=str(error))
         project.record(f"r{number}/train", failed)
@@ -354,7 +371,7 @@ def train(project: Project, state: State, number: int) -> None:
         fallback = Fallback(
             round=number,
             what="calibration",
-            wanted="out-of-fold temperature",
+            wanted="out-of-fold calibration",
             used="uncalibrated probabilities",
             reason=fitted.uncalibrated,
         )
@@ -366,8 +383,8 @@ def train(project: Project, state: State, number: int) -> None:
         "learner": learner,
         "seed": seed,
         "calibration": fitted.calibration,
-        "classes": list(task.classes),
-        **({"parent": begun.event.model} if begun is not None else {}),
+        "classes": list(task.target.columns),
+        **({"start": state.model} if start is not None else {}),
     }
     model = short_hash(manifest)
     files = project.store.artefacts.put_files(fitted.model.save()) if project.folder is not None else ""
@@ -376,18 +393,43 @@ def train(project: Project, state: State, number: int) -> None:
         model=model,
         dataset=state.dataset or "",
         features=state.features,
-        learner={**learner, "classes": list(task.classes)},
-        how="scratch" if begun is None else "fine_tune",
+        learner={**learner, "classes": list(task.target.columns)},
+        how=how,
         parent=state.model,
         files=files,
         labelled=len(frozen["item"]),
         calibration=fitted.calibration,
         oof_skill=fitted.skill,
         seconds=round(time.monotonic() - began, 3),
+        notes=notes_of(fitted.model),
         pseudo=beside.pseudo_labels(project, fitted.model, free),
     )
     project.keep_model(model, fitted.model)
     project.record(f"r{number}/train", event)
+
+
+def _schedule(project: Project, state: State, number: int) -> tuple[str, Model | None]:
+    """Return how the round's model begins: from scratch, or from the last one; says so where that cannot be."""
+    schedule = project.spec.model.schedule
+    able = goes_on(project.learner)
+    if schedule.how == "scratch" or (schedule.how == "auto" and not able):
+        return "scratch", None
+    if not able:
+        reason = f"{project.learner.name} cannot go on from a model"
+        fallback = Fallback(
+            round=number, what="schedule", wanted="fine-tuning", used="training from scratch", reason=reason
+        )
+        project.record(f"r{number}/train/schedule", fallback)
+        return "scratch", None
+    tuned = 0
+    for event in reversed(project.trained()):
+        if event.how != "fine_tune":
+            break
+        tuned += 1
+    # The first of every `full_every` begins anew, and so does a model on other features.
+    if state.choosing_model is None or tuned + 1 >= schedule.full_every:
+        return "scratch", None
+    return "fine_tune", bare(project.model())
 
 
 def frozen_rows(project: Project, number: int) -> Json:
@@ -405,8 +447,8 @@ def dataset_rows(project: Project, event: DatasetFrozen) -> Json:
     columns = project.store.artefacts.get_table(event.rows)
     state = project.state()
     targets = [json.loads(target) for target in columns["target"]]
-    names = [state.renamed.get(target, target) if isinstance(target, str) else target for target in targets]
-    return {**columns, "target": names}
+    task = project.task
+    return {**columns, "target": [task.renamed(target, state.renamed) for target in targets]}
 
 
 def _groups(project: Project, rows: Sequence[int]) -> list[str | None] | None:

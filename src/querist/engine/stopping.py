@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from querist.engine.comparing import classes_of
 from querist.engine.evaluation import Archived, archive, correctness, measuring, said_of
 from querist.engine.project import Project
 from querist.engine.round import State, is_overruled
@@ -57,7 +58,7 @@ def history_of(project: Project, state: State, *, latest: Archived | None = None
     items = [item for item, is_known in zip(measured.items, known, strict=True) if is_known]
     target = measured.target[known]
     rounds = tuple(_round(entry, items, target, project) for entry in archived)
-    promises = _promises(archived[-1], items, target, project.state().classes) if items else {}
+    promises = _promises(archived[-1], items, target, classes_of(project) or ()) if items else {}
     return dataclasses.replace(spent, rounds=rounds, promises=promises)
 
 
@@ -79,13 +80,11 @@ def _promises(entry: Archived, items: list[str], target: Array, classes: Sequenc
 
 
 def _round(entry: Archived, items: list[str], target: Array, project: Project) -> Round:
-    proba = np.clip(entry.proba, 1e-12, None)
-    entropy = float(-(proba * np.log(proba)).sum(axis=1).mean() / np.log(max(2, proba.shape[1])))
     return Round(
         labelled=entry.labelled,
-        predictions=entry.predicted,
-        correct=correctness(entry, items, target, project.state().classes),
+        predictions=entry.kind.decisions(entry.proba),
+        correct=correctness(entry, items, target, project.target.columns),
         reserve_items=np.asarray(entry.items),
         evaluation_items=np.asarray(items),
-        entropy=entropy,
+        entropy=entry.kind.entropy(entry.proba),
     )

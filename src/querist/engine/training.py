@@ -1,20 +1,27 @@
-"""Fit a model and say how far it can be trusted: out-of-fold temperature and skill, cross-fitted random arm."""
+"""Fit a model and say how far it can be trusted: a calibrator chosen out of fold, and the skill."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
 from querist.errors import ModelFailure
-from querist.measure.calibration import apply_temperature, expected_calibration_error, fit_temperature
+from querist.measure import calibrators
+from querist.measure.calibration import change
 from querist.models.calibrated import Calibrated
-from querist.types import Array, Features, Json, Learner, Model
+from querist.models.mapped import Mapped
+from querist.types import Array, Features, Json, Learner, Model, TargetKind
 
 FOLDS: Final = 5
 LEAST_PER_CLASS: Final = 5
+ENOUGH_FOR: Final = {"platt": 50, "vector": 50, "dirichlet": 100, "isotonic": 500}
+"""Labels for each class from which a richer map than a temperature is tried."""
+CLEARLY: Final = 0.005
+"""Nats of cross-validated log loss by which a richer map must beat the temperature: it can change predictions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,63 +39,135 @@ def fit(
     features: Features,
     target: Array,
     *,
-    classes: int,
+    kind: TargetKind,
     weight: Array | None = None,
     groups: Sequence[Any] | None = None,
-    calibrate: bool = True,
+    calibrate: str = "auto",
     seed: int = 0,
+    start: Model | None = None,
+    new: Array | None = None,
     unlabelled: Features | None = None,
 ) -> Fitted:
-    """Fit on all rows; if asked, fit a temperature and measure the skill on rows that the model had not seen.
+    """Fit on all rows; if asked, measure the skill on rows that the model had not seen, and fit a temperature where
+    probabilities are learnt.
 
     These are the same rows out of fold, or the slice of them that a network has spared for early stopping.
 
     Args:
         learner: the recipe.
         features: l rows.
-        target: (l,) class numbers in [0, classes).
-        classes: declared classes, which need not all occur.
+        target: (l, …) targets, all of them known.
+        kind: what is learnt; not all of its columns need occur.
         weight: (l,) weights of the rows.
         groups: (l,) rows of a group stay on one side of each split.
-        calibrate: whether to spend the five extra fits.
+        calibrate: "off", a method of `measure.calibrators`, or "auto", which lets cross-validation choose among those
+            that the labels suffice for; all but "off" spend five more fits.
         seed: of the learner and of the folds.
+        start: a model to go on from, for a learner that can (`goes_on`); models out of fold begin anew, always.
+        new: (l,) which rows that model has not seen, for a learner that asks.
         unlabelled: rows that a semi-supervised learner may look at.
 
     Raises:
-        ModelFailure: the learner failed, or there is one class only.
+        ModelFailure: the learner failed, or the targets are all alike.
     """
-    present, counts = np.unique(target, return_counts=True)
-    if present.size < 2:
-        raise ModelFailure(f"the {target.size} training labels are of one class; a model needs two")
-    more = {} if unlabelled is None else {"unlabelled": unlabelled}
-    model = learner.fit(features, target, classes=classes, weight=weight, seed=seed, **more)
-    if not calibrate:
+    lacks = kind.lacks(target)
+    if lacks:
+        raise ModelFailure(f"{lacks}; a model needs two kinds")
+    columns = len(kind.columns)
+    # Only learners that name an argument are given it.
+    free = _named(learner, unlabelled=unlabelled)
+    more = free if start is None else {**free, "start": start, **_named(learner, new=new)}
+    model = cast(Any, learner).fit(features, target, classes=columns, weight=weight, seed=seed, **more)
+    if calibrate == "off":
         return Fitted(model)
     held_out = getattr(model, "held_out", None)
     if held_out is not None:
         # A network spared some labels for early stopping: five more trainings would cost more than they tell.
-        return _calibrated(model, *held_out, rows="spared labels")
-    if counts.min() < LEAST_PER_CLASS:
-        few = int((counts < LEAST_PER_CLASS).sum())
-        return Fitted(model, uncalibrated=f"{few} of {present.size} classes have fewer than {LEAST_PER_CLASS} labels")
-    proba = _out_of_fold(learner, features, target, classes=classes, weight=weight, groups=groups, seed=seed, more=more)
-    if proba is None:
+        return _calibrated(model, *held_out, kind=kind, rows="spared labels", how=calibrate, seed=seed)
+    few = _too_few(target, kind)
+    if few:
+        return Fitted(model, uncalibrated=few)
+    matrix = _out_of_fold(learner, features, target, kind=kind, weight=weight, groups=groups, seed=seed, more=free)
+    if matrix is None:
         return Fitted(model, uncalibrated="the groups leave no way to split the labels into folds")
-    return _calibrated(model, proba, target, rows="out of fold")
+    if kind.signal != "proba":
+        return Fitted(model, skill=_skill(matrix, target, kind))
+    return _calibrated(model, matrix, target, kind=kind, rows="out of fold", how=calibrate, seed=seed)
 
 
-def _calibrated(model: Model, proba: Array, target: Array, *, rows: str) -> Fitted:
-    """Return the model behind the temperature that fits what it said of rows that it had not seen."""
-    temperature = fit_temperature(np.log(np.clip(proba, 1e-12, None)), target)
-    calibration = {
-        "method": "temperature",
-        "parameters": {"temperature": temperature},
-        "ece_before": expected_calibration_error(proba=proba, target=target),
-        "ece_after": expected_calibration_error(proba=apply_temperature(proba, temperature), target=target),
-        "rows": rows,
-        "n": len(target),
-    }
-    return Fitted(Calibrated(model, temperature), calibration, _skill(proba, target))
+def prediction(model: Model, features: Features, kind: TargetKind, *, seed: int = 0) -> Array:
+    """Return (n, columns): what a model says of the rows, in the form of the task's predictions."""
+    wanted = ["mean", "std"] if kind.signal == "mean" else [kind.signal]
+    given = model.signals(wanted, features, rng=np.random.default_rng(seed))
+    return given[kind.signal] if kind.signal != "mean" else np.stack([given["mean"], given["std"]], axis=1)
+
+
+def _too_few(target: Array, kind: TargetKind) -> str | None:
+    """Why the rows cannot be split into folds, if they cannot."""
+    strata = kind.strata(target)
+    if strata is None:
+        return None if len(target) >= FOLDS * LEAST_PER_CLASS else f"{len(target)} labels are too few for folds"
+    present, counts = np.unique(strata, return_counts=True)
+    few = int((counts < LEAST_PER_CLASS).sum())
+    return f"{few} of {present.size} classes have fewer than {LEAST_PER_CLASS} labels" if few else None
+
+
+def _named(learner: Learner, **given: Any) -> dict[str, Any]:
+    """Return those of the arguments that there are and that the learner's `fit` has a name for."""
+    known = inspect.signature(learner.fit).parameters
+    return {name: value for name, value in given.items() if value is not None and name in known}
+
+
+def goes_on(learner: Learner) -> bool:
+    """Whether a learner can go on from a model: its `fit` takes `start`.
+
+    >>> from querist.models import learner
+    >>> goes_on(learner("logistic_regression"))
+    False
+    """
+    return "start" in inspect.signature(learner.fit).parameters
+
+
+def bare(model: Model) -> Model:
+    """Return the model inside calibration."""
+    while isinstance(model, Calibrated | Mapped):
+        model = model.model
+    return model
+
+
+def notes_of(model: Model) -> list[str]:
+    """Return what the library warned of while fitting, a sentence each."""
+    return [str(note) for note in getattr(bare(model), "notes", ())]
+
+
+def _calibrated(
+    model: Model, proba: Array, target: Array, *, kind: TargetKind, rows: str, how: str, seed: int
+) -> Fitted:
+    """Return the model behind the map that fits what it said of rows that it had not seen."""
+    log_proba = np.log(np.clip(proba, 1e-12, None))
+    losses: dict[str, float] = {}
+    if how == "auto":
+        calibrator, losses = _chosen(log_proba, target, seed)
+    else:
+        calibrator = calibrators.fit(how, log_proba, target)
+    moved = change(proba, calibrator(proba), target)
+    calibration = {**calibrator.to_json(), **moved.to_json(), "losses": losses, "rows": rows, "n": len(target)}
+    if calibrator.method == "temperature":
+        temperature = float(calibrator.parameters["temperature"])
+        return Fitted(Calibrated(model, temperature), calibration, _skill(proba, target, kind))
+    return Fitted(Mapped(model, calibrator), calibration, _skill(proba, target, kind))
+
+
+def _chosen(log_proba: Array, target: Array, seed: int) -> tuple[calibrators.Calibrator, dict[str, float]]:
+    """A temperature, unless a richer map that the labels suffice for is clearly better in cross-validation."""
+    per_class = target.size / max(1, np.unique(target).size)
+    methods = [name for name, enough in ENOUGH_FOR.items() if per_class >= enough]
+    temperature = calibrators.fit("temperature", log_proba, target)
+    if not methods:
+        return temperature, {}
+    best, losses = calibrators.choose(log_proba, target, methods=["temperature", *methods], seed=seed)
+    clearly = losses[best.method] < losses["temperature"] - CLEARLY
+    return (best if clearly else temperature), losses
 
 
 def _out_of_fold(
@@ -96,21 +175,24 @@ def _out_of_fold(
     features: Features,
     target: Array,
     *,
-    classes: int,
+    kind: TargetKind,
     weight: Array | None,
     groups: Sequence[Any] | None,
     seed: int,
     more: Mapping[str, Any],
 ) -> Array | None:
-    proba = np.full((target.size, classes), np.nan)
-    for train, held_out in folds(target, groups=groups, seed=seed):
-        if np.unique(target[train]).size < 2:
+    columns = len(kind.columns)
+    found = np.full((len(target), columns), np.nan)
+    strata = kind.strata(target)
+    split = folds(np.zeros(len(target), dtype=int) if strata is None else strata, groups=groups, seed=seed)
+    for train, held_out in split:
+        if kind.lacks(target[train]):
             return None
         part = None if weight is None else weight[train]
-        model = learner.fit(features.rows(train), target[train], classes=classes, weight=part, seed=seed, **more)
-        rng = np.random.default_rng(seed)
-        proba[held_out] = model.signals(["proba"], features.rows(held_out), rng=rng)["proba"]
-    return None if np.isnan(proba).any() else proba
+        fitter = cast(Any, learner)
+        model = fitter.fit(features.rows(train), target[train], classes=columns, weight=part, seed=seed, **more)
+        found[held_out] = prediction(model, features.rows(held_out), kind, seed=seed)
+    return None if np.isnan(found).any() else found
 
 
 def folds(target: Array, *, groups: Sequence[Any] | None = None, seed: int = 0) -> list[tuple[Array, Array]]:
@@ -125,15 +207,20 @@ def folds(target: Array, *, groups: Sequence[Any] | None = None, seed: int = 0) 
     return [(np.asarray(train), np.asarray(held_out)) for train, held_out in split]
 
 
-def _skill(proba: Array, target: Array) -> Json:
-    """Out-of-fold accuracy above always saying the majority class, with its 95 % interval."""
-    majority = np.bincount(target).argmax()
-    gain = (proba.argmax(axis=1) == target).astype(float) - (target == majority)
+def _skill(matrix: Array, target: Array, kind: TargetKind) -> Json:
+    """What the model loses less than the simplest guess, out of fold, with its 95 % interval.
+
+    For classes that is accuracy above the majority; for numbers it is R², a share of the guess's own loss.
+    """
+    guess = kind.losses(target, kind.constant(target, len(target)))
+    gain = guess - kind.losses(target, matrix)
+    if kind.signal == "mean":
+        gain = gain / guess.mean()
     half = 1.96 * max(gain.std(ddof=1), 0.5 / np.sqrt(gain.size)) / np.sqrt(gain.size)
     return {
         "skill": float(gain.mean()),
         "low": float(gain.mean() - half),
         "high": float(gain.mean() + half),
-        "majority": float((target == majority).mean()),
-        "n": int(target.size),
+        "majority": float(1 - guess.mean()) if kind.signal != "mean" else 0.0,
+        "n": int(gain.size),
     }

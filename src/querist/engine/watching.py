@@ -42,8 +42,9 @@ def watched(
         used = [*kept["used"], *(item for block in new for item in block["items"])]
         kept = {"used": used, "blocks": [*kept["blocks"], *new]}
         name = project.store.artefacts.put_json(kept)
+    names = project.target.columns
     truth = {
-        item: state.classes[number]
+        item: names[number]
         for item, number in zip(measured.items, measured.target.tolist(), strict=True)
         if number >= 0
     }
@@ -145,10 +146,11 @@ def _meet(
         said = shadow_predictions(project, rows.features, rows.target, np.array(train), places, seed=project.seed)
     except NotReady:
         return nothing
-    own = said_of(active, scored, state.classes)
+    names = project.target.columns
+    own = said_of(active, scored, names)
     return {
         "scored": scored,
-        "active": [state.classes[k] if k >= 0 else "" for k in own.tolist()],
-        "shadow": [state.classes[k] for k in said.tolist()],
+        "active": [names[k] if k >= 0 else "" for k in own.tolist()],
+        "shadow": [names[k] for k in said.tolist()],
         "model": active.model,
     }

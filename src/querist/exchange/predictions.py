@@ -15,7 +15,7 @@ import numpy as np
 from querist.errors import BadValue, UnknownName
 from querist.exchange.cells import neutralised
 from querist.exchange.files import written_whole
-from querist.types import Array
+from querist.types import Array, canonical_json
 
 FORMATS: Final = ("csv", "jsonl", "parquet")
 
@@ -24,11 +24,25 @@ Write = Callable[[Sequence[str], Array], None]
 
 
 @contextlib.contextmanager
-def predictions_file(path: str | Path, classes: Sequence[str]) -> Iterator[Write]:
+def predictions_file(
+    path: str | Path,
+    classes: Sequence[str],
+    *,
+    labels: Callable[[Array], Sequence[Any]] | None = None,
+    certainty: Callable[[Array], Array] | None = None,
+    prefix: str = "proba_",
+) -> Iterator[Write]:
     """Give a function that takes predictions block by block; the file appears at the end, whole.
 
     Its columns are `item`, `label` (the likeliest class), `certainty` (its probability) and `proba_<class>` for each
     class. The ending says the format: .csv, .jsonl or .parquet.
+
+    Args:
+        path: where to.
+        classes: what the columns of a prediction stand for.
+        labels: what (b, classes) predictions amount to, where that is not the likeliest class; lists become JSON text.
+        certainty: (b,) of such labels.
+        prefix: of the names of the predictions' columns.
 
     Raises:
         UnknownName: the ending is none of these.
@@ -46,26 +60,33 @@ def predictions_file(path: str | Path, classes: Sequence[str]) -> Iterator[Write
     format = target.suffix.removeprefix(".")
     if format not in FORMATS:
         raise UnknownName("format of predictions", format or target.name, FORMATS)
-    with written_whole(target) as file, _OPEN[format](file, classes) as write_columns:
+    with written_whole(target) as file, _OPEN[format](file, [f"{prefix}{name}" for name in classes]) as write_columns:
 
         def write(items: Sequence[str], proba: Array) -> None:
-            write_columns(_columns(items, proba, classes))
+            if proba.shape != (len(items), len(classes)):
+                raise BadValue("proba", proba.shape, f"must be of shape {(len(items), len(classes))}")
+            named = labels(proba) if labels else [classes[number] for number in proba.argmax(axis=1)]
+            sure = certainty(proba) if certainty else proba.max(axis=1)
+            write_columns(_columns(items, proba, classes, [_text(label) for label in named], sure, prefix))
 
         yield write
 
 
-def _columns(items: Sequence[str], proba: Array, classes: Sequence[str]) -> dict[str, Any]:
-    if proba.shape != (len(items), len(classes)):
-        raise BadValue("proba", proba.shape, f"must be of shape {(len(items), len(classes))}")
+def _text(label: Any) -> Any:
+    return label if isinstance(label, str) else canonical_json(label)
+
+
+def _columns(
+    items: Sequence[str], proba: Array, classes: Sequence[str], labels: list[Any], sure: Array, prefix: str
+) -> dict[str, Any]:
     # As text, float32 is written with the digits that it has and no others.
-    rounded = np.round(proba.astype(np.float64), 6) if proba.dtype == np.float32 else proba
-    labels = [classes[number] for number in proba.argmax(axis=1)]
-    columns: dict[str, Any] = {"item": list(items), "label": labels, "certainty": rounded.max(axis=1).tolist()}
-    return columns | {f"proba_{name}": rounded[:, number].tolist() for number, name in enumerate(classes)}
+    rounded, certain = (np.round(a.astype(np.float64), 6) if a.dtype == np.float32 else a for a in (proba, sure))
+    columns: dict[str, Any] = {"item": list(items), "label": labels, "certainty": certain.tolist()}
+    return columns | {f"{prefix}{name}": rounded[:, number].tolist() for number, name in enumerate(classes)}
 
 
 def _names(classes: Sequence[str]) -> list[str]:
-    return ["item", "label", "certainty", *(f"proba_{name}" for name in classes)]
+    return ["item", "label", "certainty", *classes]
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from querist.errors import Damaged, UnknownName
+from querist.errors import BadValue, Damaged, UnknownName
 from querist.types import Learner, Model
 
 if TYPE_CHECKING:
@@ -23,13 +23,18 @@ HEAD: Final = frozenset({"head_weight", "head_bias", "head_l2"})
 _CLASSIFIER: Final = frozenset({"proba", "embed"})
 _NETWORK: Final = _CLASSIFIER | HEAD | {"proba_samples"}
 _NETWORKS: Final = frozenset({"mlp", "small_resnet", "torch", "transformer"})
+_REGRESSION: Final = frozenset({"mean", "std", "embed"})
 
 OFFERS: Final[Mapping[str, frozenset[str]]] = {
+    "bayesian_ridge": _REGRESSION,
+    "bradley_terry": _CLASSIFIER,
+    "gaussian_process": _REGRESSION,
     "gradient_boosting": _CLASSIFIER,
     "logistic_regression": _CLASSIFIER | HEAD,
     "mlp": _NETWORK,
     "naive_bayes": _CLASSIFIER,
     "random_forest": _CLASSIFIER | {"proba_samples"},
+    "random_forest_regressor": _REGRESSION | {"mean_samples"},
     "self_training": _CLASSIFIER | HEAD | {"proba_samples"},
     "small_resnet": _NETWORK,
     "svm": _CLASSIFIER,
@@ -42,6 +47,9 @@ _LOADERS: Final[Mapping[str, str]] = {
     "advised": "querist.models.advised",
     "calibrated": "querist.models.calibrated",
     "committee": "querist.models.committee",
+    "mapped": "querist.models.mapped",
+    "one_vs_rest": "querist.models.one_vs_rest",
+    "regression": "querist.models.regression",
     "self_training": "querist.models.semi_supervised",
     "sklearn": "querist.models.sklearn",
     "torch": "querist.models.torch",
@@ -66,17 +74,18 @@ def offered_by(signal: str) -> list[str]:
     return [name for name in names() if signal in OFFERS[name]]
 
 
-def learner(model: object, settings: Mapping[str, Any] | None = None) -> Learner:
-    """Return a learner: by name, from a classifier of scikit-learn's kind, or as it is when it is one already.
+def learner(model: object, settings: Mapping[str, Any] | None = None, *, signal: str = "proba") -> Learner:
+    """Return a learner: by name, from an estimator of scikit-learn's kind, or as it is when it is one already.
 
     Args:
-        model: a name out of `names()`; an object with `fit` and `predict_proba` or `decision_function`; a
-            `torch.nn.Module`; or a `Learner`.
+        model: a name out of `names()`; a classifier (`fit` and `predict_proba` or `decision_function`) or, for numbers,
+            a regressor (`fit` and `predict`); a `torch.nn.Module`; or a `Learner`.
         settings: parameters of the estimator, and `trusted`: names of types that may be loaded from its files.
+        signal: what the task needs of it: `proba`, `label_proba` (one model for each label) or `mean` (numbers).
 
     Raises:
         UnknownName: there is no learner of that name, or it has no such setting.
-        BadValue: the object cannot be used as a classifier.
+        BadValue: the object cannot be used, or the model learns something else.
         MissingExtra: it is a network, and torch is not installed.
 
     >>> learner("logistic_regression", {"C": 3.0}).settings["C"]
@@ -86,12 +95,23 @@ def learner(model: object, settings: Mapping[str, Any] | None = None) -> Learner
         raise UnknownName("model", model, OFFERS)
     if isinstance(model, Learner):
         return model
+    base = "mean" if signal == "mean" else "proba"
+    if isinstance(model, str) and base not in OFFERS[model]:
+        fitting = offered_by(base)
+        raise BadValue("model", model, f"does not offer {base}; these do: {', '.join(fitting)}", choices=fitting)
     if model == "self_training":
+        if signal != "proba":
+            raise BadValue("model", model, f"gives pseudo-labels of classes, and this kind of label needs {signal}")
         from querist.models import semi_supervised
 
         return semi_supervised.learner(settings or {})
-    library = "torch" if (isinstance(model, str) and model in _NETWORKS) or _is_network(model) else "sklearn"
+    is_network = model in _NETWORKS if isinstance(model, str) else _is_network(model)
+    if is_network and signal != "proba":
+        raise BadValue("model", model, f"networks learn classes so far, and this kind of label needs {signal}")
+    library = "regression" if base == "mean" else "torch" if is_network else "sklearn"
     made: Learner = importlib.import_module(f"querist.models.{library}").learner(model, settings or {})
+    if signal == "label_proba":
+        made = importlib.import_module("querist.models.one_vs_rest").OneVsRest(made)
     return made
 
 

@@ -59,7 +59,7 @@ def learner(model: object, settings: Mapping[str, Any]) -> SklearnLearner:
         estimator = recipe(sparse)
         return estimator.set_params(**{name: chosen[name] for name in chosen if name in estimator.get_params()})
 
-    return SklearnLearner(model, _as_json({**parameters, **chosen}), build, dense_only=dense_only, trusted=trusted)
+    return SklearnLearner(model, as_json({**parameters, **chosen}), build, dense_only=dense_only, trusted=trusted)
 
 
 def _around(estimator: Any, settings: Mapping[str, Any], trusted: tuple[str, ...]) -> SklearnLearner:
@@ -72,18 +72,19 @@ def _around(estimator: Any, settings: Mapping[str, Any], trusted: tuple[str, ...
         raise BadValue("model", name, "has no method fit")
     if not (hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")):
         raise BadValue("model", name, "has neither predict_proba nor decision_function: it cannot say how sure it is")
-    original = _unfitted(estimator)
+    original = unfitted(estimator)
     parameters = original.get_params() if hasattr(original, "get_params") else {}
     for setting in settings:
         if setting not in parameters:
             raise UnknownName(f"setting of {name}", setting, parameters)
     if settings:
         original.set_params(**settings)
-    described = _as_json(original.get_params(deep=False)) if parameters else {}
-    return SklearnLearner(name, described, lambda _: _unfitted(original), trusted=trusted)
+    described = as_json(original.get_params(deep=False)) if parameters else {}
+    return SklearnLearner(name, described, lambda _: unfitted(original), trusted=trusted)
 
 
-def _unfitted(estimator: Any) -> Any:
+def unfitted(estimator: Any) -> Any:
+    """Return a copy of an estimator that knows nothing yet."""
     from sklearn.base import clone
 
     return clone(estimator) if hasattr(estimator, "get_params") else copy.deepcopy(estimator)
@@ -121,7 +122,15 @@ def _naive_bayes(sparse: bool) -> Any:
     return ComplementNB(alpha=0.3) if sparse else GaussianNB(var_smoothing=1e-3)
 
 
+def _bradley_terry(_: bool) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    # On differences of two sides; without an intercept neither side has an advantage.
+    return LogisticRegression(C=10.0, max_iter=1000, fit_intercept=False)
+
+
 _NAMED: Final[Mapping[str, tuple[Recipe, bool]]] = {
+    "bradley_terry": (_bradley_terry, False),
     "logistic_regression": (_logistic_regression, False),
     "random_forest": (_random_forest, False),
     "gradient_boosting": (_gradient_boosting, True),
@@ -131,7 +140,7 @@ _NAMED: Final[Mapping[str, tuple[Recipe, bool]]] = {
 """Name → recipe, and whether it reads dense rows only (sparse features then lend it their `embed`)."""
 
 
-def _as_json(parameters: Mapping[str, Any]) -> Json:
+def as_json(parameters: Mapping[str, Any]) -> Json:
     """Return the parameters with those that JSON cannot hold written as Python shows them."""
     written: Json = {}
     for name, value in parameters.items():
@@ -175,10 +184,10 @@ class SklearnLearner:
             raise ModelFailure(f"{self.name} needs rows of two classes to learn from; the data set has {only}")
         sparse = issparse(features.input)
         reads = "embed" if sparse and self.dense_only else "input"
-        estimator = _seeded(self.recipe(sparse and reads == "input"), seed)
+        estimator = seeded(self.recipe(sparse and reads == "input"), seed)
         rows = getattr(features, reads)
-        with one_thread_if_small(_size(rows)), _noted() as notes, _failures(self.name, f"fit {len(target)} rows"):
-            estimator.fit(rows, target, **_weights(self.name, estimator, weight))
+        with one_thread_if_small(size_of(rows)), noted() as notes, failures(self.name, f"fit {len(target)} rows"):
+            estimator.fit(rows, target, **weights(self.name, estimator, weight))
         on_embed = features.one_space or reads == "embed"
         own = getattr(estimator, "classes_", seen)
         return SklearnModel(
@@ -186,7 +195,8 @@ class SklearnLearner:
         )
 
 
-def _seeded(estimator: Any, seed: int) -> Any:
+def seeded(estimator: Any, seed: int) -> Any:
+    """Return the estimator with the seed as each `random_state` that is None."""
     if hasattr(estimator, "get_params"):
         states = [name for name in estimator.get_params() if name == "random_state" or name.endswith("__random_state")]
         estimator.set_params(**{name: seed % 2**32 for name in states if estimator.get_params()[name] is None})
@@ -195,7 +205,8 @@ def _seeded(estimator: Any, seed: int) -> Any:
     return estimator
 
 
-def _weights(name: str, estimator: Any, weight: Array | None) -> dict[str, Array]:
+def weights(name: str, estimator: Any, weight: Array | None) -> dict[str, Array]:
+    """Return the argument that gives `fit` unequal weights; nothing where they are equal."""
     if weight is None or len(weight) == 0 or np.all(weight == weight[0]):
         return {}
     from sklearn.pipeline import Pipeline
@@ -208,12 +219,13 @@ def _weights(name: str, estimator: Any, weight: Array | None) -> dict[str, Array
     return {f"{prefix}sample_weight": np.asarray(weight, dtype=np.float64)}
 
 
-def _size(rows: Any) -> int:
+def size_of(rows: Any) -> int:
+    """Return how many numbers a matrix holds."""
     return int(rows.nnz if issparse(rows) else np.size(rows))
 
 
 @contextlib.contextmanager
-def _noted() -> Iterator[list[str]]:
+def noted() -> Iterator[list[str]]:
     """Collect the library's warnings about the fit (no convergence, say) in place of printing them."""
     notes: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
@@ -227,7 +239,7 @@ def _noted() -> Iterator[list[str]]:
 
 
 @contextlib.contextmanager
-def _failures(name: str, doing: str) -> Iterator[None]:
+def failures(name: str, doing: str) -> Iterator[None]:
     """Turn whatever a foreign estimator raises into one line that names the model."""
     try:
         yield
@@ -314,7 +326,7 @@ class SklearnModel:
         block = n if issparse(rows) else max(1, _BLOCK // max(1, rows.shape[1]))
         if n == 0:
             return np.zeros((0, len(self.seen)))
-        with one_thread_if_small(_size(rows)), _failures(self.name, f"predict {n} rows"):
+        with one_thread_if_small(size_of(rows)), failures(self.name, f"predict {n} rows"):
             parts = [predict(rows[start : start + block]) for start in range(0, n, block)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
 

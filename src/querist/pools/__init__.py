@@ -41,6 +41,8 @@ def read_pool(
     id: str | None = None,
     group: str | None = None,
     cost: str | None = None,
+    pair: Sequence[str] | None = None,
+    audio: str | None = None,
     keep_duplicates: bool = False,
 ) -> PoolReader:
     """Return a reader of a pool; nothing but its header is read until `read()` is called.
@@ -59,6 +61,8 @@ def read_pool(
         id: the column that names items; default: the first 20 hex digits of SHA-256 over the content.
         group: the column that says what belongs together (document, patient, video).
         cost: the column with what labelling the item costs.
+        pair: the two columns with the texts that are compared; `text` then is what both answer, if there is that.
+        audio: the column with paths of sounds, relative to the file.
         keep_duplicates: keep each row as an item of its own.
 
     Raises:
@@ -72,7 +76,8 @@ def read_pool(
     """
     from querist.pools import folder, memory, reader, samples, table
 
-    roles = table.Roles(text, None if columns is None else tuple(columns), image, label, id, group, cost)
+    listed, sides = (None if names is None else tuple(names) for names in (columns, pair))
+    roles = table.Roles(text, listed, image, label, id, group, cost, sides, audio)
     if isinstance(source, str) and source in SAMPLES:
         return samples.digits(labelled=source.endswith("labelled"))
     if not isinstance(source, str | Path):

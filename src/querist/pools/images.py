@@ -9,6 +9,10 @@ from typing import Final
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"})
 
+ORIENTATION: Final = 0x0112
+"""The tag of EXIF that says how a picture is turned; browsers turn it back."""
+SIDEWAYS: Final = frozenset({5, 6, 7, 8})
+
 
 class BadImage(Exception):
     """Why a file cannot be an item."""
@@ -36,6 +40,18 @@ def read(root: Path, relative: str) -> bytes:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise BadImage(f"the image {relative!r} has too many pixels") from error
     return data
+
+
+def size(root: Path, relative: str) -> tuple[int, int] | None:
+    """Return width and height of an image in a folder, by its header alone, as it is shown; None where it has none."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(contained(root, relative)) as image:
+            turned = image.getexif().get(ORIENTATION, 1) in SIDEWAYS
+            return (image.height, image.width) if turned else (image.width, image.height)
+    except (BadImage, UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        return None
 
 
 def contained(root: Path, relative: str) -> Path:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from querist.errors import BadValue, UnknownName
-from querist.pools import images
+from querist.pools import images, sounds
 from querist.pools.reader import Draft, digest
 from querist.types import Content, Json, Rejected, canonical_json
 
@@ -49,6 +49,8 @@ class Roles:
     id: str | None = None
     group: str | None = None
     cost: str | None = None
+    pair: tuple[str, ...] | None = None
+    audio: str | None = None
 
     def checked(self, names: Sequence[str]) -> Roles:
         """Return the roles with `columns` filled in where neither text nor image is the item.
@@ -57,25 +59,29 @@ class Roles:
             UnknownName: a column is not there.
             BadValue: no column is left to be the item, or more than one way is asked for.
         """
-        ways = [way for way in ("text", "columns", "image") if getattr(self, way) is not None]
+        ways = [way for way in ("text", "columns", "image", "audio") if getattr(self, way) is not None]
         if len(ways) > 1:
             raise BadValue(ways[1], getattr(self, ways[1]), f"cannot be the item, for {ways[0]} is already")
-        others = {role: getattr(self, role) for role in ("text", "image", "label", "id", "group", "cost")}
-        for name in [*(name for name in others.values() if name), *(self.columns or ())]:
+        others = {role: getattr(self, role) for role in ("text", "image", "audio", "label", "id", "group", "cost")}
+        for name in [*(name for name in others.values() if name), *(self.columns or ()), *(self.pair or ())]:
             if name not in names:
                 raise UnknownName("column", name, names)
-        if self.text or self.image:
+        if self.pair is not None:
+            if len(self.pair) != 2 or (ways and ways != ["text"]):
+                raise BadValue("pair", list(self.pair), "name two columns; beside them only --text, which both answer")
+            return self
+        if self.text or self.image or self.audio:
             return self
         columns = self.columns or tuple(name for name in names if name not in others.values())
         if not columns:
             raise BadValue("columns", [], "no column is left to be the item")
-        return Roles(None, columns, None, self.label, self.id, self.group, self.cost)
+        return replace(self, columns=columns)
 
     @property
     def wanted(self) -> tuple[str, ...]:
         """Every column that has a role."""
-        named = (self.text, self.image, self.label, self.id, self.group, self.cost)
-        return tuple(dict.fromkeys([*(self.columns or ()), *(name for name in named if name)]))
+        named = (self.text, self.image, self.audio, self.label, self.id, self.group, self.cost)
+        return tuple(dict.fromkeys([*(self.columns or ()), *(self.pair or ()), *(name for name in named if name)]))
 
 
 class TableSource:
@@ -93,7 +99,7 @@ class TableSource:
     @property
     def media(self) -> Path | None:
         """The file's folder where a column holds paths of images."""
-        return self._table.path.parent if self._roles.image else None
+        return self._table.path.parent if self._roles.image or self._roles.audio else None
 
     def drafts(self) -> Iterator[Draft | Rejected]:
         """Yield a draft of each row."""
@@ -119,6 +125,8 @@ def draft(record: Record, roles: Roles, media: Path | None) -> Draft:
         mark = digest(content)
         if media is not None and roles.image is not None:
             mark = hashlib.sha256(images.read(media, content.value["path"])).digest()
+        if media is not None and roles.audio is not None:
+            mark = hashlib.sha256(sounds.read(media, content.value["path"])).digest()
     except (UnicodeEncodeError, images.BadImage) as error:
         reason = str(error) if isinstance(error, images.BadImage) else "holds half a character (a lone surrogate)"
         raise Unreadable(reason) from error
@@ -136,16 +144,27 @@ def draft(record: Record, roles: Roles, media: Path | None) -> Draft:
 
 
 def _content(cells: Json, roles: Roles) -> Content:
-    if roles.text or roles.image:
-        column = str(roles.text or roles.image)
-        value = cells.get(column)
-        if value is None or not str(value).strip():
-            raise Unreadable(f"column {column!r} is empty")
-        return Content("text", {"text": str(value)}) if roles.text else Content("image", {"path": str(value)})
+    if roles.pair:
+        first, second = (_part(cells, column) for column in roles.pair)
+        asked = {"prompt": _part(cells, roles.text)} if roles.text else {}
+        return Content("pair", {**asked, "first": first, "second": second})
+    if roles.text or roles.image or roles.audio:
+        part = _part(cells, str(roles.text or roles.image or roles.audio))
+        if roles.text:
+            return Content("text", part["value"])
+        return Content("image" if roles.image else "audio", {"path": part["value"]["text"]})
     fields = {name: cells.get(name) for name in roles.columns or ()}
     if all(value is None or value == "" for value in fields.values()):
         raise Unreadable("every column is empty")
     return Content("row", {"fields": fields})
+
+
+def _part(cells: Json, column: str) -> Json:
+    """A cell as a text, or as one side of a pair."""
+    value = cells.get(column)
+    if value is None or not str(value).strip():
+        raise Unreadable(f"column {column!r} is empty")
+    return {"kind": "text", "value": {"text": str(value)}}
 
 
 def _label(value: Any) -> Any:

@@ -28,9 +28,11 @@ def shown(project: str, item: str, content: Json) -> Json:
     >>> shown("p1", "7", {"kind": "image", "value": {"path": "secret/7.png"}})
     {'kind': 'image', 'value': {'url': '/api/v1/projects/p1/items/7/content'}}
     """
-    if "path" not in content["value"]:
+    value = content["value"]
+    if "path" not in value:
         return content
-    return {"kind": content["kind"], "value": {"url": content_url(project, item)}}
+    size = {name: value[name] for name in ("width", "height") if name in value}
+    return {"kind": content["kind"], "value": {"url": content_url(project, item), **size}}
 
 
 def with_content(project: str, holder: Json) -> Json:

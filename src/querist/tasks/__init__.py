@@ -13,7 +13,16 @@ from querist.errors import BadValue, UnknownName
 from querist.types import TaskType
 
 BUILTINS: Final = {
+    "boxes": "querist.tasks.boxes:Boxes",
+    "multi_label": "querist.tasks.multi_label:MultiLabel",
+    "numeric": "querist.tasks.numeric:Numeric",
+    "pairwise": "querist.tasks.pairwise:Pairwise",
+    "polygons": "querist.tasks.polygons:Polygons",
+    "ranking": "querist.tasks.ranking:Ranking",
+    "relations": "querist.tasks.relations:Relations",
     "single_label": "querist.tasks.single_label:SingleLabel",
+    "spans": "querist.tasks.spans:Spans",
+    "text": "querist.tasks.text:Text",
 }
 
 
@@ -24,6 +33,19 @@ def names() -> list[str]:
     True
     """
     return sorted(BUILTINS)
+
+
+def kind_of_label(name: str) -> type[TaskType]:
+    """Return the class behind a name.
+
+    Raises:
+        UnknownName: there is no such kind.
+    """
+    if name not in BUILTINS:
+        raise UnknownName("task type", name, BUILTINS)
+    module, _, attribute = BUILTINS[name].partition(":")
+    found: type[TaskType] = getattr(importlib.import_module(module), attribute)
+    return found
 
 
 def task_type(name: str, *, classes: Iterable[str] = (), settings: Mapping[str, Any] | None = None) -> TaskType:
@@ -41,16 +63,31 @@ def task_type(name: str, *, classes: Iterable[str] = (), settings: Mapping[str, 
     >>> task_type("single_label", classes=["ham", "spam"]).classes
     ('ham', 'spam')
     """
-    if name not in BUILTINS:
-        raise UnknownName("task type", name, BUILTINS)
+    kind = kind_of_label(name)
     if isinstance(classes, str):
         raise BadValue("classes", classes, "must be a list of names, not one text")
-    module, _, attribute = BUILTINS[name].partition(":")
-    kind = getattr(importlib.import_module(module), attribute)
-    given = dict(settings or {})
+    given = {setting: tuple(value) if isinstance(value, list) else value for setting, value in (settings or {}).items()}
     known = kind.settings_schema["properties"]
-    for setting in given:
+    for setting, value in given.items():
         if setting not in known:
             raise UnknownName(f"setting of {name}", setting, known)
-    task: TaskType = kind(classes=tuple(classes), **given)
+        if not _fits(value, known[setting].get("type")):
+            raise BadValue(setting, value, f"must be of the type {known[setting]['type']}")
+    task: TaskType = kind(classes=tuple(classes), **given)  # type: ignore[call-arg]
     return task
+
+
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "array": (tuple,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "string": (str,),
+}
+
+
+def _fits(value: Any, kind: str | None) -> bool:
+    """Whether a setting has the type that its schema names."""
+    if kind is None:
+        return True
+    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))

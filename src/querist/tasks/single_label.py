@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
@@ -11,7 +9,10 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from querist.errors import BadValue
-from querist.types import Answer, Array, Disputed, Resolved, Unsure
+from querist.tasks import votes
+from querist.tasks.classes import as_text, declared, the_class
+from querist.tasks.targets import OneClass
+from querist.types import Answer, Array, Content, Disputed, Resolved, Unsure
 
 _SETTINGS_SCHEMA: Final[Mapping[str, Any]] = {"type": "object", "properties": {}, "additionalProperties": False}
 
@@ -43,20 +44,22 @@ class SingleLabel:
     name: ClassVar[str] = "single_label"
     settings_schema: ClassVar[Mapping[str, Any]] = _SETTINGS_SCHEMA
     example: ClassVar[Mapping[str, Any]] = _EXAMPLE
+    model: ClassVar[str] = "logistic_regression"
+    features: ClassVar[str] = "auto"
+    question: ClassVar[str] = "Which class is this?"
+    has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = None
     """The reducer that turns scores of parts into a score of the item: none, an item has no parts here."""
 
     def __post_init__(self) -> None:
-        if not self.classes:
-            raise BadValue("classes", [], "name at least one class")
-        for name, count in Counter(self.classes).items():
-            if not name.strip():
-                raise BadValue("classes", name, "a class needs a name of at least one visible character")
-            if count > 1:
-                raise BadValue("classes", name, "is declared twice")
-        object.__setattr__(self, "_numbers", {name: number for number, name in enumerate(self.classes)})
+        object.__setattr__(self, "_numbers", declared(self.classes))
 
-    def check(self, value: Any) -> str:
+    @property
+    def target(self) -> OneClass:
+        """What a model learns: the class."""
+        return OneClass(self.classes)
+
+    def check(self, value: Any, content: Content | None = None) -> str:
         """Return the class that a value names; numbers name the class that is written like them.
 
         Raises:
@@ -68,13 +71,29 @@ class SingleLabel:
         Traceback (most recent call last):
         querist.errors.BadValue: label = 'spma': is not a declared class; did you mean 'spam'? have: ham, spam
         """
-        text = _as_text(value)
-        if text in self._numbers:
-            return text
-        near = difflib.get_close_matches(text, self.classes, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        listed = ", ".join(self.classes[:40]) + (", …" if len(self.classes) > 40 else "")
-        raise BadValue("label", value, f"is not a declared class; {hint}have: {listed}", choices=self.classes)
+        text = as_text(value)
+        return text if text in self._numbers else the_class(value, self.classes)
+
+    def read(self, cell: Any) -> str:
+        """Return the class that a cell of a file names."""
+        return self.check(cell)
+
+    @classmethod
+    def classes_in(cls, cell: Any) -> list[str]:
+        """Return the classes that a cell of a file declares."""
+        return [as_text(cell)]
+
+    def tally(self, value: Any) -> tuple[str, ...]:
+        """Return the classes that a value counts for."""
+        return (value,)
+
+    def renamed(self, value: Any, names: Mapping[str, str]) -> Any:
+        """Return the value under the class names now in force."""
+        return names.get(value, value)
+
+    def describe(self, value: Any) -> str:
+        """Return the value in words."""
+        return str(value)
 
     def merge(self, answers: Sequence[Answer], *, opinions: int) -> Resolved | Unsure | Disputed:
         """Return what the live answers to one item amount to: more than half of the people must agree.
@@ -94,19 +113,7 @@ class SingleLabel:
         >>> task.merge([answer(1, "ham"), answer(2, "spam"), answer(3, "spam")], opinions=2).value
         'spam'
         """
-        last = {answer.person: answer for answer in sorted(answers, key=lambda answer: answer.seq)}
-        votes = [answer for answer in last.values() if answer.outcome == "answered"]
-        if not votes:
-            unanswerable = any(answer.outcome == "unanswerable" for answer in last.values())
-            return Unsure("said to be unanswerable" if unanswerable else "no answer yet")
-        if len(votes) < opinions:
-            return Unsure(f"{len(votes)} of {opinions} opinions")
-        counts = Counter(answer.value for answer in votes)
-        value, most = counts.most_common(1)[0]
-        if 2 * most > len(votes):
-            return Resolved(value, tuple(sorted(answer.seq for answer in votes)))
-        tally = "no majority: " + ", ".join(f"{count} × {name}" for name, count in sorted(counts.items()))
-        return Unsure(tally) if len(votes) <= max(opinions, 2) else Disputed(tally)
+        return votes.majority(answers, opinions=opinions)
 
     def encode(self, values: Sequence[Any]) -> Array:
         """Return the class numbers (l,) int64 of canonical values; BadValue names the first unknown one."""
@@ -158,12 +165,3 @@ class SingleLabel:
     def disagreement(self, a: Any, b: Any) -> float:
         """Return 0 where two values are the same class, else 1."""
         return 0.0 if a == b else 1.0
-
-
-def _as_text(value: Any) -> str:
-    # Files with typed columns give 3 or 3.0 where the class is called "3", and True where it is called "true".
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        value = int(value)
-    return value if isinstance(value, str) else str(value)

@@ -97,8 +97,7 @@ def test_the_schedule_of_a_project(tmp_path: Path, model: str) -> None:
     if model == "mlp":
         assert hows[:4] == ["scratch", "fine_tune", "fine_tune", "scratch"]
         assert project.trained()[1].parent == project.trained()[0].model
-        assert project.trained()[1].calibration.get("rows") in (None, "of the model before")
     else:
         assert set(hows) == {"scratch"}
         said = [recorded.event for recorded in project.store.events(kinds=["fallback"])]
-        assert any(event.what == "schedule" and event.used == "scratch" for event in said)  # type: ignore[attr-defined]
+        assert any(event.what == "schedule" for event in said)  # type: ignore[attr-defined]

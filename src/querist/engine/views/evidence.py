@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from querist.engine.comparing import Compared, active_arm, compare, metric_of, random_arm
+from querist.engine.comparing import Compared, active_arm, classes_of, compare, metric_of, random_arm
 from querist.engine.evaluation import latest_baseline
 from querist.engine.project import Project
 from querist.engine.round import State
@@ -60,10 +60,9 @@ def _active(project: Project, stand: Standing, wanted: Metric) -> Json:
     ends = "Measured up to the newest model."
     if stand.measured is None or not stand.archived or stand.evaluation < words.ENOUGH_FOR_A_POINT:
         return {"name": "Active model", "points": [], "ends": _too_few(stand)}
-    state = project.state()
     known = stand.measured.known
     items = [item for item, is_known in zip(stand.measured.items, known, strict=True) if is_known]
-    arm = active_arm(wanted, stand.archived, items, stand.measured.target[known], state.classes)
+    arm = active_arm(wanted, stand.archived, items, stand.measured.target[known], project.target.columns)
     assert arm is not None
     numbers = {entry.labelled: number for number, entry in enumerate(stand.archived, start=1)}
     by_size = {entry.labelled: entry for entry in stand.archived}
@@ -118,7 +117,7 @@ def _random(project: Project, stand: Standing, wanted: Metric) -> Json:
     known = dict(zip(stand.measured.items, stand.measured.target.tolist(), strict=True))
     items = [item for item in kept["items"] if known.get(item, -1) >= 0]
     target = np.array([known[item] for item in items])
-    arm = random_arm(wanted, kept, items, target, project.state()) if items else None
+    arm = random_arm(wanted, kept, items, target, project.state(), classes_of(project)) if items else None
     if arm is None:
         return {"name": name, "points": [], "ends": _too_few(stand)}
     points = [{**point, "model": None} for point in _points(wanted, arm, STRETCH)]

@@ -20,7 +20,7 @@ from querist.events import (
     ItemWithdrawn,
     Recorded,
 )
-from querist.types import Answer, Content, ItemId, Json
+from querist.types import Answer, Content, ItemId, Json, TaskType
 
 ERASED = Content("text", {"text": "(erased)"})
 BLOCK = 200
@@ -86,16 +86,17 @@ def _answered(
 ) -> tuple[list[Json], str | None]:
     newest: dict[ItemId, int] = {}
     by_item: dict[ItemId, list[Answer]] = {}
+    task = project.task
     for answer in project.store.answers():
         newest[answer.item] = answer.seq
-        by_item.setdefault(answer.item, []).append(renamed(answer, fold))
+        by_item.setdefault(answer.item, []).append(renamed(answer, fold, task))
     before = int(place) if place else None
     wanted = [
         item
         for item, seq in sorted(newest.items(), key=lambda entry: -entry[1])
         if (before is None or seq < before)
         and (person is None or any(answer.person == person for answer in by_item[item]))
-        and (label is None or any(answer.value == label for answer in by_item[item]))
+        and (label is None or any(_names(task, answer, label) for answer in by_item[item]))
     ]
     found: list[Json] = []
     for start in range(0, len(wanted), BLOCK):
@@ -105,6 +106,11 @@ def _answered(
             if (state is None or row["state"] == state) and _matches(row, query):
                 found.append(_with_last(project, row, by_item[row["item"]][-1]))
     return found, None
+
+
+def _names(task: TaskType, answer: Answer, label: str) -> bool:
+    """Whether an answer counts for a class."""
+    return answer.outcome == "answered" and label in task.tally(answer.value)
 
 
 def _rest(
@@ -186,7 +192,7 @@ def item(project: Project, name: ItemId, *, viewer: str) -> Json:
     project.store.rows([name])
     fold = project.state()
     content = project.store.contents([name])[0] or ERASED
-    live = [renamed(answer, fold) for answer in project.store.answers(items=[name])]
+    live = [renamed(answer, fold, project.task) for answer in project.store.answers(items=[name])]
     in_force = {answer.seq for answer in live}
     answers = [
         _answer(project, fold, recorded, viewer, recorded.seq in in_force)
@@ -209,7 +215,7 @@ def item(project: Project, name: ItemId, *, viewer: str) -> Json:
 def _answer(project: Project, fold: State, recorded: Recorded, viewer: str, live: bool) -> Json:
     event = recorded.event
     assert isinstance(event, AnswerSubmitted)
-    value = fold.renamed.get(event.value, event.value) if isinstance(event.value, str) else event.value
+    value = event.value if event.value is None else project.task.renamed(event.value, fold.renamed)
     return {
         "seq": recorded.seq,
         "at": recorded.at,
@@ -246,24 +252,28 @@ def _entry(project: Project, recorded: Recorded) -> Json:
     person = who(project, recorded.actor)
     match recorded.event:
         case AnswerSubmitted() as event:
-            return _line(recorded, person, answer_sentence(event))
+            return _line(recorded, person, answer_sentence(event, project.task))
         case AnswerWithdrawn(reason=reason):
             return _line(recorded, person, f"took the answer back ({reason})")
         case AnswerAdjudicated(value=value, reason=reason):
-            return _line(recorded, person, f"decided {value}: {reason}")
+            return _line(recorded, person, f"decided {project.task.describe(value)}: {reason}")
         case ItemWithdrawn(reason=reason, erased=erased):
             return _line(recorded, person, f"{'erased' if erased else 'withdrew'} the item: {reason}")
         case event:
             return _line(recorded, person, event.kind.replace("_", " "))
 
 
-def answer_sentence(event: AnswerSubmitted) -> str:
+def answer_sentence(event: AnswerSubmitted, task: TaskType) -> str:
     """Return what a person did, without the person.
 
-    >>> answer_sentence(AnswerSubmitted("i", "single_label", "answered", "Refund", confidence="unsure"))
+    >>> from querist.tasks import task_type
+    >>> event = AnswerSubmitted("i", "single_label", "answered", "Refund", confidence="unsure")
+    >>> answer_sentence(event, task_type("single_label", classes=["Refund"]))
     'answered Refund, not sure'
     """
-    what: Any = {"answered": f"answered {event.value}", "skipped": "skipped it", "unanswerable": "could not answer it"}
+    what: Any = {"skipped": "skipped it", "unanswerable": "could not answer it"}
+    if event.outcome == "answered":
+        what["answered"] = f"answered {task.describe(event.value)}"
     text = str(what[event.outcome])
     if event.confidence == "unsure":
         text += ", not sure"

@@ -9,6 +9,7 @@ import numpy as np
 from querist.engine.evaluation import Archived, Measuring, archive, correctness, figures, measuring
 from querist.engine.project import Project
 from querist.engine.round import State
+from querist.tasks.targets import OneClass
 from querist.types import Array, Json
 
 
@@ -51,15 +52,22 @@ def standing(project: Project, state: State) -> Standing:
 
 def figures_of(entry: Archived, measured: Measuring, state: State, seed: int) -> Json:
     """Return an archived model's figures on the answers so far."""
-    target = aligned(entry, measured, state)
-    return figures(target, entry.proba, names=entry.classes, seed=seed)
+    kind = entry.kind
+    if kind.signal == "proba":
+        return figures(aligned(entry, measured, state), entry.proba, OneClass(entry.classes), seed=seed)
+    place = {item: number for number, item in enumerate(measured.items)}
+    rows = [place[item] for item in entry.items if item in place]
+    there = np.array([item in place for item in entry.items], dtype=bool)
+    values, known = measured.values[rows], measured.known[rows]
+    return figures(values, entry.proba[there], kind, use=known, seed=seed)
 
 
 def aligned(entry: Archived, measured: Measuring, state: State) -> Array:
     """Return (n,) class numbers, in the model's own numbering, for the items that it predicted; −1 where unknown."""
     own = {name: number for number, name in enumerate(entry.classes)}
+    now = state.classes or entry.classes
     answer = {
-        item: own.get(state.classes[number], len(own))
+        item: own.get(now[number], len(own))
         for item, number in zip(measured.items, measured.target.tolist(), strict=True)
         if number >= 0
     }
@@ -78,7 +86,7 @@ def right_of(entry: Archived, measured: Measuring, state: State) -> Array:
     """Return whether the model is right on each evaluation item with an answer."""
     known = measured.known
     items = [item for item, is_known in zip(measured.items, known, strict=True) if is_known]
-    return correctness(entry, items, measured.target[known], state.classes)
+    return correctness(entry, items, measured.target[known], state.classes or entry.classes)
 
 
 def estimate(found: Json | None) -> Json | None:

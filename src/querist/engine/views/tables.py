@@ -13,10 +13,10 @@ from querist.engine.round import MEASURING, State
 from querist.engine.steps import resolve
 from querist.engine.views.standing import Standing, aligned, estimate, figures_of, standing
 from querist.events import (
-    AnswerSubmitted,
     BatchSelected,
     DatasetFrozen,
     Fallback,
+    ModelEvaluated,
     ModelFailed,
     ModelTrained,
     Recorded,
@@ -123,11 +123,12 @@ def classes(project: Project) -> Json:
     resolved = resolve(project, state, through=state.seq, use=lambda answer: answer.lane not in MEASURING)
     counts = dict.fromkeys(state.classes, 0)
     for entry in resolved.values():
-        counts[entry.value] = counts.get(entry.value, 0) + 1
-    total = max(1, sum(counts.values()))
-    shares = _pool_shares(state, stand)
+        for name in project.task.tally(entry.value):
+            counts[name] = counts.get(name, 0) + 1
+    total = max(1, len(resolved))
+    shares = _pool_shares(project, state, stand)
     rows = []
-    for name in state.classes:
+    for name in counts:
         recall = estimate(stand.figures.get(f"recall:{name}"))
         enough = stand.evaluation >= words.ENOUGH_FOR_ACCURACY
         rows.append(
@@ -143,15 +144,15 @@ def classes(project: Project) -> Json:
     return {"sentence": _thinnest(counts), "classes": rows}
 
 
-def _pool_shares(state: State, stand: Standing) -> dict[str, Json]:
+def _pool_shares(project: Project, state: State, stand: Standing) -> dict[str, Json]:
     """The share of each class among the evaluation answers, which are a uniform sample of the pool."""
     if stand.measured is None or stand.evaluation < words.ENOUGH_FOR_ACCURACY or state.validation:
         return {}
-    known = stand.measured.target[stand.measured.known]
+    known = stand.measured.values[stand.measured.known]
     found = {}
-    for number, name in enumerate(state.classes):
-        share = wilson(int((known == number).sum()), known.size)
-        found[name] = {"value": share.value, "low": share.low, "high": share.high, "n": known.size}
+    for number, name in enumerate(project.target.columns):
+        share = wilson(int(project.target.has(known, number).sum()), len(known))
+        found[name] = {"value": share.value, "low": share.low, "high": share.high, "n": len(known)}
     return found
 
 
@@ -182,18 +183,20 @@ def calibration(project: Project) -> Json:
         "before": None,
         "after": None,
         "method": str(fitted.get("method", _why_uncalibrated(project))),
-        "parameters": dict(fitted.get("parameters", {})),
+        "parameters": {name: v for name, v in fitted.get("parameters", {}).items() if isinstance(v, float | int)},
         "n": stand.evaluation,
     }
     latest = stand.latest
     if latest is None or stand.measured is None or stand.evaluation < words.ENOUGH_FOR_ACCURACY:
         return found
+    if latest.kind.signal != "proba":
+        return found | {"sentence": "Certainty is compared with correctness where one class is predicted."}
     target = aligned(latest, stand.measured, state)
     known = target >= 0
     proba = np.asarray(latest.proba[known], dtype=float)
     after = calibrations.expected_calibration_error(proba=proba, target=target[known])
     temperature = fitted.get("parameters", {}).get("temperature")
-    before = None
+    before = _recorded_before(project)
     if temperature:
         raw = calibrations.apply_temperature(proba, 1 / temperature)
         before = calibrations.expected_calibration_error(proba=raw, target=target[known])
@@ -213,6 +216,14 @@ def calibration(project: Project) -> Json:
         "after": after,
     }
     return found
+
+
+def _recorded_before(project: Project) -> float | None:
+    """The error without the calibrator, where it cannot be taken back from the archived predictions."""
+    recorded = project.last("model_evaluated")
+    metrics = recorded.event.metrics if recorded is not None and isinstance(recorded.event, ModelEvaluated) else {}
+    found = metrics.get("calibration_error_before")
+    return None if found is None else float(found["value"])
 
 
 def _why_uncalibrated(project: Project) -> str:
@@ -249,12 +260,11 @@ def timing(project: Project) -> Json:
 
 def _times(project: Project) -> dict[int | None, list[int]]:
     """Active milliseconds of each answer in force, by the round that asked."""
-    state = project.state()
+    in_force = project.state().item_of
     found: dict[int | None, list[int]] = {}
-    for recorded in project.store.events(kinds=["answer_submitted"]):
-        event = recorded.event
-        if isinstance(event, AnswerSubmitted) and event.active_ms is not None and recorded.seq in state.item_of:
-            found.setdefault(event.round, []).append(event.active_ms)
+    for seq, (number, active_ms) in list(project.times.items()):
+        if seq in in_force:
+            found.setdefault(number, []).append(active_ms)
     return found
 
 

@@ -26,14 +26,24 @@ METHODS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "tfidf": ("querist.models.features.text:TfidfPipeline", ("text", "pair")),
     "svd": ("querist.models.features.text:SvdPipeline", ("text", "pair")),
     "columns": ("querist.models.features.columns:ColumnsPipeline", ("row",)),
+    "words": ("querist.models.features.text:SvdPipeline", ("row",)),
     "pixels": ("querist.models.features.pixels:PixelsPipeline", ("image",)),
+    "sound": ("querist.models.features.sound:SoundPipeline", ("audio",)),
+    "difference": ("querist.models.features.difference:DifferencePipeline", ("pair",)),
     "array": ("querist.models.features.arrays:ArrayPipeline", ("array",)),
     "tokens": ("querist.models.features.tokens:TokensPipeline", ("text", "pair")),
     **{name: ("querist.models.features.encoded:PIPELINES", kinds) for name, (_, _, kinds) in ENCODERS.items()},
 }
 """Method → where it is, and the kinds of item that it reads. Pretrained encoders are methods, each under its name."""
 
-AUTO: Final[Mapping[str, str]] = {"text": "svd", "pair": "svd", "row": "columns", "image": "pixels", "array": "array"}
+AUTO: Final[Mapping[str, str]] = {
+    "text": "svd",
+    "pair": "difference",
+    "row": "columns",
+    "image": "pixels",
+    "audio": "sound",
+    "array": "array",
+}
 """The method that `auto` stands for, by kind of item."""
 
 _BATCH: Final = 4096
