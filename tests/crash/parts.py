@@ -80,7 +80,7 @@ class Boundaries:
 # --- the worker
 
 
-def work(folder: Path, death: Death | None, bug: str) -> None:
+def work(folder: Path, ready: Path, death: Death | None, bug: str) -> None:
     """Do what `querist worker` does."""
     boundaries = Boundaries(death, folder / WRITES)
     real = running.run
@@ -94,7 +94,10 @@ def work(folder: Path, death: Death | None, bug: str) -> None:
     SqlStore.append = boundaries.around(SqlStore.append)  # type: ignore[method-assign]
     if bug == "event before artefact":
         _write_late()
+    if bug == "no claims":
+        SqlStore.claim = lambda *_: True  # type: ignore[method-assign, assignment]
     project = Project.open(folder)
+    ready.touch()
     running.work_forever(project, threading.Event())
 
 
@@ -145,7 +148,7 @@ def _write_late() -> None:
 # --- the server
 
 
-def serve(folder: Path, listening: socket.socket, death: Death | None, bug: str) -> None:
+def serve(folder: Path, ready: Path, listening: socket.socket, death: Death | None, bug: str) -> None:
     """Do what `querist serve` does, without its worker."""
     import uvicorn
 
@@ -164,6 +167,7 @@ def serve(folder: Path, listening: socket.socket, death: Death | None, bug: str)
         boundaries.where = name
         setattr(SqlStore, name, boundaries.around(getattr(SqlStore, name)))
     config = uvicorn.Config(create_app(Site.open(folder)), log_level="error", access_log=False)
+    ready.touch()
     uvicorn.Server(config).run(sockets=[listening])
 
 
@@ -172,6 +176,7 @@ def serve(folder: Path, listening: socket.socket, death: Death | None, bug: str)
 
 def annotate(
     folder: Path,
+    ready: Path,
     address: tuple[str, int],
     project: str,
     tokens: Mapping[str, str],
@@ -204,6 +209,7 @@ def annotate(
     threads = [threading.Thread(target=label, args=pair, daemon=True) for pair in tokens.items()]
     for thread in threads:
         thread.start()
+    ready.touch()
     for thread in threads:
         thread.join()
 

@@ -9,6 +9,8 @@ import random
 
 import pytest
 
+from querist.engine.project import Project
+from querist.engine.trust import replay
 from tests import postgres
 from tests.crash.parts import Death
 from tests.crash.world import Made, World, random_deaths
@@ -46,6 +48,28 @@ def test_killed_at_random_instants_under_load(made: Made) -> None:
             assert world.findings.nothing, world.findings
             assert world.findings.answers > 30
             kills += sum(world.findings.kills.values())
+
+
+def test_two_workers_that_race_for_every_step_do_it_once(made: Made) -> None:
+    """Claims only save work: without them both workers run each step, and the ledger has one of each."""
+    with World(made, bug="no claims") as world:
+        world.start_rival()
+        world.run(iter(()))
+        assert world.findings.nothing, world.findings
+
+
+def test_every_batch_of_twenty_rounds_replays_after_ten_kills(tmp_path_factory: pytest.TempPathFactory) -> None:
+    made = Made(tmp_path_factory.mktemp("long"), "sqlite", rounds=20, batch=6)
+    chance = random.Random(3)
+    with World(made) as world:
+        world.run(("worker", chance.uniform(0.2, 1.0)) for _ in range(10))
+        assert world.findings.kills["worker"] == 10
+        assert world.findings.nothing, world.findings
+        project = Project.open(world.folder)
+        found = replay(project)
+        project.store.close()
+        assert {line["round"] for line in found["rounds"]} >= set(range(20))
+        assert all(line["same"] for line in found["rounds"]), found
 
 
 def test_an_event_before_its_artefact_is_caught(made: Made) -> None:

@@ -74,7 +74,8 @@ class Findings:
 class Made:
     """A new project of wines, to be copied for each run; in a file or in PostgreSQL."""
 
-    def __init__(self, home: Path, kind: str) -> None:
+    def __init__(self, home: Path, kind: str, *, rounds: int = ROUNDS, batch: int = 12) -> None:
+        self.rounds = rounds
         self.home = home
         self.kind = kind
         self.folder = home / "made"
@@ -91,7 +92,7 @@ class Made:
             seed=7,
             store=self.url,
             settings={
-                "loop": {"mode": "batch", "batch": 12, "seed_set": {"least": 12, "per_class": 4}},
+                "loop": {"mode": "batch", "batch": batch, "seed_set": {"least": 12, "per_class": 4}},
                 "lanes": {"control": 0.25, "evaluation": 0.25},
             },
         )
@@ -150,6 +151,7 @@ class World:
         self.bug = bug
         self.lives: Counter[str] = Counter()
         self.processes: dict[Part, Any] = {}
+        self.rivals: list[Any] = []
         self.findings = Findings()
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.store = open_store(self.folder, read_spec(self.folder))
@@ -160,7 +162,7 @@ class World:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for process in self.processes.values():
+        for process in [*self.processes.values(), *self.rivals]:
             process.kill()
             process.join()
         self.listening.close()
@@ -170,24 +172,41 @@ class World:
     def start(self, part: Part, death: Death | None = None) -> None:
         """Fork a part; with a death it dies by itself."""
         self.lives[part] += 1
+        ready = self._ready(part)
         address = self.listening.getsockname()
         seed = hash((self.seed, self.lives[part]))
         target, arguments = {
-            "server": (parts.serve, (self.folder, self.listening, death, self.bug)),
-            "worker": (parts.work, (self.folder, death, self.bug)),
+            "server": (parts.serve, (self.folder, ready, self.listening, death, self.bug)),
+            "worker": (parts.work, (self.folder, ready, death, self.bug)),
             "people": (
                 parts.annotate,
-                (self.folder, address, self.made.project, self.made.tokens, self.made.truth, seed, death),
+                (self.folder, ready, address, self.made.project, self.made.tokens, self.made.truth, seed, death),
             ),
         }[part]
         process = FORKS.Process(target=target, args=arguments, daemon=True)  # type: ignore[arg-type]
         process.start()
         self.processes[part] = process
 
+    def _ready(self, part: Part) -> Path:
+        return self.folder / f"ready-{part}-{self.lives[part]}"
+
+    def start_rival(self) -> None:
+        """Start a second worker; in a world with the bug `no claims` both run every step at once."""
+        process = FORKS.Process(
+            target=parts.work, args=(self.folder, self.folder / "ready-rival", None, self.bug), daemon=True
+        )
+        process.start()
+        self.rivals.append(process)
+
     def kill(self, part: Part, after: float) -> None:
-        """SIGKILL a part when it has lived for a while longer, and start it again."""
-        time.sleep(after)
+        """SIGKILL a part a while after it has begun to work, and start it again."""
         process = self.processes[part]
+        patience = time.monotonic() + LONGEST
+        while not self._ready(part).exists():
+            assert process.exitcode is None, f"{part} ended with {process.exitcode}"
+            assert time.monotonic() < patience, f"{part} never began"
+            time.sleep(0.005)
+        time.sleep(after)
         os.kill(process.pid, signal.SIGKILL)
         self._bury(part)
 
@@ -215,7 +234,7 @@ class World:
 
     def over(self) -> bool:
         """Whether the rounds that are compared have been evaluated."""
-        return self.store.find(f"r{ROUNDS - 1}/evaluate") is not None
+        return self.store.find(f"r{self.made.rounds - 1}/evaluate") is not None
 
     def run(self, deaths: Iterator[tuple[Part, Death | float]]) -> int:
         """Let the project run its rounds, with these deaths on the way; return how many boundaries were not met."""
@@ -282,7 +301,8 @@ class World:
         batches, datasets, models = [], [], []
         for line in self.store.events():
             event: Any = line.event
-            if getattr(event, "round", ROUNDS) is None or getattr(event, "round", ROUNDS) >= ROUNDS:
+            number = getattr(event, "round", None)
+            if number is None or number >= self.made.rounds:
                 continue
             match event.kind:
                 case "batch_selected":

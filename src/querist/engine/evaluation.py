@@ -119,7 +119,9 @@ def evaluation_targets(project: Project, state: State) -> dict[ItemId, Any]:
     """Return the label of each evaluation item whose answers agree."""
     from querist.engine.steps import resolve
 
-    resolved = resolve(project, state, through=state.seq, use=lambda answer: answer.lane in UNIFORM)
+    # A look-up of these, not a walk over all answers: each page asks for it, after each answer.
+    items = [item for item, live in state.live.items() if any(answer.lane in UNIFORM for answer in live)]
+    resolved = resolve(project, state, through=state.seq, use=lambda answer: answer.lane in UNIFORM, items=items)
     return {item: entry.value for item, entry in resolved.items()}
 
 

@@ -264,7 +264,12 @@ def training_rows(project: Project, state: State, *, through: int) -> dict[ItemI
 
 
 def resolve(
-    project: Project, state: State, *, through: int, use: Callable[[Answer], bool] = lambda _: True
+    project: Project,
+    state: State,
+    *,
+    through: int,
+    use: Callable[[Answer], bool] = lambda _: True,
+    items: Sequence[ItemId] | None = None,
 ) -> dict[ItemId, Resolved]:
     """Return what each item's live answers amount to, where they agree, under the class names now in force.
 
@@ -273,17 +278,22 @@ def resolve(
         state: the fold at `through` or later.
         through: answers up to this place in the ledger.
         use: which answers count.
+        items: all that have such an answer, where they are known: then only these are read.
     """
-    return _resolve(project, state, through, use)[0]
+    return _resolve(project, state, through, use, items)[0]
 
 
 def _resolve(
-    project: Project, state: State, through: int, use: Callable[[Answer], bool]
+    project: Project,
+    state: State,
+    through: int,
+    use: Callable[[Answer], bool],
+    items: Sequence[ItemId] | None = None,
 ) -> tuple[dict[ItemId, Resolved], opinions.Opinions]:
     task = project.task
     decided = project.store.decisions(through=through)
     by_item: dict[ItemId, list[Answer]] = {}
-    for answer in project.store.answers(through=through):
+    for answer in project.store.answers(through=through, items=items):
         if answer.outcome == "answered" and answer.item not in state.withdrawn and use(answer):
             by_item.setdefault(answer.item, []).append(renamed(answer, state, task))
     known = {

@@ -376,5 +376,5 @@ class Gold(Reply):
 
     values: dict[str, Any]
     """Known answers by item."""
-    left_out: Annotated[list[str], Field(default_factory=list)]
+    left_out: list[str]
     """Items that were not taken, because they measure the model."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from querist.engine import commands
+from querist.engine import commands, prefill
 from querist.engine.project import Project
 from querist.engine.round import (
     BuildFeatures,
@@ -118,6 +118,7 @@ def status(project: Project) -> Json:
         "now": now(project),
         "feed": feed(project),
         "notices": _notices(project, state),
+        "prefill": prefill.shift(project),
         "defaults": defaults(project, state),
         "strategy": _strategy(project),
     }
@@ -135,6 +136,8 @@ def status_text(found: Json) -> str:
         f"queue: {state['queue']['ready']} ready, {state['queue']['out']} out with people",
         f"advice: {found['advice']['sentence']} {found['advice']['detail']}".rstrip(),
     ]
+    if found["prefill"] is not None:
+        lines.append(found["prefill"]["sentence"])
     lines += [f"note: {notice['sentence']}" for notice in found["notices"] if notice["live"]]
     return "\n".join(line for line in lines if line)
 

@@ -13,7 +13,6 @@ from querist.engine.round import MEASURING, State
 from querist.engine.steps import resolve
 from querist.engine.views.standing import Standing, aligned, estimate, figures_of, standing
 from querist.events import (
-    AnswerSubmitted,
     BatchSelected,
     DatasetFrozen,
     Fallback,
@@ -261,12 +260,11 @@ def timing(project: Project) -> Json:
 
 def _times(project: Project) -> dict[int | None, list[int]]:
     """Active milliseconds of each answer in force, by the round that asked."""
-    state = project.state()
+    in_force = project.state().item_of
     found: dict[int | None, list[int]] = {}
-    for recorded in project.store.events(kinds=["answer_submitted"]):
-        event = recorded.event
-        if isinstance(event, AnswerSubmitted) and event.active_ms is not None and recorded.seq in state.item_of:
-            found.setdefault(event.round, []).append(event.active_ms)
+    for seq, (number, active_ms) in list(project.times.items()):
+        if seq in in_force:
+            found.setdefault(number, []).append(active_ms)
     return found
 
 
