@@ -109,8 +109,11 @@ docs: $(VENV)/.dev ## run every example in the docs, and write the generated pag
 
 bench: bench-speed bench-efficiency ## all benchmarks
 
-bench-speed: $(VENV)/.dev ## time per strategy against the machine's limit
-	@$(BIN)/python -m benchmarks.speed
+# Peers are timed where they are installed: PEERS names a Python that has `querist[peers]`, torch and, if you like,
+# batchbald-redux and bmdal_reg.
+PEERS ?= $(BIN)/python
+bench-speed: $(VENV)/.dev ## time per strategy, against one read and against peers, into docs/benchmarks.md
+	@PYTHONPATH=src:. $(PEERS) -m benchmarks.speed --full --write
 
 bench-efficiency: $(VENV)/.dev ## labels saved on real data sets (QUERIST_DATA)
 	@$(BIN)/python -m benchmarks.efficiency
