@@ -16,6 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 STATIC := src/querist/server/static/index.html
 PORT ?= 8765
 WORKERS ?= 2
+KILLS ?= 1000
 
 .PHONY: help run demo test test-long crash browser lint fix docs bench bench-speed bench-efficiency lock ui clean audit
 
@@ -87,6 +88,9 @@ test: $(VENV)/.dev $(STATIC) .make/chromium .make/postgresql ## lint, then every
 
 test-long: $(VENV)/.dev $(STATIC) .make/chromium .make/postgresql ## the long ones: coverage of intervals, many kills
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m long
+
+crash: $(VENV)/.dev .make/postgresql ## kill server, worker and people 1,000 times on each database; goes on where it was
+	@OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m tests.crash.many --kills $(KILLS)
 
 lint: $(VENV)/.dev ui/node_modules/.ok ## style, types, layers
 	@$(BIN)/ruff check .

@@ -343,6 +343,47 @@ def explain(
 
 
 @app.command()
+def versions(project: Folder = HERE, as_json: AsJson = False) -> None:
+    """List the data sets that were frozen, each named by its content."""
+    from querist.engine import datasets as sets
+    from querist.engine.project import Project
+
+    found = sets.listed(Project.open(project))
+    say(found, as_json, lambda: "\n".join(found["lines"]))
+
+
+@app.command()
+def diff(
+    project: Folder,
+    before: Annotated[str, typer.Argument(help="A version: v3, or the beginning of its id.")],
+    after: Annotated[str, typer.Argument(help="Another.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare two data sets: labels added, corrected, withdrawn, by whom, in which round."""
+    from querist.engine import datasets as sets
+    from querist.engine.project import Project
+
+    found = sets.diff(Project.open(project), before, after)
+    say(found, as_json, lambda: "\n".join(found["lines"]))
+
+
+@app.command()
+def checkout(
+    project: Folder,
+    version: Annotated[str, typer.Argument(help="v3, or the beginning of its id.")],
+    out: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a data set with its items' content for training elsewhere; labelled and unlabelled apart."""
+    from querist.engine import datasets as sets
+    from querist.engine.project import Project
+
+    found = sets.check_out(Project.open(project), version, out)
+    files = ", ".join(f"{name} ({count:,})" for name, count in found["files"].items())
+    say(found, as_json, lambda: f"{found['version']} ({found['dataset']}) in {out}: {files}")
+
+
+@app.command()
 def erase(
     project: Folder, item: Annotated[str, typer.Argument(help="The item's id.")], reason: str = "erased on request"
 ) -> None:
@@ -551,61 +592,89 @@ def rename_class(project: Folder, before: str, after: str) -> None:
 # --- comparing strategies
 
 
+Known = Annotated[
+    str,
+    typer.Argument(help="Data with known labels (Parquet, CSV, JSONL, .npz, a folder; or: digits), or a bench.toml."),
+]
+Target = Annotated[str | None, typer.Option(help="Column with the labels.")]
+Text = Annotated[str | None, typer.Option(help="Column with the text; default: a table of all other columns.")]
+Columns = Annotated[str | None, typer.Option(help="Columns of a table, comma-separated; default all.")]
+Image = Annotated[str | None, typer.Option(help="Column with paths of images.")]
+Cost = Annotated[str | None, typer.Option(help="Column with what each label costs.")]
+Strategies = Annotated[list[str] | None, typer.Option("--strategy", help="May be given several times.")]
+Model = Annotated[str, typer.Option(help="What learns.")]
+Features = Annotated[str, typer.Option(help="How rows become arrays.")]
+Batch = Annotated[int, typer.Option(help="Labels a round.")]
+Budget = Annotated[int, typer.Option(help="Training labels in all, first labels included.")]
+SeedSet = Annotated[int | None, typer.Option(help="Random labels to begin with; default max(20, 5 per class).")]
+Seeds = Annotated[int, typer.Option(help="Repetitions, each with its own split.")]
+HoldOut = Annotated[float, typer.Option(help="Share that only measures, and is not counted.")]
+Metric = Annotated[str, typer.Option(help="accuracy, balanced_accuracy, macro_f1, roc_auc or average_precision.")]
+Calibrate = Annotated[bool, typer.Option(help="Fit a temperature, as projects do.")]
+LabelNoise = Annotated[float, typer.Option(help="Share of the training labels that are wrong.")]
+Imbalance = Annotated[float, typer.Option(help="Commonest to rarest class in the pool, 1 to 1000; 1: as it is.")]
+Copies = Annotated[int, typer.Option(help="How often each item of the pool occurs.")]
+Price = Annotated[float | None, typer.Option(help="Price of one label, or of one unit of cost.")]
+Currency = Annotated[str, typer.Option(help="Its currency.")]
+TargetScore = Annotated[float | None, typer.Option(help="Value of the metric to count labels to.")]
+Jobs = Annotated[int | None, typer.Option(help="Processes; default: the cores.")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds after which a run is given up, and stays as failed.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for report, tables and finished runs.")]
+
+
 @app.command()
 def simulate(
-    data: Annotated[str, typer.Argument(help="Parquet, CSV, JSONL, .npz or a folder, with known labels; or: digits.")],
-    target: Annotated[str | None, typer.Option(help="Column with the labels.")] = None,
-    text: Annotated[
-        str | None, typer.Option(help="Column with the text; default: a table of all other columns.")
-    ] = None,
-    columns: Annotated[str | None, typer.Option(help="Columns of a table, comma-separated; default all.")] = None,
-    image: Annotated[str | None, typer.Option(help="Column with paths of images.")] = None,
-    strategy: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
-    model: Annotated[str, typer.Option(help="What learns.")] = "logistic_regression",
-    features: Annotated[str, typer.Option(help="How rows become arrays.")] = "auto",
-    batch: Annotated[int, typer.Option(help="Labels a round.")] = 20,
-    budget: Annotated[int, typer.Option(help="Training labels in all, first labels included.")] = 400,
-    seed_set: Annotated[
-        int | None, typer.Option(help="Random labels to begin with; default max(20, 5 per class).")
-    ] = None,
-    seeds: Annotated[int, typer.Option(help="Repetitions, each with its own split.")] = 5,
-    hold_out: Annotated[float, typer.Option(help="Share that only measures, and is not counted.")] = 0.3,
-    metric: Annotated[str, typer.Option(help="accuracy, balanced_accuracy or macro_f1.")] = "accuracy",
-    calibrate: Annotated[bool, typer.Option(help="Fit a temperature, as projects do.")] = True,
-    price: Annotated[float | None, typer.Option(help="Price of one label.")] = None,
-    currency: Annotated[str, typer.Option(help="Its currency.")] = "USD",
-    target_accuracy: Annotated[float | None, typer.Option(help="Value of the metric to count labels to.")] = None,
-    jobs: Annotated[int | None, typer.Option(help="Processes; default: the cores.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for report, tables and finished cells.")] = None,
+    data: Known,
+    target: Target = None,
+    text: Text = None,
+    columns: Columns = None,
+    image: Image = None,
+    cost: Cost = None,
+    strategies: Strategies = None,
+    model: Model = "logistic_regression",
+    features: Features = "auto",
+    batch: Batch = 20,
+    budget: Budget = 400,
+    seed_set: SeedSet = None,
+    seeds: Seeds = 5,
+    hold_out: HoldOut = 0.3,
+    metric: Metric = "accuracy",
+    calibrate: Calibrate = True,
+    label_noise: LabelNoise = 0.0,
+    imbalance: Imbalance = 1.0,
+    copies: Copies = 1,
+    price: Price = None,
+    currency: Currency = "USD",
+    target_accuracy: TargetScore = None,
+    jobs: Jobs = None,
+    timeout: Timeout = None,
+    out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare strategies on data whose labels are known, against random labelling."""
-    from querist.engine import simulate as bench
+    given = {name: value for name, value in locals().items() if name not in ("data", "as_json")}
+    found = _bench(data, out, jobs) if data.endswith(".toml") else _simulate(data, given)
+    say(found.summary, as_json, found.text)
+    if found.failed_wholly:
+        raise typer.Exit(1)
 
-    result = bench.simulate(
-        data,
-        target=target,
-        text=text,
-        columns=names(columns),
-        image=image,
-        strategies=strategy or ["margin"],
-        model=model,
-        features=features,
-        batch=batch,
-        budget=budget,
-        seed_set=seed_set,
-        seeds=seeds,
-        hold_out=hold_out,
-        metric=metric,
-        calibrate=calibrate,
-        price=price,
-        currency=currency,
-        target_accuracy=target_accuracy,
-        jobs=jobs,
-        out=out,
-        progress=sys.stderr.isatty(),
+
+def _bench(data: str, out: Path | None, jobs: int | None) -> Any:
+    from querist.engine.study import run_study
+
+    return run_study(data, out=out, jobs=jobs, progress=sys.stderr.isatty())
+
+
+def _simulate(data: str, given: dict[str, Any]) -> Any:
+    from querist.engine import simulate as bench
+    from querist.engine.conditions import Conditions
+
+    conditions = Conditions(given.pop("label_noise"), {}, given.pop("imbalance"), given.pop("copies"))
+    strategies = given.pop("strategies") or ["margin"]
+    columns = names(given.pop("columns"))
+    return bench.simulate(
+        data, columns=columns, strategies=strategies, conditions=conditions, progress=sys.stderr.isatty(), **given
     )
-    say(result.summary, as_json, result.text)
 
 
 @app.command()

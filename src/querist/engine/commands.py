@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from querist.engine import assignment, opinions, reasons
+from querist.engine import assignment, opinions, prefill, reasons
 from querist.engine.project import Project
 from querist.engine.round import State, Wait, missing_labels, next_step
 from querist.engine.run import step_name
@@ -51,6 +51,8 @@ class Form(Protocol):
     def guideline(self) -> int | None: ...
     @property
     def replaces(self) -> int | None: ...
+    @property
+    def shown(self) -> Json | None: ...
 
 
 # --- labelling
@@ -67,13 +69,15 @@ def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Js
         "waiting": waiting(project, state) if not leases else None,
         "answered_today": project.answers_today(person),
         "labelled": state.training,
-        "to_first_model": None if state.model is not None else missing_labels(state),
+        "to_first_model": missing_labels(state) if state.model is None and project.learns else None,
     }
 
 
 def tasks(project: Project, leases: Sequence[Lease]) -> list[Json]:
     """Return leases with what a person sees of their items; items whose content was erased are left out."""
-    contents = project.store.contents([lease.item for lease in leases])
+    items = [lease.item for lease in leases]
+    contents = project.store.contents(items)
+    guessed = prefill.for_tasks(project, items, [lease.lane for lease in leases])
     show_reasons = project.spec.labels.show_reasons
     return [
         {
@@ -82,9 +86,9 @@ def tasks(project: Project, leases: Sequence[Lease]) -> list[Json]:
             "item": lease.item,
             "content": content.to_json(),
             "why": reasons.short(project, lease.item, lease.lane) if show_reasons else None,
-            "prefill": None,
+            "prefill": guess,
         }
-        for lease, content in zip(leases, contents, strict=True)
+        for lease, content, guess in zip(leases, contents, guessed, strict=True)
         if content is not None
     ]
 
@@ -174,6 +178,7 @@ def _answer(
         raise BadValue("value", form.value, f"must be empty when the outcome is {form.outcome!r}")
     lease = next((lease for lease in project.store.leases() if lease.id == form.lease), None)
     picked = project.store.picked(form.item)
+    lane = lane_of(project, state, form.item)
     event = AnswerSubmitted(
         item=form.item,
         task=project.spec.project.task,
@@ -181,9 +186,10 @@ def _answer(
         value=value,
         confidence=form.confidence,
         reason=form.reason,
-        lane=lane_of(project, state, form.item),
+        lane=lane,
         round=picked[-1].round if picked else None,
         model=state.model,
+        shown=prefill.seen_with(project, form.item, lane, form.shown) if form.outcome == "answered" else None,
         guideline=form.guideline,
         active_ms=form.active_ms,
         replaces=_replaced(state, person, form, may_correct_others),

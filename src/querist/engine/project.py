@@ -66,6 +66,7 @@ class Project:
         self.cache: dict[object, Any] = {}
         self.problem: str | None = None
         self.active_ms = 0
+        self.times: dict[int, tuple[int | None, int]] = {}
         self.person_name: Callable[[str], str | None] = lambda _: None
         self.tally: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self.working: dict[str, tuple[int, int]] = {}
@@ -119,12 +120,14 @@ class Project:
                 case SpecChanged(spec=spec):
                     self.spec = self.spec.as_told(spec)
                     self.__dict__.pop("learner", None)
-                case AnswerSubmitted(source="ui" | "api", active_ms=active_ms):
+                case AnswerSubmitted(source="ui" | "api", active_ms=active_ms, round=number):
                     self.tally[recorded.at // DAY][recorded.actor] += 1
                     began, last = self.working.get(recorded.actor, (recorded.at, recorded.at))
                     began = recorded.at if recorded.at - last > PAUSE else began
                     self.working[recorded.actor] = (began, recorded.at)
                     self.active_ms += active_ms or 0
+                    if active_ms is not None:
+                        self.times[recorded.seq] = (number, active_ms)
                 case _:
                     pass
 

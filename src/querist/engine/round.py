@@ -37,6 +37,7 @@ from querist.events import (
     Resumed,
     SpecChanged,
     Stopped,
+    TimerFired,
 )
 from querist.types import ItemId, Json, Lane, Outcome, Phase, ShortHash, Source, short_hash
 
@@ -535,7 +536,7 @@ class _Changing:
             case Resumed() if self.state.stopped is not None:
                 overruled = {**self.state.overruled, self.state.stopped: max(1, self.paid)}
                 self.set(phase=self._unless_busy("select"), stopped=None, stop_rule=None, overruled=overruled)
-            case Requested(what="retrain"):
+            case Requested(what="retrain") | TimerFired(name="retrain"):
                 self.set(retrain=True)
             case Requested(what="refit"):
                 self.set(refit=True)

@@ -125,17 +125,27 @@ class RulesSection(Section):
 
 
 class RetrainEvery(Section):
-    """New training labels that start a training: the larger of a count and a share of the labels so far."""
+    """New training labels that start a training: the larger of a count and a share of the labels so far.
+
+    With `hours`, whatever is new trains when so long has passed since the last training, however little it is.
+    """
 
     least: int = Field(10, ge=1)
     share: float = Field(0.1, ge=0, le=1)
+    hours: float = Field(0.0, ge=0)
 
 
 class SeedSet(Section):
-    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class."""
+    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class.
+
+    `by` is how they cover the pool. `stratify` names a column (a source, or somebody's guess of the class) whose values
+    get equal shares as far as the pool allows.
+    """
 
     least: int = Field(20, ge=1)
     per_class: int = Field(5, ge=0)
+    by: Literal["auto", "max_herding", "typiclust", "kmeans", "k_center", "random"] = "auto"
+    stratify: str = ""
 
 
 class LoopSection(Section):
@@ -264,9 +274,9 @@ class StopSection(Section):
 
 
 class Schedule(Section):
-    """How a new model begins."""
+    """How a new model begins: `auto` fine-tunes where the learner can, from scratch in every `full_every`-th round."""
 
-    how: Literal["scratch", "fine_tune"] = "scratch"
+    how: Literal["auto", "scratch", "fine_tune"] = "auto"
     full_every: int = Field(5, ge=1)
 
 
@@ -283,7 +293,7 @@ class ModelSection(Section):
 
     name: str = "logistic_regression"
     settings: dict[str, Any] = {}
-    calibrate: Literal["auto", "temperature", "off"] = "auto"
+    calibrate: Literal["auto", "temperature", "platt", "vector", "dirichlet", "isotonic", "off"] = "auto"
     schedule: Schedule = Schedule()
     committee: CommitteeSection = CommitteeSection()
 

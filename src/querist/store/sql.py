@@ -410,7 +410,11 @@ class SqlStore:
         with self.database.writing() as connection:
             if insert_if_new(connection, JOB, row):
                 return True
-            stale = or_(JOB.c.owner == owner, JOB.c.heartbeat_at <= now - CLAIM_SECONDS * 1_000_000)
+            patience = CLAIM_SECONDS * 1_000_000
+            # A heartbeat of the future is one from before the clock went back.
+            stale = or_(
+                JOB.c.owner == owner, JOB.c.heartbeat_at <= now - patience, JOB.c.heartbeat_at >= now + patience
+            )
             return connection.execute(update(JOB).where(self._job(step), stale).values(row)).rowcount == 1
 
     def heartbeat(self, step: str, owner: str) -> None:

@@ -213,6 +213,9 @@ export const en = {
     version: (n: number, when: string) => (when ? `v${n}, changed ${when}.` : `v${n}, as created.`),
     why: "Why this item",
     whyTitle: "The whole record",
+    guess: (answer: string) => `The model says ${answer}. It may be wrong.`,
+    guessAfter: (yours: string, its: string) =>
+      yours === its ? `Before this: you and the model both said ${its}.` : `Before this: you said ${yours}, the model ${its}. ⌫ goes back.`,
     before: (answer: string) => `You had answered ${answer}.`,
     offlineLeft: (n: number) =>
       n > 0
@@ -448,6 +451,7 @@ export const en = {
     retrain: "Train now",
     feed: "Latest events",
     notices: "To know",
+    prefill: "Shown guesses",
     classes: "Classes",
     notch: "The notch is its share of the pool.",
     recall: (name: string, value: string, range: string) => `${name}: ${value} found, between ${range}`,
