@@ -1,36 +1,35 @@
-"""Label efficiency on real data: strategies × data sets × seeds, against random, every finished cell kept.
+"""Label efficiency on real data: strategies × data sets × seeds against random, every finished cell kept.
 
-    python benchmarks/efficiency.py --quick              # minutes: three sets, three strategies, three seeds
-    python benchmarks/efficiency.py --tier core --hours 6
+    python -m benchmarks.efficiency --quick                      # minutes, no data needed: what CI runs
+    python -m benchmarks.efficiency --tier core --hours 6        # goes on where the last run stopped
+    python -m benchmarks.efficiency --status                     # which cells are missing
+    python -m benchmarks.efficiency --write-docs                 # tables and pictures from the kept cells
 
-Data come from the folder that QUERIST_DATA names (the digits from scikit-learn); nothing is downloaded. A run that was
-cut off goes on where it stopped; a tier that was not finished says which cells are missing.
+Finished cells are rows of one Parquet, which is committed; a cell is run once, on whatever machine. What each set is,
+and where its data come from, is in `benchmarks/sets.py`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from benchmarks import keeping
+from benchmarks.sets import CORE, SETS, UNTOUCHED, Set
 
 from querist.acquire import presets
+from querist.acquire.select import required_signals
+from querist.engine.across import LEAST_SEEDS, verdict, view
 from querist.engine.bench import run_cells
 from querist.engine.cells import Cell
-from querist.engine.labelled import Labelled, load
-from querist.engine.simulate import SimulationResult, versions
-from querist.engine.summary import Question, summarise
-from querist.errors import NotFound, UnknownName
-from querist.registry import has
+from querist.engine.labelled import Labelled
+from querist.engine.summary import Question
 
-CORE = (
+STRATEGIES = (
     "random",
     "margin",
     "entropy",
@@ -41,189 +40,194 @@ CORE = (
     "badge",
     "bait",
     "uncertainty_herding",
+    "kl_disagreement",
     "auto",
 )
-LEAST_SEEDS = 20
-"""No claim is made from fewer."""
+"""The core: `kl_disagreement` is the committee, five bootstrapped copies that advise the model that is deployed."""
+FOUR = ("sms_spam", "pendigits", "trec6_minilm", "messidor")
+OFFERED = {"proba", "embed", "proba_samples", "head_weight", "head_bias", "head_l2", "target"}
+KEPT = Path(__file__).parent / "results" / "efficiency.parquet"
+
+
+def other_strategies() -> tuple[str, ...]:
+    """Every preset that a linear classifier with advisers can serve, random first; the rest needs other tasks."""
+    roles = ("labelled_", "pending_", "target_")
+    own = {"labelled_target", "target_mean"}
+
+    def base(name: str) -> str:
+        return next((name.removeprefix(role) for role in roles if name.startswith(role)), name)
+
+    found = []
+    for name in presets.names():
+        needs = {base(n) for n in required_signals(presets.strategy(name)).needs if n not in own}
+        if name not in STRATEGIES and needs <= OFFERED:
+            found.append(name)
+    return ("random", *found)
 
 
 @dataclass(frozen=True)
-class Set:
-    """A data set: how it is read, and how it is simulated."""
+class Tier:
+    """A part of the bench: strategies × sets × models × seeds, in the order in which they are run."""
 
-    name: str
-    read: Callable[[], Labelled]
-    batch: int = 20
-    budget: int = 320
-    seed_set: int = 20
+    sets: tuple[Set, ...]
+    strategies: tuple[str, ...]
+    seeds: int
+    models: tuple[str, ...] = ("logistic_regression",)
 
-
-def folder() -> Path:
-    """Return the folder with the data, or say which variable names it."""
-    if "QUERIST_DATA" not in os.environ:
-        raise NotFound("set QUERIST_DATA to the folder with the data sets", field="QUERIST_DATA")
-    return Path(os.environ["QUERIST_DATA"])
-
-
-def text(name: str) -> Callable[[], Labelled]:
-    return lambda: load(folder() / "text" / f"{name}.parquet", target="label", text="text", name=name)
-
-
-def table(name: str, *, most: int = 8000) -> Callable[[], Labelled]:
-    """A table; of a large one a fixed random part, so that a cell takes seconds and not minutes."""
-
-    def read() -> Labelled:
-        import pyarrow.parquet as pq
-
-        path = folder() / "tabular" / f"{name}.parquet"
-        columns = [column for column in pq.read_schema(path).names if column not in ("target", "split")]
-        return part(load(path, target="target", columns=columns, name=name), most)
-
-    return read
-
-
-def part(data: Labelled, most: int) -> Labelled:
-    if len(data) <= most:
-        return data
-    chosen = np.sort(np.random.default_rng(0).permutation(len(data))[:most])
-    rows = [data.rows[i] for i in chosen] if isinstance(data.rows, list) else data.rows[chosen]
-    labels = [data.classes[k] for k in data.target[chosen]]
-    return load([row.value["fields"] for row in rows] if isinstance(rows, list) else rows, labels, name=data.name)
-
-
-def images(name: str) -> Callable[[], Labelled]:
-    def read() -> Labelled:
-        with np.load(folder() / "image" / f"{name}.npz") as kept:
-            pixels, labels = kept["images"], kept["labels"].ravel()
-        return part(load(pixels.reshape(len(pixels), -1).astype(np.float32) / 255, labels, name=name), 6000)
-
-    return read
-
-
-def duplicated(times: int = 5) -> Labelled:
-    """Digits in a pool where each has near-copies: top-k uncertainty asks for the same thing five times."""
-    data = load("sample:digits:labelled")
-    pixels = np.array([np.ravel(row.value["pixels"]) for row in data.rows], dtype=float) / 255
-    rng = np.random.default_rng(0)
-    copies = np.vstack([np.clip(pixels + rng.normal(0, 0.02, pixels.shape), 0, 1) for _ in range(times)])
-    return load(copies, np.tile(data.target, times), name=f"digits_dup{times}")
-
-
-def three_clusters() -> Labelled:
-    """Two easy clusters and a blob of pure label noise between them, which uncertainty cannot leave alone."""
-    rng = np.random.default_rng(0)
-    x = np.vstack(
-        [rng.normal((-4, 0), 1, (900, 2)), rng.normal((4, 0), 1, (900, 2)), rng.normal((0, 3), 0.6, (700, 2))]
-    )
-    y = np.concatenate([np.zeros(900, int), np.ones(900, int), rng.integers(0, 2, 700)])
-    return load(x, y, name="toy_noise_blob")
-
-
-SETS = {
-    each.name: each
-    for each in (
-        Set("digits", lambda: load("sample:digits:labelled", name="digits"), budget=320),
-        Set("sms_spam", text("sms_spam")),
-        Set("pendigits", table("pendigits")),
-        Set("trec6", text("trec6"), budget=620),
-        Set("banking77", text("banking77"), batch=50, budget=800, seed_set=50),
-        Set("letter", table("letter"), budget=620),
-        Set("satimage", table("satimage")),
-        Set("mammography", table("mammography")),
-        Set("adult", table("adult")),
-        Set("messidor_dr", table("messidor_dr")),
-        Set("mnist", images("mnist_t10k"), budget=420),
-        Set("pneumonia", images("pneumoniamnist")),
-        Set("digits_dup5", duplicated),
-        Set("toy_noise_blob", three_clusters, batch=10, budget=160, seed_set=10),
-    )
-}
-TIERS: dict[str, dict[str, Any]] = {
-    "quick": {"sets": ("digits", "sms_spam", "pendigits"), "strategies": ("random", "margin", "auto"), "seeds": 3},
-    "core": {"sets": tuple(SETS), "strategies": CORE, "seeds": 20},
-    "breadth": {"sets": ("digits", "sms_spam", "pendigits", "trec6"), "strategies": (), "seeds": 5},
-}
-
-
-def known(strategies: Sequence[str]) -> list[str]:
-    """The strategies that this version has; what is missing is said, never silently left out."""
-    found = []
-    for name in strategies:
-        try:
-            if not has("policy", name):
-                presets.strategy(name)
-        except UnknownName:
-            print(f"missing: this version has no strategy {name!r}")
-            continue
-        found.append(name)
-    return found
-
-
-def run_set(
-    each: Set, strategies: Sequence[str], seeds: int, out: Path, deadline: float, jobs: int | None
-) -> list[dict]:
-    """Run a set seed by seed, until all are done or time is up; whole seeds keep the pairs together."""
-    data = each.read()
-    results: list[dict] = []
-    for seed in range(seeds):
-        if time.monotonic() > deadline:
-            break
-        cells = [
-            Cell(name, seed, batch=each.batch, budget=min(each.budget, len(data) // 2), seed_set=each.seed_set)
-            for name in strategies
+    def cells(self, each: Set) -> list[Cell]:
+        """The cells of a set, seed by seed, so that whatever is there is paired."""
+        return [
+            Cell(
+                name,
+                seed,
+                model,
+                each.batch,
+                each.budget,
+                each.seed_set,
+                conditions=each.conditions,
+                advisers=5,
+            )
+            for model in self.models
+            for seed in range(self.seeds)
+            for name in self.strategies
         ]
-        results += run_cells(data, cells, kept=out / each.name / "cells", jobs=jobs)
-    held_out = np.round(np.bincount(data.target, minlength=len(data.classes)) * 0.3).astype(int)
-    found = summarise(results, classes=data.classes, held_out=held_out, question=Question())
-    for record in found["comparisons"][: len(strategies) - 1]:
-        interval = "" if record["low"] is None else f"[{100 * record['low']:+.1f}, {100 * record['high']:+.1f}]"
-        print(f"  {record['strategy']:<22}{100 * record['difference']:+6.1f} {interval}  from {record['n']} seeds")
-    for failure in found["failures"]:
-        print(f"  failed: {failure['strategy']} seed {failure['seed']}: {failure['error']}")
-    return results
+
+
+def tiers() -> dict[str, Tier]:
+    """The parts of the bench by name."""
+    four = tuple(SETS[name] for name in FOUR)
+    return {
+        "quick": Tier((SETS["noise_blob"], SETS["digits"]), ("random", "margin", "auto"), 2),
+        "core": Tier(CORE, STRATEGIES, 20),
+        "breadth": Tier(four, other_strategies(), 5),
+        "models": Tier(four, STRATEGIES, 5, ("random_forest", "svm")),
+        "untouched": Tier(UNTOUCHED, STRATEGIES, 20),
+    }
+
+
+def run(tier: Tier, path: Path, *, deadline: float, jobs: int | None, only: Sequence[str]) -> None:
+    """Run what is missing of a tier, seed by seed, and write the Parquet after each."""
+    kept = keeping.read(path)
+    made = keeping.origin()
+    for each in tier.sets:
+        if only and each.name not in only:
+            continue
+        data = each.read()
+        missing = [cell for cell in tier.cells(each) if cell.key(data.fingerprint) not in kept]
+        began = time.monotonic()
+        for cells in _by_seed(missing):
+            if time.monotonic() > deadline:
+                break
+            _run_seed(each, data, cells, kept, made, jobs)
+            keeping.write(path, list(kept.values()))
+        print(f"{each.name}: {len(missing)} cells were missing, {time.monotonic() - began:.0f} s", flush=True)
+    keeping.write(path, list(kept.values()))
+
+
+def _by_seed(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+    groups: dict[tuple[Any, int], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.model, cell.seed), []).append(cell)
+    yield from groups.values()
+
+
+def _run_seed(
+    each: Set, data: Labelled, cells: list[Cell], kept: dict[str, Any], made: dict[str, str], jobs: int | None
+) -> None:
+    for cell, found in zip(cells, run_cells(data, cells, jobs=jobs), strict=True):
+        key = cell.key(data.fingerprint)
+        kept[key] = keeping.row(each.name, key, found, {**made, "finished": int(time.time())})
+        if found["error"]:
+            print(f"  failed: {each.name} {cell.name} seed {cell.seed}: {found['error']}", flush=True)
+
+
+def kept_cells(tier: Tier, path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Set → the tier's finished cells, without reading the data."""
+    wanted = {
+        (each.name, keeping.json.dumps(cell.to_json(), sort_keys=True))
+        for each in tier.sets
+        for cell in tier.cells(each)
+    }
+    found: dict[str, list[dict[str, Any]]] = {}
+    for kept in keeping.read(path).values():
+        if (kept["set"], kept["cell"]) in wanted:
+            found.setdefault(kept["set"], []).append(keeping.result(kept))
+    return {each.name: found[each.name] for each in tier.sets if each.name in found}
+
+
+def status(path: Path) -> None:
+    """Print, for each tier, how many cells are there and which are missing."""
+    for name, tier in tiers().items():
+        found = kept_cells(tier, path)
+        wanted = sum(len(tier.cells(each)) for each in tier.sets)
+        there = sum(map(len, found.values()))
+        print(f"{name}: {there} of {wanted} cells")
+        for each in tier.sets:
+            gap = len(tier.cells(each)) - len(found.get(each.name, []))
+            if gap:
+                print(f"  missing: {gap} of {each.name}")
+
+
+def show(tier: Tier, path: Path) -> None:
+    """Print the comparison over the finished sets, and whether `auto` earned its name there."""
+    found = kept_cells(tier, path)
+    compared = view(found, Question())
+    for s in sorted(compared["strategies"], key=lambda s: -s["area"]):
+        against = s["against"]
+        words = (
+            ""
+            if against is None
+            else "  " + ", ".join(_points(against[p]) for p in ("whole", "first", "middle", "last"))
+        )
+        tally = "" if against is None else "  {wins} better, {losses} worse".format(**against["tally"])
+        print(f"  {s['strategy']:<22}{100 * s['area']:6.1f}{words}{tally}")
+    print(f"  over {len(compared['sets'])} sets: {', '.join(s['set'] for s in compared['sets'])}")
+    if "auto" in tier.strategies:
+        judged = verdict(found, "auto", Question())
+        for third in judged["thirds"]:
+            rivals = f"auto against {third['best']} in the {third['period']} third"
+            print(f"  {rivals}: {_points(third)}; above it: {third['above'] or 'none'}")
+        print(f"  auto is worse than random on: {judged['worse_than_baseline'] or 'none'}; holds: {judged['holds']}")
+    few = [s["set"] for s in compared["sets"] if s["seeds"] < LEAST_SEEDS]
+    if few:
+        print(f"  fewer than {LEAST_SEEDS} seeds, so nothing is claimed: {', '.join(few)}")
+
+
+def _points(record: dict[str, float]) -> str:
+    return f"{100 * record['difference']:+.1f} [{100 * record['low']:+.1f}, {100 * record['high']:+.1f}]"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="the tier that takes minutes")
-    parser.add_argument("--tier", choices=sorted(TIERS), default="core")
-    parser.add_argument("--sets", nargs="*", choices=sorted(SETS), help="only these data sets")
-    parser.add_argument("--strategies", nargs="*", help="only these strategies")
-    parser.add_argument("--seeds", type=int, help="fewer or more seeds than the tier has")
+    parser.add_argument("--quick", action="store_true", help="the tier that takes minutes and needs no data")
+    parser.add_argument("--tier", choices=list(tiers()), default="core")
+    parser.add_argument("--sets", nargs="*", choices=sorted(SETS), default=[], help="only these data sets")
+    parser.add_argument("--again", nargs="*", default=[], help="forget the kept cells of these strategies first")
     parser.add_argument("--hours", type=float, default=6.0, help="begin no new seed after this time")
     parser.add_argument("--jobs", type=int)
-    parser.add_argument("--out", type=Path, default=Path("bench-efficiency"))
+    parser.add_argument("--kept", type=Path, default=KEPT, help="the Parquet of finished cells")
+    parser.add_argument("--status", action="store_true", help="only say what is there")
+    parser.add_argument("--write-docs", action="store_true", help="only write tables and pictures")
     asked = parser.parse_args()
-    tier = TIERS["quick" if asked.quick else asked.tier]
-    strategies = known(asked.strategies or tier["strategies"] or presets.names())
-    seeds = asked.seeds or tier["seeds"]
-    began, deadline = time.monotonic(), time.monotonic() + 3600 * asked.hours
-    results: dict[str, list[dict]] = {}
-    for name in asked.sets or tier["sets"]:
-        print(f"{name}: area under the curve against random, points of accuracy [95 %]")
-        results[name] = run_set(SETS[name], strategies, seeds, asked.out, deadline, asked.jobs)
-    write(results, asked.out, seconds=time.monotonic() - began)
-    wanted, done = len(strategies) * seeds * len(results), sum(map(len, results.values()))
-    if done < wanted:
-        print(f"not finished: {wanted - done} of {wanted} cells are missing; run it again to go on")
-    if seeds < LEAST_SEEDS:
-        print(f"{seeds} seeds: too few to claim anything; {LEAST_SEEDS} are the least")
+    name = "quick" if asked.quick else asked.tier
+    tier = tiers()[name]
+    path = Path("bench-efficiency/quick.parquet") if asked.quick and asked.kept == KEPT else asked.kept
+    if asked.status:
+        status(path)
+        return
+    if asked.write_docs:
+        from benchmarks.efficiency_page import write_page
 
-
-def write(results: dict[str, list[dict]], out: Path, *, seconds: float) -> None:
-    """Write one Parquet of every point of every cell, and a line on machine, versions and time."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    tables = []
-    for name, cells in results.items():
-        found = SimulationResult({}, tuple(cells)).table()
-        tables.append(found.append_column("set", pa.array([name] * found.num_rows, pa.string())))
-    out.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), out / "results.parquet", compression="zstd")
-    machine = {**versions(), "processor": platform.processor(), "seconds": round(seconds), "finished": int(time.time())}
-    (out / "machine.json").write_text(json.dumps(machine, indent=2))
-    print(f"{sum(map(len, results.values()))} cells in {seconds:.0f} s: {out / 'results.parquet'}")
+        write_page({name: kept_cells(each, path) for name, each in tiers().items() if name != "quick"}, path)
+        return
+    if asked.again:
+        left = [kept for kept in keeping.read(path).values() if kept["strategy"] not in asked.again]
+        keeping.write(path, left)
+    began = time.monotonic()
+    run(tier, path, deadline=began + 3600 * asked.hours, jobs=asked.jobs, only=asked.sets)
+    print(f"{name}: {time.monotonic() - began:.0f} s; cells in {path}")
+    show(tier, path)
+    status(path)
 
 
 if __name__ == "__main__":

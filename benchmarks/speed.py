@@ -1,200 +1,202 @@
-"""How long strategies take, against the machine's own limit and against peers that happen to be installed.
+"""How long strategies take: against one read of what they must see, and against peers on the same arrays.
 
-    python -m benchmarks.speed                 # small sizes, under a minute on a quiet machine
-    python -m benchmarks.speed --full          # the sizes of the table in docs/benchmarks.md
-    python -m benchmarks.speed --only badge --json
+    python -m benchmarks.speed                 # a tenth of the sizes
+    python -m benchmarks.speed --full --write  # the published sizes, into docs/benchmarks.md
+    python -m benchmarks.speed --only badge --json badge.json
 
-A *read* is the time to go once over the bytes that a strategy must see, measured in the same run; *reads* is our time
-as a multiple of it. Times are medians; extra memory is the peak that numpy asked for beyond the input.
+A *read* goes once over the bytes that a strategy must see, by a dot product of the array with itself, in the same run;
+*reads* is our time as a multiple of it. We and a peer take turns, and the ratio is that of the medians. Both have one
+thread, as the engine gives to strategies: on a machine with other work, two threads wait for each other. With
+`--clock cpu` the processor's time counts instead of the wall's, for machines that are not quiet.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import contextlib
 import json
+import platform
 import statistics
 import time
 import tracemalloc
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.speed_loop import loops
+from benchmarks.speed_peers import installed
+from benchmarks.speed_work import Beside, Piece, pieces
+from threadpoolctl import threadpool_limits
 
-from querist import acquire
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
 
-Work = Callable[[], Any]
+
+@dataclass(frozen=True)
+class Ratio:
+    """A peer's time over ours, on arrays of the same size; `partly` where it did a part of the work."""
+
+    name: str
+    at: str
+    theirs: float
+    ours: float
+    at_least: float
+    partly: bool
+
+    @property
+    def times(self) -> float:
+        return self.theirs / self.ours
+
+    def words(self) -> str:
+        goal = (
+            "" if not self.at_least else f" (goal {self.at_least:g}{'' if self.times >= self.at_least else ', missed'})"
+        )
+        at = f", {self.at}" if self.at else ""
+        return f"{self.name}{at}: {spoken(self.theirs)}{'*' if self.partly else ''}, {self.times:,.3g} ×{goal}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measured line: seconds of ours, of one read and, where it is installed, of a peer."""
+    """One line of the table: seconds of ours, of one read, megabytes beyond the input, and the peers."""
 
+    name: str
     work: str
     seconds: float
     read: float
     extra_mb: float
-    peer: str = ""
-    peer_seconds: float | None = None
+    goal_reads: float | None
+    beside: tuple[Ratio, ...]
 
     @property
     def reads(self) -> float:
         return self.seconds / self.read
 
-    def line(self) -> str:
-        ratio = f"{self.peer} {self.peer_seconds / self.seconds:8.1f} ×" if self.peer_seconds else ""
-        return (
-            f"{self.work:<52}{1e3 * self.seconds:10.1f} ms{1e3 * self.read:9.2f} ms{self.reads:9.1f}"
-            f"{self.extra_mb:9.1f} MB  {ratio}"
-        )
+    def cells(self) -> list[str]:
+        reads = f"{self.reads:,.3g}"
+        if self.goal_reads:
+            reads += f" (goal {self.goal_reads:g}{'' if self.reads <= self.goal_reads else ', missed'})"
+        beside = "; ".join(ratio.words() for ratio in self.beside) or "none can"
+        return [self.work, spoken(self.seconds), reads, f"{self.extra_mb:,.0f} MB", beside]
 
 
-@dataclass(frozen=True)
-class Case:
-    """Something to time: `make` returns what to run, the arrays that it must see, and the peer's way of doing it."""
-
-    name: str
-    work: str
-    make: Callable[[bool], tuple[Work, list[np.ndarray], tuple[str, Work] | None]]
+def spoken(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
 
 
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
+def timed(work: Callable[[], Any], clock: Callable[[], float]) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        start = clock()
+        work()
+        return clock() - start
 
 
-def proba(n: int, c: int) -> np.ndarray:
-    values = rng().random((n, c), dtype=np.float32)
-    values /= values.sum(axis=1, keepdims=True)
-    return values
+def one_read(arrays: list[np.ndarray], clock: Callable[[], float]) -> float:
+    """Return the least time of five that it takes to go over the arrays once."""
+    flat = [np.ascontiguousarray(array, np.float32).reshape(-1) for array in arrays]
+    # A half is read as half of a single.
+    share = sum(array.nbytes for array in arrays) / sum(array.nbytes for array in flat)
+    return share * min(timed(lambda: [np.dot(array, array) for array in flat], clock) for _ in range(5))
 
 
-def clustered(n: int, d: int, groups: int = 50) -> np.ndarray:
-    draw = rng()
-    centres = 1.5 * draw.standard_normal((groups, d), dtype=np.float32)
-    return draw.standard_normal((n, d), dtype=np.float32) + centres[draw.integers(0, groups, n)]
-
-
-def scores_of(name: str, c: int) -> Case:
-    def make(full: bool) -> tuple[Work, list[np.ndarray], tuple[str, Work] | None]:
-        p = proba(1_000_000 if full else 200_000, c)
-        ours = getattr(acquire, name)
-
-        def run() -> np.ndarray:
-            return acquire.top(scores=ours(proba=p), n=100)
-
-        return run, [p], modal_peer(name, p)
-
-    return Case(name, f"{name}, top 100, c = {c}", make)
-
-
-def modal_peer(name: str, p: np.ndarray) -> tuple[str, Work] | None:
-    if importlib.util.find_spec("modAL") is None:
-        return None
-    from modAL.uncertainty import entropy_sampling, margin_sampling, uncertainty_sampling
-
-    class Given:
-        def predict_proba(self, rows: np.ndarray) -> np.ndarray:
-            return p[rows]
-
-    peer = {"margin": margin_sampling, "entropy": entropy_sampling, "least_confidence": uncertainty_sampling}[name]
-    return "modAL", lambda: peer(Given(), np.arange(len(p)), n_instances=100)
-
-
-def selector(
-    name: str, n: int, d: int, *, small: int, data: Callable[[int, int], np.ndarray] = clustered, **more: Any
-) -> Case:
-    title = more.pop("title", "")
-
-    def make(full: bool) -> tuple[Work, list[np.ndarray], None]:
-        rows = n if full else small
-        x = data(rows, d)
-        given: dict[str, Any] = {"embed": x, **{key: value(rows) for key, value in more.items()}}
-        seen = [x] + [array for key, array in given.items() if key == "proba"]
-        return lambda: getattr(acquire, name)(**given, n=100, rng=rng()), seen, None
-
-    return Case(name, f"{name}, 100 picks, d = {d}{title}", make)
-
-
-def flat(n: int, d: int) -> np.ndarray:
-    return rng().standard_normal((n, d), dtype=np.float32)
-
-
-def equal(n: int, d: int) -> np.ndarray:
-    return np.ones((n, d), np.float32)
-
-
-def density(full: bool) -> tuple[Work, list[np.ndarray], None]:
-    x = clustered(1_000_000 if full else 100_000, 64)
-    return lambda: acquire.information_density(embed=x), [x], None
-
-
-def ten_classes(rows: int) -> np.ndarray:
-    return proba(rows, 10)
-
-
-CASES = [
-    *[scores_of(name, c) for c in (10, 100) for name in ("margin", "entropy", "least_confidence")],
-    selector("k_center", 1_000_000, 512, small=50_000),
-    selector("k_center", 100_000, 64, small=50_000),
-    selector("k_center", 100_000, 2, small=50_000, data=flat, title=", one cloud"),
-    selector("k_center", 100_000, 16, small=50_000, data=equal, title=", all equal"),
-    selector("kmeans_plus_plus", 100_000, 64, small=50_000),
-    selector("badge", 1_000_000, 512, small=50_000, proba=ten_classes),
-    selector("badge", 100_000, 64, small=50_000, proba=ten_classes),
-    selector("bait", 200_000, 384, small=20_000, proba=ten_classes),
-    selector("typiclust", 100_000, 64, small=20_000),
-    selector("max_herding", 200_000, 384, small=20_000),
-    selector("uncertainty_herding", 200_000, 384, small=20_000, proba=ten_classes),
-    selector("prob_cover", 200_000, 384, small=20_000),
-    selector("graph_cut", 200_000, 384, small=50_000),
-    selector("weighted_kmeans", 200_000, 384, small=50_000, scores=lambda n: rng().random(n, dtype=np.float32)),
-    Case("information_density", "information density, cosine, d = 64", density),
-]
-
-
-def measure(case: Case, *, full: bool, repeats: int) -> Row:
-    run, seen, peer = case.make(full)
-    run()
-    read = min(seconds(lambda: [array.sum() for array in seen]) for _ in range(repeats + 2))
-    ours = statistics.median(seconds(run) for _ in range(repeats))
-    theirs = statistics.median(seconds(peer[1]) for _ in range(repeats)) if peer else None
+def measure(piece: Piece, *, size: int, quick: bool, clock: Callable[[], float]) -> Row:
+    ours, seen, beside = piece.make(size)
+    repeats = 1 if quick else piece.repeats
+    if piece.repeats > 1:
+        ours()
+    read = one_read(seen, clock)
+    seconds = statistics.median(timed(ours, clock) for _ in range(repeats))
+    ratios = tuple(compare(one, repeats, clock) for one in beside if one.theirs is not None)
     tracemalloc.start()
-    run()
-    extra = tracemalloc.get_traced_memory()[1] / 2**20
+    ours()
+    extra = tracemalloc.get_traced_memory()[1] / 1e6
     tracemalloc.stop()
-    shape = " × ".join(str(length) for length in seen[0].shape)
-    return Row(f"{case.work} ({shape})", ours, read, extra, peer[0] if peer else "", theirs)
+    return Row(piece.name, piece.work, seconds, read, extra, piece.reads, ratios)
 
 
-def seconds(run: Work) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+def compare(one: Beside, repeats: int, clock: Callable[[], float]) -> Ratio:
+    """Return the medians of turns of both; a peer that takes longer than five seconds has one turn."""
+    ours, theirs = [], []
+    for _ in range(max(1, repeats)):
+        ours.append(timed(one.ours, clock))
+        theirs.append(timed(one.theirs, clock) * one.times)  # type: ignore[arg-type]
+        if theirs[0] / one.times > 5:
+            break
+    middle = statistics.median
+    return Ratio(one.name, one.at, middle(theirs), middle(ours), one.at_least, one.times != 1)
 
 
-def rows(only: str, *, full: bool, repeats: int) -> Iterator[Row]:
-    for case in CASES:
-        if only in case.name:
-            yield measure(case, full=full, repeats=repeats)
+def rows(only: str, *, size: int, quick: bool, clock: Callable[[], float]) -> Iterator[Row]:
+    for piece in pieces():
+        if only in piece.name:
+            yield measure(piece, size=size, quick=quick, clock=clock)
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Give numpy and the peers' libraries so many threads."""
+    if installed("torch"):
+        import torch
+
+        torch.set_num_threads(count)
+    with threadpool_limits(count):
+        yield
+
+
+def table(found: list[Row], loop: list[list[str]], facts: str) -> str:
+    head = ["work", "ours", "reads", "extra memory", "beside: theirs, ratio"]
+    lines = [facts, "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    lines += ["| " + " | ".join(row.cells()) + " |" for row in found]
+    lines += [
+        "",
+        "| 20 rounds of 50, margin | whole | outside fit and predict | share inside | beside |",
+        "|---" * 5 + "|",
+    ]
+    lines += ["| " + " | ".join(cells) + " |" for cells in loop]
+    return "\n".join(lines)
+
+
+def written(text: str) -> None:
+    """Put the table between its marks in docs/benchmarks.md."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition("<!-- measured -->")
+    _, _, after = rest.partition("<!-- end -->")
+    PAGE.write_text(f"{before}<!-- measured -->\n\n{text}\n\n<!-- end -->{after}", encoding="utf-8")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time strategies against one read of their input.")
+    parser = argparse.ArgumentParser(description="Time strategies against one read of their input, and against peers.")
     parser.add_argument("--full", action="store_true", help="the sizes of the published table")
-    parser.add_argument("--only", default="", help="part of a strategy's name")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only", default="", help="part of a strategy's name, or `loop`")
+    parser.add_argument("--quick", action="store_true", help="once each")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="also write what was measured there")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     wanted = parser.parse_args()
-    found = []
-    if not wanted.json:
-        print(f"{'work':<52}{'ours':>13}{'one read':>12}{'reads':>9}{'extra':>12}  peer / ours")
-    for row in rows(wanted.only, full=wanted.full, repeats=wanted.repeats):
-        found.append(row)
-        if not wanted.json:
-            print(row.line(), flush=True)
+    size = 1 if wanted.full else 10
+    facts = (
+        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, numpy {np.__version__}, {wanted.threads} thread(s), "
+        f"{wanted.clock} time, {'the sizes named' if wanted.full else 'a tenth of the sizes named'}."
+    )
+    print(facts)
+    found, loop = [], []
+    with threads(wanted.threads):
+        for row in rows(wanted.only, size=size, quick=wanted.quick, clock=CLOCKS[wanted.clock]):
+            found.append(row)
+            print(" | ".join(row.cells()), flush=True)
+        if not wanted.only or wanted.only == "loop":
+            for cells in loops(size, CLOCKS[wanted.clock]):
+                loop.append(cells)
+                print(" | ".join(cells), flush=True)
     if wanted.json:
-        print(json.dumps([{**asdict(row), "reads": row.reads} for row in found], indent=1))
+        wanted.json.write_text(json.dumps([{**asdict(row), "reads": row.reads} for row in found], indent=1))
+    if wanted.write:
+        written(table(found, loop, facts))
 
 
 if __name__ == "__main__":

@@ -178,6 +178,28 @@ class AnswerAdjudicated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OpinionsWanted(Event):
+    """People differ, or the consensus is unsure: one more opinion is asked for. Key `opinions/{item}/{wanted}`."""
+
+    kind: ClassVar[str] = "opinions_wanted"
+    item: ItemId
+    wanted: int  # answers in all
+    reason: str
+    lane: Lane
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoldChanged(Event):
+    """Items whose answer is known were named, or are no longer gold. Key: the client's."""
+
+    kind: ClassVar[str] = "gold_changed"
+    added: list[ItemId]
+    removed: list[ItemId]
+    values: Sha256  # → artefact: JSON {item: value} of those added
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetFrozen(Event):
     """Answers up to `through_seq` became a data set. Key `r{round}/freeze`."""
 
@@ -208,6 +230,7 @@ class ModelTrained(Event):
     calibration: Json  # {method, parameters, ece_before, ece_after} or {}
     oof_skill: Json  # {skill, low, high, majority, n} or {}
     seconds: float
+    notes: list[str] = field(default_factory=list)  # what the library warned of
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ Sha256: TypeAlias = str
 ShortHash: TypeAlias = str
 """16 hex digits: a model, data set, features or strategy, named by the SHA-256 of its manifest."""
 
-Lane: TypeAlias = Literal["seed", "query", "control", "evaluation", "gold", "relabel", "duel"]
+Lane: TypeAlias = Literal["seed", "query", "control", "evaluation", "gold", "relabel", "recheck", "duel"]
 Outcome: TypeAlias = Literal["answered", "skipped", "unanswerable"]
 Source: TypeAlias = Literal["ui", "api", "import", "oracle"]
 ItemKind: TypeAlias = Literal["text", "image", "row", "audio", "pair"]
@@ -172,6 +172,16 @@ class Features:
 
     input: Any
     embed: Array
+
+    @classmethod
+    def of(cls, rows: Any) -> Features:
+        """Return rows that are numbers already as features: (n, p) dense or sparse; (n, …) is flattened to measure in.
+
+        >>> Features.of(np.zeros((5, 3, 8, 8))).embed.shape
+        (5, 192)
+        """
+        matrix = rows.tocsr() if hasattr(rows, "tocsr") else rows
+        return cls(matrix, matrix.reshape(len(matrix), -1) if matrix.ndim > 2 else matrix)
 
     @property
     def one_space(self) -> bool:

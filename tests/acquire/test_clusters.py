@@ -6,6 +6,7 @@ from scipy.sparse import csr_matrix
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, load_wine
 
+from querist.acquire import clusters
 from querist.acquire.clusters import k_means, medoids
 from querist.acquire.distances import Space, nearest
 from querist.errors import BadValue
@@ -31,6 +32,18 @@ def test_the_centres_are_the_weighted_means_of_their_rows():
         )
     distance = np.square(x - (found.centres + found.space.mean)[found.assignment]).sum(axis=1)
     assert found.inertia == pytest.approx(weight @ distance)
+
+
+def test_large_pools_are_clustered_as_tightly_from_a_part_of_them(monkeypatch):
+    x = np.concatenate(
+        [DIGITS + np.random.default_rng(i).normal(0, 1, DIGITS.shape).astype(np.float32) for i in (0, 1)]
+    )
+    whole = np.mean([k_means(x, 20, rng=np.random.default_rng(seed)).inertia for seed in range(3)])
+    monkeypatch.setattr(clusters, "SAMPLE", 400)
+    monkeypatch.setattr(clusters, "SAMPLE_EACH", 40)
+    from_part = [k_means(x, 20, rng=np.random.default_rng(seed)) for seed in range(3)]
+    assert np.mean([found.inertia for found in from_part]) <= 1.02 * whole
+    assert from_part[0].iterations < 40
 
 
 def test_rows_without_weight_attract_no_centre():

@@ -49,3 +49,12 @@ def test_tiny_clusters_are_asked_only_when_nothing_else_is_left():
 def test_typicality_is_blocked_without_effect():
     small = Space(X, memory_limit=4096)
     assert most_typical(small, np.arange(200), 20) == most_typical(Space(X), np.arange(200), 20)
+
+
+def test_the_best_of_some_candidates_is_nearly_the_best_of_all():
+    space, rows = Space(X), np.arange(len(X))
+    table = np.sqrt(np.square(X[:, None] - X).sum(axis=2))
+    mean = np.sort(table, axis=1)[:, 1:21].mean(axis=1)
+    found = [most_typical(space, rows, 20, 100, np.random.default_rng(seed)) for seed in range(30)]
+    assert np.mean([np.mean(mean < mean[row]) for row in found]) < 0.03
+    assert most_typical(space, rows, 20, 400, np.random.default_rng(0)) == mean.argmin()

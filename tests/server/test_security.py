@@ -108,7 +108,7 @@ def test_c_the_database_holds_hashes_only(house):
 
 
 def test_c_nobody_can_sign_up(house):
-    form = {"name": "mallory", "password": "correct horse battery", "role": "admin"}
+    form = {"name": "mallory", "password": "correct horse battery", "role": "owner"}
     for path in ("/people", "/persons", "/users", "/signup", "/register", "/accounts"):
         assert house.client().post(API + path, json=form).status_code in {401, 404, 405}
         assert house.signed_in().post(API + path, json=form).status_code in {404, 405}
@@ -214,12 +214,12 @@ def test_f_an_annotator_steers_nothing(house):
     for method, path, form in asked:
         answer = anna.request(method, f"{API}/projects/{house.project}{path}", json=form)
         assert answer.status_code == 403, path
-        assert answer.json()["choices"] == ["manager", "admin"]
+        assert answer.json()["choices"] == ["manager", "owner"]
 
 
 def test_f_a_role_cannot_be_given_to_oneself(house):
     anna = house.person("Anna C")
-    anna.put(f"{API}/me/password", json={"old": "", "new": "correct horse battery", "role": "admin"})
+    anna.put(f"{API}/me/password", json={"old": "", "new": "correct horse battery", "role": "owner"})
     assert anna.get(f"{API}/me").json()["role"] == "annotator"
 
 

@@ -5,47 +5,51 @@ from pathlib import Path
 
 import pytest
 
-from querist.errors import BadValue, NotFound
+from querist.errors import BadValue
 from querist.store.backup import backup
+from querist.store.people import People
 from querist.store.sql import SqlStore
 from querist.store.verify import verify
 
 from .conftest import answer, import_pool, select
 
 
-def test_a_copy_opens_like_the_original(file_project: SqlStore, tmp_path: Path) -> None:
-    (tmp_path / "querist.toml").write_text("[project]\n")
-    import_pool(file_project, ["a", "b"])
-    select(file_project, ["a", "b"])
-    answer(file_project, "a")
-    copy = backup(tmp_path, tmp_path / "copy")
-    answer(file_project, "b")
+def settings(folder: Path) -> None:
+    (folder / "querist.toml").write_text("[project]\n")
+
+
+def test_a_copy_opens_like_the_original(project: SqlStore, tmp_path: Path) -> None:
+    import_pool(project, ["a", "b"])
+    select(project, ["a", "b"])
+    answer(project, "a")
+    copy = backup(project, tmp_path, tmp_path / "copy", finish=settings)
+    answer(project, "b")
     restored = SqlStore.open(root=copy)
     assert verify(restored).ok
-    assert restored.project == file_project.project
+    assert restored.project == project.project
     assert [a.item for a in restored.answers()] == ["a"]
     assert (copy / "querist.toml").read_text() == "[project]\n"
     answer(restored, "b", person="p_bob")
     restored.close()
-    assert [a.person for a in file_project.answers()] == ["p_ann", "p_ann"]
+    assert [a.person for a in project.answers()] == ["p_ann", "p_ann"]
 
 
-def test_people_go_on_while_it_is_made(file_project: SqlStore, tmp_path: Path) -> None:
-    import_pool(file_project, [f"i{n}" for n in range(300)])
+def test_people_go_on_while_it_is_made(project: SqlStore, tmp_path: Path) -> None:
+    import_pool(project, [f"i{n}" for n in range(300)])
     stop, acknowledged = threading.Event(), []
 
     def label() -> None:
         for n in range(300):
             if stop.is_set():
                 return
-            acknowledged.append(answer(file_project, f"i{n}", key=f"k{n}"))
+            acknowledged.append(answer(project, f"i{n}", key=f"k{n}"))
 
     person = threading.Thread(target=label)
     person.start()
     copies = []
     for n in range(3):
         before = len(acknowledged)
-        copies.append((before, backup(tmp_path, tmp_path / f"copy{n}")))
+        copies.append((before, backup(project, tmp_path, tmp_path / f"copy{n}", finish=settings)))
     stop.set()
     person.join()
     assert len(acknowledged) > copies[-1][0], "nobody waited for the copies"
@@ -56,12 +60,23 @@ def test_people_go_on_while_it_is_made(file_project: SqlStore, tmp_path: Path) -
         restored.close()
 
 
-def test_nothing_is_overwritten_and_nothing_is_made_of_nothing(file_project: SqlStore, tmp_path: Path) -> None:
+def test_nothing_is_overwritten(project: SqlStore, tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     with pytest.raises(BadValue, match="is there already"):
-        backup(tmp_path, tmp_path / "copy")
-    with pytest.raises(NotFound, match="no project"):
-        backup(tmp_path / "copy", tmp_path / "other")
-    assert not (tmp_path / "other").exists()
-    with pytest.raises(BadValue, match="pg_dump"):
-        backup(tmp_path, tmp_path / "other", url="postgresql://host/db")
+        backup(project, tmp_path, tmp_path / "copy", finish=settings)
+    assert list((tmp_path / "copy").iterdir()) == []
+
+
+def test_one_of_several_projects_is_copied_with_the_people(project: SqlStore, tmp_path: Path) -> None:
+    if project.database.engine.dialect.name == "sqlite":
+        pytest.skip("a file is copied as it is")
+    other = SqlStore.create(project.database, name="other", root=tmp_path)
+    for store in (project, other):
+        import_pool(store, ["a", "b"])
+        answer(store, "a", store.project)
+    ann = People(project.database).create_person("ann", role="annotator")
+    restored = SqlStore.open(root=backup(project, tmp_path, tmp_path / "copy", finish=settings))
+    assert [a.value for a in restored.answers()] == [project.project]
+    assert People(restored.database).find("ann") == ann
+    assert verify(restored).ok
+    restored.close()

@@ -484,6 +484,12 @@ def test_a_step_is_claimed_by_one_worker_until_its_heart_stops(store: Store, clo
     assert [(job.step, job.owner, job.heartbeat_at) for job in store.jobs()] == [("r1/train", "w1", clock.now)]
 
 
+def test_a_claim_does_not_outlive_a_clock_that_goes_back(store: Store, clock: Clock) -> None:
+    assert store.claim("r1/train", "w1")
+    clock.sleep(-3_600)
+    assert store.claim("r1/train", "w2"), "else nobody could have it for an hour"
+
+
 def test_counts_for_pages(store: Store) -> None:
     select(store, ABC)
     answer(store, "a", lane="query")

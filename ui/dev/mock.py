@@ -124,7 +124,7 @@ class Pretence:
             sentence = "Typical of a group of 310 similar messages."
             return s.WhyShort(sentence=sentence, detail="coverage · rank 3 of 5,120 · round 1")
         if number % 4 == 3:
-            return s.WhyShort(sentence="One of the items that measure the model.")
+            return s.WhyShort(sentence="One of the items that check model and labels.")
         sentence = "Asked because the model’s two likeliest classes are only 3 points apart."
         return s.WhyShort(sentence=sentence, detail=f"margin · rank {number + 1} of 9,214 · round 32")
 
@@ -205,7 +205,7 @@ def find(project: str) -> Pretence:
     return PROJECTS[project]
 
 
-ME = s.Me(id="p_1", name="Ines Moreau", role="admin", csrf="token", version="0.1.0")
+ME = s.Me(id="p_1", name="Ines Moreau", role="owner", csrf="token", version="0.1.0")
 
 
 @app.post(API + "/session", responses=ERRORS)
@@ -632,7 +632,14 @@ def curves(project: str) -> s.Curves:
     p = find(project)
     needed: dict[Any, int] = {"curve": 10, "accuracy": 50, "comparison": 100}
     common = {"metric": "accuracy", "axis": "Correct on the evaluation items, %", "needed": needed}
-    nothing = {"at": None, "difference": None, "active": None, "random": None, "visible": None}
+    nothing = {
+        "at": None,
+        "difference": None,
+        "active": None,
+        "random": None,
+        "visible": None,
+        "settle": s.Settle(state="none", sentence="", done=0, of=0),
+    }
     unsaved = {"gross": None, "net": None, "random_labels": None, "active_labels": None, "accuracy": None}
     if p.id in {"fresh", "digits"}:
         have = 0 if p.id == "fresh" else 18
@@ -675,6 +682,7 @@ def curves(project: str) -> s.Curves:
             active=0.84,
             random=0.80,
             visible=0.03,
+            settle=s.Settle(state="none", sentence="", done=0, of=0),
         ),
         saved=s.Saved(
             state="saved",

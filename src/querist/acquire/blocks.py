@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from querist.errors import BadValue
 from querist.types import Array
 
 MEMORY_LIMIT: Final = 256 * 2**20
@@ -50,6 +51,16 @@ def is_sparse(x: Any) -> bool:
     return hasattr(x, "tocsr")
 
 
+def refuse_sparse(strategy: str, embed: Any) -> None:
+    """Raise for CSR rows, naming the setting that makes them dense.
+
+    Raises:
+        BadValue: they are sparse.
+    """
+    if is_sparse(embed):
+        raise BadValue("embed", "CSR", f'{strategy} needs dense rows: use features with `method = "svd"`')
+
+
 def read(x: Any, rows: Any, dtype: np.dtype[Any] | None = None) -> Array:
     """Return some rows of x, dense, in the working type; without a copy where the type is right already."""
     part = x[rows]
@@ -59,7 +70,7 @@ def read(x: Any, rows: Any, dtype: np.dtype[Any] | None = None) -> Array:
 
 
 def converted(part: Any, dtype: np.dtype[Any]) -> Array:
-    """Return an array in that type, without a copy where it has it; float16 to float32 several times as fast as numpy.
+    """Return an array in that type, without a copy where it has it; float16 to float32 twice as fast as numpy.
 
     A half's bits, moved to their places in a float32, are the number times 2 ** -112, also where it is subnormal.
 

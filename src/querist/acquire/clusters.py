@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from querist.acquire.blocks import MEMORY_LIMIT, is_sparse, spans
+from querist.acquire.blocks import MEMORY_LIMIT, converted, is_sparse, spans
 from querist.acquire.distances import PRODUCT, Space, nearest
-from querist.acquire.greedy import farthest_first
+from querist.acquire.greedy import FRONT_BYTES, farthest_first
 from querist.errors import BadValue
 from querist.types import Array, Rng
+
+SAMPLE: Final = 10_000
+"""Centres begin where so many rows, drawn from a pool twice as large, would have them ..."""
+SAMPLE_EACH: Final = 256
+"""... or so many for each centre."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,9 @@ def k_means(
 ) -> Clusters:
     """Return k clusters of the rows of x: seeded by greedy k-means++, then Lloyd's iterations until centres rest.
 
+    In a pool of more than 20,000 rows and 512 · k, both are first done on half as many at random; from there a few
+    iterations over all rows bring the centres to rest.
+
     Args:
         x: (n, d) dense, memory-mapped or CSR, n ≥ k; or a `Space` of such rows.
         k: the number of centres to find.
@@ -71,10 +79,15 @@ def k_means(
     if not 1 <= k <= len(space):
         raise BadValue("k", k, f"must be between 1 and the number of rows, {len(space)}")
     weight = np.ones(len(space), space.dtype) if weight is None else np.asarray(weight, space.dtype)
+    still = space.place(fixed) if fixed is not None else np.empty((0, space.width), space.dtype)
+    return _lloyd(space, k, rng, weight, still, iterations, tolerance)
+
+
+def _lloyd(space: Space, k: int, rng: Rng, weight: Array, still: Array, iterations: int, tolerance: float) -> Clusters:
+    """Return the clusters of Lloyd's iterations, `still` (f, d) being the fixed centres as the space sees them."""
     if not weight.any():
         weight = np.ones_like(weight)
-    still = space.place(fixed) if fixed is not None else np.empty((0, space.width), space.dtype)
-    centres = space.centred(seeds(space, k, rng=rng, weight=weight, still=still))
+    centres = _beginning(space, k, rng, weight, still, iterations, tolerance)
     allowed = tolerance * float(space.norms.mean(dtype=np.float64)) / space.width
     assignment, distance = nearest(space, np.concatenate([centres, still]))
     done, shift = 0, np.inf
@@ -88,6 +101,15 @@ def k_means(
         if np.array_equal(before, assignment):
             break
     return Clusters(space, centres, assignment, distance, float(np.dot(weight, distance)), done)
+
+
+def _beginning(space: Space, k: int, rng: Rng, weight: Array, still: Array, iterations: int, tolerance: float) -> Array:
+    """Return k centres to begin with: seeds, or what k-means finds in a part of a large pool."""
+    size = max(SAMPLE, SAMPLE_EACH * k)
+    if is_sparse(space.x) or len(space) < 2 * size or size * space.width * space.dtype.itemsize > FRONT_BYTES:
+        return space.centred(seeds(space, k, rng=rng, weight=weight, still=still))
+    rows = np.sort(rng.choice(len(space), size=size, replace=False))
+    return _lloyd(space.part(rows), k, rng, weight[rows], still, iterations, tolerance).centres
 
 
 def seeds(space: Space, k: int, *, rng: Rng, weight: Array, still: Array) -> Array:
@@ -161,7 +183,7 @@ def _means(space: Space, assignment: Array, distance: Array, weight: Array, cent
         ends = np.arange(span.stop - span.start + 1)
         belongs = csr_array((free[span], at[span], ends), shape=(len(ends) - 1, k)).T
         part = space.x[span]
-        product = belongs @ (part if is_sparse(part) else np.asarray(part, centres.dtype))
+        product = belongs @ (part if is_sparse(part) else converted(part, centres.dtype))
         total += product.toarray() if is_sparse(product) else product
     full = mass > 0
     moved = centres.copy()

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from querist.acquire.blocks import MEMORY_LIMIT, dots, is_sparse, read, spans, square_norms, working_type
+from querist.acquire.blocks import MEMORY_LIMIT, converted, dots, is_sparse, read, spans, square_norms, working_type
 from querist.acquire.distances import Space, held, nearest
 from querist.errors import BadValue
 from querist.registry import scorer
@@ -68,7 +68,7 @@ def _mean_direction(embed: Any, scale: Array) -> Array:
     total = np.zeros(embed.shape[1])
     for span in spans(len(scale), embed.shape[1] * scale.itemsize, 2**20):
         part = embed[span]
-        total += np.asarray(scale[span] @ (part if is_sparse(part) else np.asarray(part, scale.dtype))).reshape(-1)
+        total += np.asarray(scale[span] @ (part if is_sparse(part) else converted(part, scale.dtype))).reshape(-1)
     return total / max(1, len(scale))
 
 

@@ -6,7 +6,17 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from querist.acquire.blocks import CACHED, MEMORY_LIMIT, dots, is_sparse, read, spans, square_norms, working_type
+from querist.acquire.blocks import (
+    CACHED,
+    MEMORY_LIMIT,
+    converted,
+    dots,
+    is_sparse,
+    read,
+    spans,
+    square_norms,
+    working_type,
+)
 from querist.types import Array
 
 PRODUCT: Final = 2**20
@@ -91,7 +101,7 @@ class Space:
         weight = np.ones(len(self), self.dtype) if self.scale is None else self.scale
         for span in self._spans():
             part = self.x[span]
-            block = part if is_sparse(part) else np.asarray(part, self.dtype)
+            block = part if is_sparse(part) else converted(part, self.dtype)
             total += np.asarray(weight[span] @ block).reshape(-1)
         return (total / max(1, len(self))).astype(self.dtype)
 
@@ -176,6 +186,20 @@ def nearest(space: Space, centres: Array) -> tuple[Array, Array]:
 
 def approach(geometry: Geometry, distance: Array, centres: Array) -> None:
     """Lower `distance` (n,) to the squared distance to the nearest of the rows `centres`, where that is less."""
+    if isinstance(geometry, Space) and len(centres) == 1:
+        _approach_one(geometry, distance, geometry.centred(centres)[0])
+        return
     for span in spans(len(geometry), 1, geometry.block_rows(len(centres))):
         squared = geometry.between(span, centres)
         np.minimum(distance[span], squared.min(axis=1), out=distance[span])
+
+
+def _approach_one(space: Space, distance: Array, centre: Array) -> None:
+    """Do the same for one centre, with as few steps for each block as there can be."""
+    twice, own = -2 * centre[None], centre @ centre + 2 * (centre @ space.offset)
+    for span in spans(len(space), 1, space.block_rows(1)):
+        squared = space.dots(span, twice)[:, 0]
+        squared += space.norms[span]
+        squared += own
+        np.maximum(squared, 0, out=squared)
+        np.minimum(distance[span], squared, out=distance[span])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from querist.acquire.blocks import MEMORY_LIMIT, dots, is_sparse, read, spans, working_type
+from querist.acquire.blocks import MEMORY_LIMIT, dots, read, refuse_sparse, spans, working_type
 from querist.acquire.distances import PRODUCT
 from querist.acquire.greedy import Front
 from querist.errors import BadValue
@@ -76,8 +76,7 @@ def bait(
     """
     if form not in FORMS:
         raise BadValue("form", form, "is not a form of BAIT", choices=FORMS)
-    if is_sparse(embed):
-        raise BadValue("embed", "CSR", 'bait needs dense rows: use features with `method = "svd"`')
+    refuse_sparse("bait", embed)
     n = min(n, len(proba))
     if n < 1:
         return np.empty(0, np.int64)
@@ -134,6 +133,14 @@ _TOGETHER: Final = 16
 """Picks of the binary form that share a pass over the pool at most."""
 
 
+class _Changes(NamedTuple):
+    """What k picks change: u (k, d), M F u (k, d) and uᵀFu (k,) of each, as the recursion needs them."""
+
+    u: Array
+    middle: Array
+    inner: Array
+
+
 class _BinarySteps:
     """Forward and backward steps on rows x̃ = √(p̂(1−p̂)) h, by the rank-one recursion.
 
@@ -171,14 +178,15 @@ class _BinarySteps:
             if len(picks) + len(rows) < forward or len(rows) > 1:
                 right = self._replay(rows, changes)
                 if right < len(rows):
-                    self.inverse = before - changes[0][:right].T @ changes[0][:right]
-                    self._replay(rows[:right], tuple(part[:right] for part in changes))
+                    changes = _Changes(*(part[:right] for part in changes))
+                    self.inverse = before - changes.u.T @ changes.u
+                    self._replay(rows[:right], changes)
                 rows = rows[:right]
             picks += rows
         return self._give_back(np.array(picks, np.int64), n)
 
-    def _guess(self, n: int) -> tuple[list[int], tuple[Array, Array, Array]]:
-        """Return up to n picks made among the rows that are worth most, with u, M F u and uᵀFu of each."""
+    def _guess(self, n: int) -> tuple[list[int], _Changes]:
+        """Return up to n picks made among the rows that are worth most, with what each changes."""
         front = Front(self.t / (1 + self.s), _GUESSED_AMONG)
         near = self.rows(front.rows)
         s, t = self.s[front.rows], self.t[front.rows]
@@ -196,10 +204,9 @@ class _BinarySteps:
             s -= a * a
             t[at] = -np.inf
             front.values = t / (1 + s)
-        u, middle, inner = zip(*changes, strict=True)
-        return rows, (np.array(u), np.array(middle), np.array(inner))
+        return rows, _Changes(*(np.array(part) for part in zip(*changes, strict=True)))
 
-    def _replay(self, rows: list[int], changes: tuple[Array, Array, Array]) -> int:
+    def _replay(self, rows: list[int], changes: _Changes) -> int:
         """Return how many of the picks are right, one at least; if all are, take them in every row's s and t."""
         u, middle, inner = changes
         both = np.concatenate([u, middle]).astype(self.dtype)
@@ -234,14 +241,19 @@ class _BinarySteps:
         return u, middle
 
     def _give_back(self, picks: Array, n: int) -> Array:
-        while len(picks) > n:
-            x = np.asarray(self.rows(picks), np.float64)
-            product = x @ self.inverse
-            s, t = (product * x).sum(axis=1), ((product @ self.target) * product).sum(axis=1)
-            worst = int((t / np.maximum(1 - s, 1e-12)).argmin())
-            self._lose(x[worst], -1)
-            picks = np.delete(picks, worst)
-        return picks
+        """Return n of the picks, in their order, giving back the least useful one by one."""
+        x = np.asarray(self.rows(picks), np.float64)
+        product = x @ self.inverse
+        s, t = (product * x).sum(axis=1), ((product @ self.target) * product).sum(axis=1)
+        kept = np.arange(len(picks))
+        while len(kept) > n:
+            worst = int((t[kept] / np.maximum(1 - s[kept], 1e-12)).argmin())
+            u, middle = self._lose(x[kept[worst]], -1)
+            a, b = x @ u, x @ middle
+            t += a * (a * float(u @ self.target @ u) + 2 * b)
+            s += a * a
+            kept = np.delete(kept, worst)
+        return picks[kept]
 
 
 class _FullSteps:

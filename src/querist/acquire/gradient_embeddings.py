@@ -93,7 +93,7 @@ def badge(
         pending_proba: (q, c) of rows that are out, which are centres from the start.
         pending_embed: (q, d) likewise.
         start: the first centre where nothing is pending: `largest`, the row with the longest gradient, as in the
-            authors' code; `uniform`, as in plain k-means++; `origin`, a centre at 0 as in scikit-activeml, so that the
+            authors' code; `uniform`, as in plain k-means++; `origin`, with a centre at 0 and none else, so that the
             first row is drawn in proportion to its squared length.
         memory_limit: bytes of working memory.
 

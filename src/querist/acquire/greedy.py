@@ -10,7 +10,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from querist.acquire.distances import Geometry, approach
+from querist.acquire.boxes import Boxes
+from querist.acquire.distances import Geometry, Space, approach
 from querist.acquire.draws import highest
 from querist.types import Array, Rng
 
@@ -21,7 +22,7 @@ SHARE: Final = 16
 FRONT_BYTES: Final = 2**27
 """At most so much memory is taken for the front."""
 NARROW: Final = 8
-"""Rows of fewer numbers are read so quickly that a front does not pay."""
+"""Rows of fewer numbers are put into boxes."""
 TOGETHER: Final = 32
 """Picks after which distances to all of them are brought up to date in one pass."""
 
@@ -65,19 +66,29 @@ def farthest_first(geometry: Geometry, distance: Array, n: int, *, start: int | 
         distance[:] = np.inf
         approach(geometry, distance, np.array(picks))
         distance[start] = -1
-    plain = n if geometry.width < NARROW else 0
+    if isinstance(geometry, Space) and geometry.width < NARROW:
+        return _farthest_in_boxes(geometry, distance, n, picks)
+    plain, stretch = 0, 16
     while len(picks) < n:
         if plain:
             plain -= 1
             new = [int(distance.argmax())]
         else:
             new = _picks_of_front(geometry, Front(distance, _front_size(geometry)), n - len(picks))
-            # Where fronts wear out at once (two dimensions, one tight cluster) a pass for each pick is cheaper.
-            plain = 16 if len(new) < 3 else 0
+            # Where fronts wear out at once (all rows equal, one round cloud) a pass for each pick is cheaper.
+            plain, stretch = (stretch, 2 * stretch) if len(new) < 6 else (0, 16)
         picks += new
         if len(picks) < n:
             approach(geometry, distance, np.array(new))
             distance[new] = -1
+    return np.array(picks, np.int64)
+
+
+def _farthest_in_boxes(space: Space, distance: Array, n: int, picks: list[int]) -> Array:
+    boxes = Boxes(space.centred(slice(None)), distance)
+    while len(picks) < n:
+        picks.append(boxes.farthest())
+        boxes.approach(picks[-1], space.centred(picks[-1:])[0])
     return np.array(picks, np.int64)
 
 

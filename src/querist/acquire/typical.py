@@ -27,6 +27,7 @@ def typiclust(
     clusters: int = 500,
     neighbours: int = 20,
     iterations: int = 30,
+    candidates: int = 1000,
     unit: bool = True,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
@@ -43,6 +44,8 @@ def typiclust(
         clusters: at most so many; fewer if labels and batch together are fewer.
         neighbours: a row is typical where its mean distance to so many neighbours in its cluster is small.
         iterations: of k-means, at most.
+        candidates: of a cluster with more rows, so many at random may be picked, and their neighbours are sought among
+            all of its rows; 0 for every row, squared in time.
         unit: compare directions (rows scaled to length 1).
         memory_limit: bytes of working memory.
 
@@ -71,7 +74,7 @@ def typiclust(
         asked = len(picks)
         for cluster in order:
             if len(members[cluster]) and len(picks) < n:
-                at = most_typical(space, members[cluster], neighbours)
+                at = most_typical(space, members[cluster], neighbours, candidates, rng)
                 picks.append(int(members[cluster][at]))
                 members[cluster] = np.delete(members[cluster], at)
         if len(picks) == asked:
@@ -89,16 +92,23 @@ def _order(found: Clusters, points: Array) -> Array:
     return worth if len(worth) else order
 
 
-def most_typical(space: Space, rows: Array, neighbours: int) -> int:
-    """Return the place among `rows` of the one with the least mean distance to its nearest neighbours among them."""
+def most_typical(space: Space, rows: Array, neighbours: int, candidates: int = 0, rng: Rng | None = None) -> int:
+    """Return the place among `rows` of the one with the least mean distance to its nearest neighbours among them.
+
+    Of more than `candidates` rows, only so many at random are looked at; 0 for all.
+    """
     count = min(neighbours, len(rows) // 2)
     if count == 0:
         return 0
+    asked = np.arange(len(rows))
+    if rng is not None and 0 < candidates < len(rows):
+        asked = np.sort(rng.choice(len(rows), size=candidates, replace=False))
     near = space.part(rows)
-    mean = np.empty(len(rows), space.dtype)
-    for span in spans(len(rows), 1, near.block_rows(len(rows))):
-        squared = near.between(span, slice(None))
+    total = np.empty(len(asked), space.dtype)
+    for span in spans(len(asked), 1, near.block_rows(len(rows))):
+        squared = near.between(asked[span], slice(None))
         # The row itself is among the nearest, at distance 0.
-        squared[np.arange(len(squared)), np.arange(span.start, span.stop)] = 0
-        mean[span] = np.sqrt(np.partition(squared, count, axis=1)[:, : count + 1]).sum(axis=1) / count
-    return int(mean.argmin())
+        squared[np.arange(len(squared)), asked[span]] = 0
+        squared.partition(count, axis=1)
+        total[span] = np.sqrt(squared[:, : count + 1]).sum(axis=1)
+    return int(asked[total.argmin()])

@@ -35,8 +35,10 @@ def run_cells(
     fails is a result with status "failed", its error, and no points; remove its file to try it again.
     """
     results: dict[int, Json] = {}
+    # Other features, other results: cells of both may lie in one folder.
+    fingerprint = data.fingerprint if data.features == "auto" else f"{data.fingerprint}/{data.features}"
     for number, cell in enumerate(cells):
-        known = None if kept is None else _read_cell(kept / f"{cell.key(data.fingerprint)}.json")
+        known = None if kept is None else _read_cell(kept / f"{cell.key(fingerprint)}.json")
         if known is not None:
             results[number] = known
     missing = [number for number in range(len(cells)) if number not in results]
@@ -55,7 +57,7 @@ def run_cells(
             }
             if kept is not None:
                 kept.mkdir(parents=True, exist_ok=True)
-                write_text(kept / f"{cell.key(data.fingerprint)}.json", canonical_json(result))
+                write_text(kept / f"{cell.key(fingerprint)}.json", canonical_json(result))
             advance()
     return [results[number] for number in range(len(cells))]
 

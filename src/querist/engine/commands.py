@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from querist.engine import prefill, reasons
+from querist.engine import assignment, opinions, prefill, reasons
 from querist.engine.project import Project
 from querist.engine.round import State, Wait, missing_labels, next_step
 from querist.engine.run import step_name
@@ -60,9 +60,10 @@ class Form(Protocol):
 
 def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Json:
     """Give a person up to n items in all, those still held included; return the new ones, or why there are none."""
-    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS)
-    new = [lease for lease in leases if lease.id not in set(held)]
     state = project.state()
+    arrange = assignment.arrange(project, state, person)
+    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange)
+    new = [lease for lease in leases if lease.id not in set(held)]
     return {
         "tasks": tasks(project, new),
         "waiting": waiting(project, state) if not leases else None,
@@ -136,6 +137,8 @@ def submit(
         if known is None:
             raise
         return _receipt(project, _same(project, known, person, form), person), False
+    if is_new and opinions.most_opinions(project.state()) > 1:
+        opinions.ask_further(project, [event.item])
     return _receipt(project, recorded, person, late=late), is_new
 
 
@@ -208,15 +211,19 @@ def sized(project: Project, item: str) -> Content | None:
 
 def lane_of(project: Project, state: State, item: str) -> Lane:
     """Return the lane of an answer to an item: the reserve measures, whoever asked; else the lane that asked for it."""
+    if item in state.gold:
+        return "gold"
+    picked = project.store.picked(item)
+    if picked and picked[-1].lane in ("relabel", "recheck"):
+        return picked[-1].lane
     earlier = state.live.get(item, ())
-    if earlier and earlier[0].lane is not None and earlier[0].lane != "relabel":
+    if earlier and earlier[0].lane not in (None, "relabel", "recheck"):
         return earlier[0].lane
     if not state.validation:
         row = int(project.store.rows([item])[0])
         if project.pool().u_eval[row] < state.reserve:
             # Among the items of a duel are more hard ones than in a uniform sample.
             return "duel" if item in state.duel else "evaluation"
-    picked = project.store.picked(item)
     return picked[-1].lane if picked else "query"
 
 
@@ -349,7 +356,7 @@ def change_settings(project: Project, person: str, sections: Mapping[str, Mappin
 
     state = project.state()
     spec = project.spec.changed(**sections)
-    if spec.to_json() == state.spec:
+    if spec.says(state.spec):
         return
     event = SpecChanged(spec=spec.to_json(), spec_hash=spec.hash)
     project.record(f"spec/{spec.hash}/{state.spec_seq}", event, actor=person)

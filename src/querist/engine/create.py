@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from querist.engine.held_out import keep_validation
 from querist.engine.importing import Imported, import_items
-from querist.engine.project import Project
+from querist.engine.project import Project, open_store
 from querist.engine.sources import pool_reader, relative_path
 from querist.engine.spec import FILE_NAME, ProjectSpec, read_spec, write_spec
 from querist.engine.versions import versions
-from querist.errors import BadValue, Conflict, UnknownName
+from querist.errors import BadValue, Conflict, NotFound, QueristError, UnknownName
 from querist.events import ProjectCreated
 from querist.kinds import as_number
 from querist.pools.reader import PoolReader
 from querist.tasks import kind_of_label, task_type
 from querist.types import Json, TaskType
 
+if TYPE_CHECKING:
+    from querist.store.sql import SqlStore
+
 
 def settings(
     *,
     strategy: str = "auto",
     model: str = "",
+    features: str = "auto",
     mode: str = "continuous",
     batch: int = 0,
     budget: int | None = None,
@@ -36,10 +41,11 @@ def settings(
     """Return the sections of `querist.toml` that the options of `querist init` stand for.
 
     Raises:
-        UnknownName: no such strategy or model.
+        UnknownName: no such strategy, model or features.
     """
     from querist import models, registry
     from querist.acquire.presets import strategy as strategy_of
+    from querist.models.features import checked_method
 
     if not registry.has("policy", strategy):
         strategy_of(strategy)
@@ -48,6 +54,7 @@ def settings(
     sections: Json = {
         "strategy": {"name": strategy},
         "model": {"name": model} if model else {},
+        "features": {"method": checked_method(features)},
         "loop": {"mode": mode, "batch": batch},
         "cost": {"per_label": cost_per_label, "currency": currency},
         "labels": {"question": question},
@@ -98,6 +105,7 @@ def init(
     name: str | None = None,
     seed: int = 0,
     keep_duplicates: bool = False,
+    store: str | None = None,
     task: str = "single_label",
     task_settings: Mapping[str, Any] | None = None,
     pair: Sequence[str] = (),
@@ -106,11 +114,12 @@ def init(
 ) -> Imported:
     """Make a project: settings, ledger, items, and the labels that came with the data.
 
-    A project whose making was cut off is finished by the same command.
+    A project whose making was cut off is finished by the same command. `store` is where it is remembered: a URL
+    without a password, or `env:NAME`; by default a file in the folder.
 
     Raises:
         Conflict: the folder holds a project already.
-        BadValue: neither data nor sample; no classes to be had.
+        BadValue: neither data nor sample; no classes to be had; a password in the URL of the store.
         UnknownName: a column that the data do not have.
     """
     if (data is None) == (sample is None):
@@ -150,12 +159,20 @@ def init(
             "pool": pool,
             **_for_kind(settings or {}, kind),
             "evaluation": {"file": validation or ""},
+            "store": place(store),
         }
     )
     project = _begin(folder, spec)
-    if validation is not None:
-        spec = keep_validation(project, Path(validation))
-    return import_items(project, pool_reader(spec.pool.model_dump(), folder))
+    try:
+        had = project.state().pool_size
+        if validation is not None:
+            spec = keep_validation(project, Path(validation))
+        made = import_items(project, pool_reader(spec.pool.model_dump(), folder))
+    finally:
+        project.store.close()
+    if had and not made.added and not made.labelled:
+        raise _there_already(folder)
+    return made
 
 
 def _classes(reader: PoolReader, classes: Sequence[str], label: str | None, kind: type[TaskType]) -> list[str]:
@@ -201,28 +218,71 @@ def _for_kind(sections: Mapping[str, Any], kind: type[TaskType]) -> dict[str, An
     return {**sections, "model": model, "features": features}
 
 
+def place(store: str | None) -> Json:
+    """Return the settings that say where a project is remembered; in a database of several it needs an id.
+
+    Raises:
+        BadValue: the URL holds a password, or is none.
+    """
+    from querist.store.dialect import has_password, is_postgres
+
+    if store is None:
+        return {}
+    if has_password(store):
+        raise BadValue(
+            "store",
+            "…",
+            "holds a password, which would be written into querist.toml: put the URL into an environment variable and "
+            "say --store env:NAME, or leave the password to PGPASSWORD or ~/.pgpass",
+        )
+    return {"url": store, **({"project": str(uuid.uuid4())} if is_postgres(store) else {})}
+
+
 def _begin(folder: Path, spec: ProjectSpec) -> Project:
+    """Make the project, or take up one whose making was cut off: its settings first, then the ledger's first line."""
+    begun = (folder / FILE_NAME).exists()
+    if begun:
+        there = read_spec(folder)
+        # The project's id was drawn when it was begun; a held-out file was moved into the project.
+        same = spec.changed(store={"project": there.store.project}, evaluation={"file": there.evaluation.file})
+        if there != same:
+            raise _there_already(folder, " that was begun with other options")
+        spec = there
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_spec(folder, spec)
+    try:
+        store = _open_or_create(folder, spec)
+    except QueristError:
+        if not begun:
+            (folder / FILE_NAME).unlink()
+        raise
+    project = Project(spec, store, folder=folder)
+    try:
+        state = project.state()
+        if begun and state.pool_size and (state.features is not None or state.paid or not spec.pool.label):
+            raise _there_already(folder)
+        created = ProjectCreated(spec=spec.to_json(), spec_hash=spec.hash, seed=spec.project.seed, versions=versions())
+        store.append("created", created)
+    except BaseException:
+        store.close()
+        raise
+    return project
+
+
+def _open_or_create(folder: Path, spec: ProjectSpec) -> SqlStore:
     from querist.store import SqlStore
 
-    if (folder / FILE_NAME).exists():
-        there = read_spec(folder)
-        project = Project(there, SqlStore.open(there.store.url, root=folder), folder=folder)
-        if project.state().pool_size:
-            raise Conflict(
-                f"{folder} holds a project already; `querist import` adds items to it",
-                field="project",
-                value=str(folder),
-            )
-        if there != spec:
-            raise Conflict(
-                f"{folder} holds a project that was begun with other options; remove the folder to begin anew",
-                field="project",
-                value=str(folder),
-            )
-        return project
-    folder.mkdir(parents=True, exist_ok=True)
-    store = SqlStore.create(spec.store.url, name=spec.project.name, root=folder)
-    created = ProjectCreated(spec=spec.to_json(), spec_hash=spec.hash, seed=spec.project.seed, versions=versions())
-    store.append("created", created)
-    write_spec(folder, spec)
-    return Project(spec, store, folder=folder)
+    try:
+        return open_store(folder, spec)
+    except NotFound:
+        named = spec.store.project or None
+        return SqlStore.create(spec.store.url, name=spec.project.name, root=folder, project=named)
+
+
+def _there_already(folder: Path, how: str = "") -> Conflict:
+    return Conflict(
+        f"{folder} holds a project already{how}; `querist import` adds items to it",
+        field="project",
+        value=str(folder),
+    )

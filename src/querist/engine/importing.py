@@ -23,6 +23,9 @@ from querist.types import Item, ItemId, Json, Lane, Rejected, short_hash
 SHOWN: Final = 5
 """Rejected rows that are shown; all are kept."""
 
+AT_ONCE: Final = 1_000
+"""Labels that are recorded in one transaction."""
+
 STRETCH: Final = 200_000
 """Items whose content is held in memory at a time while a pool is imported."""
 
@@ -248,4 +251,6 @@ def _import_labels(
             item=item, task=project.spec.project.task, outcome="answered", value=value, lane=lane, source="import"
         )
         events.append(NewEvent(f"import/{fingerprint}/{item}", event, actor))
-    return project.store.append_many(events), no_class
+    # A thousand in a transaction: people who answer meanwhile wait for one, not for all.
+    told = sum(project.store.append_many(events[start : start + AT_ONCE]) for start in range(0, len(events), AT_ONCE))
+    return told, no_class

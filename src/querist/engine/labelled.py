@@ -55,8 +55,7 @@ class Labelled:
     def part(self, pool: Array, others: Array, *, seed: int) -> tuple[Features, Features]:
         """Return the features of two sets of rows; what has to be fitted is fitted on the first alone."""
         if not isinstance(self.rows, list):
-            first, second = self.rows[pool], self.rows[others]
-            return Features(first, first), Features(second, second)
+            return Features.of(self.rows[pool]), Features.of(self.rows[others])
         from querist.models.features import fit_features
 
         known, unknown = ([self.rows[row] for row in rows] for rows in (pool, others))

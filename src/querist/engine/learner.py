@@ -394,10 +394,7 @@ def _content(row: Any) -> Content:
 
 
 def _as_features(rows: Any) -> Features:
-    if isinstance(rows, Features):
-        return rows
-    matrix = rows.tocsr() if hasattr(rows, "tocsr") else rows
-    return Features(matrix, matrix)
+    return rows if isinstance(rows, Features) else Features.of(rows)
 
 
 def _sortable(label: Any) -> tuple[str, Any]:

@@ -21,12 +21,16 @@ from querist.types import Array, Features, Learner, Model, Rng, ShortHash, Targe
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
+    from querist.store.sql import SqlStore
 
 STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "baseline": 4}
 """Which stream of random numbers a step draws from; a number is never given to another step."""
 
 DAY: Final = 86_400 * 1_000_000
 """Microseconds."""
+
+PAUSE: Final = 15 * 60 * 1_000_000
+"""Microseconds without an answer that are a break."""
 
 
 class Project:
@@ -62,8 +66,10 @@ class Project:
         self.cache: dict[object, Any] = {}
         self.problem: str | None = None
         self.active_ms = 0
+        self.times: dict[int, tuple[int | None, int]] = {}
         self.person_name: Callable[[str], str | None] = lambda _: None
         self.tally: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        self.working: dict[str, tuple[int, int]] = {}
 
     @classmethod
     def open(cls, folder: Path) -> Project:
@@ -73,14 +79,12 @@ class Project:
             NotFound: the folder holds no project.
             NewerVersion: a newer Querist wrote it.
         """
-        from querist.store import SqlStore
-
         spec = read_spec(folder)
-        project = cls(spec, SqlStore.open(spec.store.url, root=folder), folder=folder)
+        project = cls(spec, open_store(folder, spec), folder=folder)
         state = project.state()
         if state.spec is None:
             raise NotFound(f"{folder}: the project was never finished; run `querist init` again", value=str(folder))
-        if project.spec.to_json() != state.spec:
+        if not spec.says(state.spec):
             event = SpecChanged(spec=spec.to_json(), spec_hash=spec.hash)
             project.record(f"spec/{spec.hash}/{state.spec_seq}", event, actor="file")
         return project
@@ -114,11 +118,16 @@ class Project:
         for recorded in events:
             match recorded.event:
                 case SpecChanged(spec=spec):
-                    self.spec = ProjectSpec.from_json(spec)
+                    self.spec = self.spec.as_told(spec)
                     self.__dict__.pop("learner", None)
-                case AnswerSubmitted(source="ui" | "api", active_ms=active_ms):
+                case AnswerSubmitted(source="ui" | "api", active_ms=active_ms, round=number):
                     self.tally[recorded.at // DAY][recorded.actor] += 1
+                    began, last = self.working.get(recorded.actor, (recorded.at, recorded.at))
+                    began = recorded.at if recorded.at - last > PAUSE else began
+                    self.working[recorded.actor] = (began, recorded.at)
                     self.active_ms += active_ms or 0
+                    if active_ms is not None:
+                        self.times[recorded.seq] = (number, active_ms)
                 case _:
                     pass
 
@@ -127,6 +136,11 @@ class Project:
         self.state()
         today = self.tally[time.time_ns() // 1000 // DAY]
         return today[person] if person is not None else sum(today.values())
+
+    def working_minutes(self, person: str, now: int) -> float:
+        """Return for how long a person has been answering without a break of a quarter of an hour; `now` in µs."""
+        began, last = self.working.get(person, (now, now))
+        return 0.0 if now - last > PAUSE else (last - began) / 60e6
 
     def media(self) -> Path | None:
         """Return the media folder; None for a project that lives in memory, whose contents bring their own."""
@@ -319,6 +333,18 @@ class Project:
         order = self.pool().u_eval
         rows = np.flatnonzero(order < state.reserve)
         return rows[np.argsort(order[rows], kind="stable")]
+
+
+def open_store(folder: Path, spec: ProjectSpec) -> SqlStore:
+    """Open the memory of the project in a folder.
+
+    Raises:
+        NotFound: there is no such database, or no such project in it.
+        NewerVersion: a newer Querist wrote it.
+    """
+    from querist.store import SqlStore
+
+    return SqlStore.open(spec.store.url, root=folder, project=spec.store.project or None)
 
 
 def _stack(parts: Sequence[Any]) -> Any:

@@ -10,10 +10,10 @@ from querist.events import BatchSelected, DuelDrawn
 from querist.store.protocol import Picked
 from querist.types import ItemId, Json, Lane
 
-MEASURES: Final = "One of the items that measure the model."
+MEASURES: Final = "One of the items that check model and labels."
 
-HIDDEN: Final[frozenset[str]] = frozenset({"evaluation", "duel"})
-"""Lanes whose items measure: why they were asked, and what the model says, would sway the answer."""
+HIDDEN: Final[frozenset[str]] = frozenset({"evaluation", "duel", "gold", "relabel", "recheck"})
+"""Lanes whose items check something: why they were asked, and what the model says, would sway the answer."""
 
 BY_SCORER: Final[dict[str, Callable[[float], str]]] = {
     "margin": lambda score: f"the model's two likeliest classes are only {_points(1 - score)} apart",
@@ -46,6 +46,10 @@ def sentence(batch: BatchSelected | DuelDrawn, pick: Picked, lane: Lane) -> str:
             return MEASURES
         case "control":
             return "Drawn at random, to compare with labelling at random."
+        case "gold":
+            return "Its answer is known: it measures people."
+        case "recheck":
+            return "The model, which did not learn from it, doubts the label."
         case "relabel":
             return "A second opinion is worth more here than a new item."
         case "seed":

@@ -24,10 +24,12 @@ from querist.events import (
     Event,
     Fallback,
     FeaturesBuilt,
+    GoldChanged,
     ItemWithdrawn,
     ModelEvaluated,
     ModelFailed,
     ModelTrained,
+    OpinionsWanted,
     PoolImported,
     ProjectCreated,
     Recorded,
@@ -35,6 +37,7 @@ from querist.events import (
     Resumed,
     SpecChanged,
     Stopped,
+    TimerFired,
 )
 from querist.types import ItemId, Json, Lane, Outcome, Phase, ShortHash, Source, short_hash
 
@@ -90,6 +93,9 @@ class State:
     live: Mapping[ItemId, tuple[Live, ...]] = field(default_factory=dict)
     item_of: Mapping[int, ItemId] = field(default_factory=dict)
     decided: Mapping[ItemId, int] = field(default_factory=dict)
+    wanted: Mapping[ItemId, int] = field(default_factory=dict)
+    again: frozenset[ItemId] = frozenset()
+    gold: frozenset[ItemId] = frozenset()
     training: int = 0
     paid: int = 0
     lanes: Mapping[str, int] = field(default_factory=dict)
@@ -145,11 +151,16 @@ class State:
         """Items of the current batch that nobody has settled yet."""
         return sum(not self.settled(item) for item in self.batch.items)
 
+    @property
+    def untouched(self) -> int:
+        """Items of the current batch that nobody has answered yet."""
+        return sum(item not in self.live and not self.settled(item) for item in self.batch.items)
+
     def settled(self, item: ItemId) -> bool:
         """Whether enough people have had a say on the item, or it has left the pool."""
         if item in self.withdrawn or item in self.decided:
             return True
-        return len(self.live.get(item, ())) >= self.batch.opinions
+        return item not in self.again and len(self.live.get(item, ())) >= self.wanted.get(item, self.batch.opinions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,12 +298,13 @@ def control_share(state: State) -> float:
 
 
 def _stop_or_go_on(state: State) -> Step | Wait:
-    if state.stop_rule is not None and not _is_overruled(state, state.stop_rule):
+    if state.stop_rule is not None and not is_overruled(state, state.stop_rule):
         return Stop(state.round, state.stop_rule, state.stop_evidence)
     return Select(state.round + 1, 0)
 
 
-def _is_overruled(state: State, rule: str) -> bool:
+def is_overruled(state: State, rule: str) -> bool:
+    """Whether a person overruled the rule, and the labels have not grown by half since."""
     return rule in state.overruled and state.paid < OVERRULED_UNTIL * state.overruled[rule]
 
 
@@ -321,7 +333,8 @@ def _queue_is_low(state: State, outstanding: int) -> bool:
         return False
     if state.setting("loop", "mode") == "batch":
         return outstanding == 0
-    return outstanding < max(1, batch_size(state) // 4)
+    # Who has answered all that waits for other people's opinions gets new items.
+    return state.untouched < max(1, batch_size(state) // 4)
 
 
 def missing_labels(state: State) -> int:
@@ -343,15 +356,20 @@ def seed_size(state: State) -> int:
     return max(int(seed_set["least"]), int(seed_set["per_class"]) * len(state.classes))
 
 
+def opinions(state: State) -> int:
+    """Return how many people are asked about each item of the batches to come."""
+    return 1 if state.spec is None else int(state.spec.get("labels", {}).get("opinions", 1))
+
+
 def budget(state: State) -> int | None:
     """Return the number of labels that a budget rule allows, if there is one."""
-    rules = [rule for rule in state.setting("stop", "any") if rule["rule"] == "budget" and "labels" in rule]
+    rules = [rule for rule in state.setting("stop", "any") if rule.get("rule") == "budget" and "labels" in rule]
     return min((int(rule["labels"]) for rule in rules), default=None)
 
 
 def _budget_left(state: State) -> float:
     labels = budget(state)
-    if labels is None or _is_overruled(state, "budget"):
+    if labels is None or is_overruled(state, "budget"):
         return float("inf")
     return labels - state.paid
 
@@ -379,6 +397,8 @@ class _Changing:
         self.lanes = dict(state.lanes)
         self.fresh = list(state.fresh)
         self.withdrawn = set(state.withdrawn)
+        self.wanted = dict(state.wanted)
+        self.again = set(state.again)
         self.training = state.training
         self.paid = state.paid
 
@@ -390,6 +410,8 @@ class _Changing:
             lanes=self.lanes,
             fresh=tuple(self.fresh),
             withdrawn=frozenset(self.withdrawn),
+            wanted=self.wanted,
+            again=frozenset(self.again),
             training=self.training,
             paid=self.paid,
         ).state
@@ -404,6 +426,10 @@ class _Changing:
         match recorded.event:
             case AnswerSubmitted() | AnswerWithdrawn() | AnswerAdjudicated() | ItemWithdrawn():
                 self._people(recorded)
+            case OpinionsWanted(item=item, wanted=wanted):
+                self.wanted[item] = max(wanted, self.wanted.get(item, 0))
+            case GoldChanged(added=added, removed=removed):
+                self.set(gold=(self.state.gold | frozenset(added)) - frozenset(removed))
             case Requested(what="settle"):
                 self.set(settle_asked=recorded.seq)
             case DuelDrawn(items=items):
@@ -423,7 +449,8 @@ class _Changing:
                     live = Live(recorded.seq, recorded.actor, answer.outcome, answer.lane, answer.source)
                     self.live[item] = (*self.live.get(item, ()), live)
                     self.item_of[recorded.seq] = item
-                if answer.outcome == "answered" or answer.replaces is not None:
+                    self.again.discard(item)
+                if answer.replaces is not None or (answer.outcome == "answered" and self._enough(item)):
                     self._note_fresh(recorded.seq, answer.lane)
             case AnswerWithdrawn(answer=seq) if seq in self.item_of:
                 item = self.item_of[seq]
@@ -438,6 +465,10 @@ class _Changing:
                 self._note_fresh(recorded.seq, None)
             case ItemWithdrawn(item=item):
                 self.withdrawn.add(item)
+
+    def _enough(self, item: ItemId) -> bool:
+        live = self.live[item]
+        return len(live) >= self.wanted.get(item, 1) or any(answer.source == "import" for answer in live)
 
     def _note_fresh(self, seq: int, lane: Lane | None) -> None:
         if lane not in MEASURING:
@@ -483,8 +514,9 @@ class _Changing:
             case ModelFailed() | Fallback(what="train"):
                 self.set(phase="select", tried_features=self.state.features, stop_rule=None)
             case ModelEvaluated():
-                fired = next((rule for rule in event.rules if rule["rule"] == event.stop), None)
-                evidence = dict(fired["evidence"]) if fired else {}
+                fired = [rule for rule in event.rules if rule["rule"] in (event.stop or "").split(" and ")]
+                evidence = {rule["rule"]: rule["evidence"] for rule in fired}
+                evidence = dict(fired[0]["evidence"]) if len(fired) == 1 else evidence
                 self.set(phase="decide", stop_rule=event.stop, stop_evidence=evidence)
                 self._compare(event.evidence)
             case Alarm(name=name, evidence=evidence):
@@ -504,7 +536,7 @@ class _Changing:
             case Resumed() if self.state.stopped is not None:
                 overruled = {**self.state.overruled, self.state.stopped: max(1, self.paid)}
                 self.set(phase=self._unless_busy("select"), stopped=None, stop_rule=None, overruled=overruled)
-            case Requested(what="retrain"):
+            case Requested(what="retrain") | TimerFired(name="retrain"):
                 self.set(retrain=True)
             case Requested(what="refit"):
                 self.set(refit=True)
@@ -547,6 +579,13 @@ class _Changing:
 
     def _select(self, event: BatchSelected) -> None:
         earlier = self.state.batch.items if event.part > 0 else frozenset()
+        # Lanes that ask once more are the only ones to choose an item that has answers, or whose answer is known.
+        again = {item for item in event.items if item in self.live or item in self.state.gold}
+        self.again = again if event.part == 0 else self.again | again
+        if event.opinions > 1:
+            for item in event.items:
+                if item not in again:
+                    self.wanted.setdefault(item, event.opinions)
         batch = Batch(earlier | frozenset(event.items), event.part + 1, event.short, event.opinions)
         self.set(phase="collect", round=event.round, batch=batch, stop_rule=None, stop_evidence={})
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Final
@@ -13,6 +16,7 @@ from querist.engine.project import Project
 from querist.engine.round import Step, Wait, next_step
 from querist.engine.steps import run
 from querist.errors import Busy, QueristError
+from querist.events import TimerFired
 
 log = logging.getLogger("querist.worker")
 
@@ -54,26 +58,23 @@ def work_forever(project: Project, stop: threading.Event, *, owner: str | None =
     Another worker on the same project only wastes work: a step that was done meanwhile appends nothing. A step that
     fails for a reason outside of us (disk full, a file gone) is logged and tried again.
     """
-    owner = owner or f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    owner = owner or f"{socket.gethostname()}/{os.getpid()}-{uuid.uuid4().hex[:8]}"
     with _Heartbeat(project, owner) as heartbeat:
         while not stop.is_set():
             stop.wait(_work_once(project, owner, heartbeat))
 
 
 def _work_once(project: Project, owner: str, heartbeat: _Heartbeat) -> float:
-    step = next_step(project.state())
-    if isinstance(step, Wait):
-        return POLL
-    name = step_name(step)
+    name = "next step"
     try:
-        if not project.store.claim(name, owner):
+        step = next_step(project.state())
+        if isinstance(step, Wait):
+            fire_timers(project, now=time.time_ns() // 1000)
             return POLL
-        heartbeat.step = name
-        log.info("%s: %s", project.spec.project.name, name)
-        before = project.state().seq
-        run(project, step)
-        if project.state().seq == before:
-            raise RuntimeError(f"step {step} appended no event; the project would stand still")
+        name = step_name(step)
+        if not _claim(project, name, owner):
+            return POLL
+        _run_claimed(project, step, owner, heartbeat)
     except Busy as error:
         log.info("%s: %s", name, error)
         return POLL
@@ -81,11 +82,68 @@ def _work_once(project: Project, owner: str, heartbeat: _Heartbeat) -> float:
         log.error("%s: %s", name, error)
         project.problem = str(error)
         return RETRY
-    finally:
-        heartbeat.step = None
-        project.store.unclaim(name, owner)
     project.problem = None
     return 0.0
+
+
+def _claim(project: Project, name: str, owner: str) -> bool:
+    """Take a step; from a worker of this machine that was killed it is taken at once, not after half a minute."""
+    if project.store.claim(name, owner):
+        return True
+    for job in project.store.jobs():
+        if job.step == name and _is_dead(job.owner):
+            project.store.unclaim(name, job.owner)
+            return project.store.claim(name, owner)
+    return False
+
+
+def _is_dead(owner: str) -> bool:
+    host, _, rest = owner.rpartition("/")
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(rest.partition("-")[0]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, ValueError):
+        return False
+    return False
+
+
+def _run_claimed(project: Project, step: Step, owner: str, heartbeat: _Heartbeat) -> None:
+    name = step_name(step)
+    heartbeat.step = name
+    try:
+        log.info("%s: %s", project.spec.project.name, name)
+        before = project.state().seq
+        run(project, step)
+        if project.state().seq == before:
+            raise RuntimeError(f"step {step} appended no event; the project would stand still")
+    finally:
+        heartbeat.step = None
+        # A claim that cannot be let go of, because the database is away, runs out by itself.
+        with contextlib.suppress(QueristError):
+            project.store.unclaim(name, owner)
+
+
+def fire_timers(project: Project, *, now: int) -> bool:
+    """Record that a training is due by time, if it is; what waits for a clock is an event, so that replay needs none.
+
+    Args:
+        project: the project.
+        now: UTC in microseconds.
+    """
+    state = project.state()
+    hours = project.spec.loop.retrain_every.hours
+    if not hours or not state.fresh or state.retrain:
+        return False
+    # From the last training, or from the first answer that waits for one.
+    trained = project.last("model_trained")
+    since = trained if trained is not None else next(iter(project.store.events(state.fresh[0] - 1)))
+    due = since.at + int(hours * 3_600_000_000)
+    if now < due:
+        return False
+    return project.record(f"timer/retrain/{due}", TimerFired(name="retrain", due=due))[1]
 
 
 def step_name(step: Step) -> str:
@@ -108,24 +166,28 @@ class _Heartbeat:
         self.owner = owner
         self.step: str | None = None
         self.done = threading.Event()
-        self.thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self.thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
 
     def __enter__(self) -> _Heartbeat:
-        self.project.store.claim(self.name, self.owner)
+        self._beat()
         self.thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.done.set()
         self.thread.join()
-        self.project.store.unclaim(self.name, self.owner)
+        with contextlib.suppress(QueristError):
+            self.project.store.unclaim(self.name, self.owner)
+
+    def _beat_on(self) -> None:
+        while not self.done.wait(timeout=BEAT):
+            self._beat()
 
     def _beat(self) -> None:
-        while not self.done.wait(timeout=BEAT):
-            for name in (self.name, self.step):
-                if name is None:
-                    continue
-                try:
-                    self.project.store.claim(name, self.owner)
-                except QueristError as error:
-                    log.warning("heartbeat: %s", error)
+        for name in (self.name, self.step):
+            if name is None:
+                continue
+            try:
+                self.project.store.claim(name, self.owner)
+            except QueristError as error:
+                log.warning("heartbeat: %s", error)

@@ -11,9 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from querist.errors import BadValue, Damaged, NotFound, UnknownName
 from querist.measure.metrics import metric
+from querist.stop.verdicts import check
 from querist.types import Json, ShortHash, short_hash
 
 FILE_NAME = "querist.toml"
+COMPARED = ("is", "not", "at_least", "at_most")
+"""How a filter may compare a column."""
 
 
 class Section(BaseModel):
@@ -62,9 +65,13 @@ class PoolSection(Section):
 
 
 class StoreSection(Section):
-    """Where the project is remembered. A relative SQLite path is in the project's folder."""
+    """Where the project is remembered. A relative SQLite path is in the project's folder.
+
+    `url` may be `env:NAME`: the environment variable NAME holds it. `project` is the id in a database of several.
+    """
 
     url: str = "sqlite:///querist.db"
+    project: str = ""
 
 
 class FeaturesSection(Section):
@@ -86,18 +93,59 @@ class StrategySection(Section):
     group_limit: int = Field(0, ge=0)
 
 
+class RulesSection(Section):
+    """Rules about what may be asked; each shows how many items it removed, and says when it cannot be met.
+
+    `exclude` holds in every lane; the others bind the strategy, since what measures must stay a sample of the pool.
+    """
+
+    exclude: tuple[str, ...] = ()
+    where: tuple[dict[str, Any], ...] = ()
+    near_duplicates: float = Field(0.0, ge=0, le=1)
+    balance: Literal["off", "soft"] = "off"
+    batch_cost: float = Field(0.0, ge=0)
+    per_cost: bool = False
+
+    @field_validator("where")
+    @classmethod
+    def _says_something(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        for rule in value:
+            unknown = set(rule) - {"column", *COMPARED}
+            if unknown:
+                raise ValueError(f"{min(unknown)!r} is not known in a filter; have: column, {', '.join(COMPARED)}")
+            if not isinstance(rule.get("column"), str) or len(rule) < 2:
+                raise ValueError(f'{rule!r} compares nothing; write {{column = "language", is = ["en"]}}')
+            for name in ("is", "not"):
+                if name in rule and not isinstance(rule[name], list):
+                    raise ValueError(f"{name} in {rule!r} must be a list")
+            for name in ("at_least", "at_most"):
+                if name in rule and not isinstance(rule[name], int | float):
+                    raise ValueError(f"{name} in {rule!r} must be a number")
+        return value
+
+
 class RetrainEvery(Section):
-    """New training labels that start a training: the larger of a count and a share of the labels so far."""
+    """New training labels that start a training: the larger of a count and a share of the labels so far.
+
+    With `hours`, whatever is new trains when so long has passed since the last training, however little it is.
+    """
 
     least: int = Field(10, ge=1)
     share: float = Field(0.1, ge=0, le=1)
+    hours: float = Field(0.0, ge=0)
 
 
 class SeedSet(Section):
-    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class."""
+    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class.
+
+    `by` is how they cover the pool. `stratify` names a column (a source, or somebody's guess of the class) whose values
+    get equal shares as far as the pool allows.
+    """
 
     least: int = Field(20, ge=1)
     per_class: int = Field(5, ge=0)
+    by: Literal["auto", "max_herding", "typiclust", "kmeans", "k_center", "random"] = "auto"
+    stratify: str = ""
 
 
 class LoopSection(Section):
@@ -144,9 +192,19 @@ class EvaluationSection(Section):
 
 
 class LabelsSection(Section):
-    """How people answer."""
+    """How people answer, and what their answers amount to.
+
+    `opinions` people are asked about each item, and up to `most_opinions` where they differ (0: not more). `sure` is
+    the certainty below which the consensus of Dawid–Skene or CROWDLAB asks for one more. `scale` is what the order of
+    the classes means when agreement is measured.
+    """
 
     opinions: int = Field(1, ge=1, le=20)
+    most_opinions: int = Field(0, ge=0, le=20)
+    consensus: Literal["majority", "dawid_skene", "crowdlab"] = "majority"
+    sure: float = Field(0.0, ge=0, lt=1)
+    scale: Literal["nominal", "ordinal", "interval"] = "nominal"
+    gold_feedback: Literal["silent", "training"] = "silent"
     prefill: Literal["off", "shown", "after"] = "off"
     blind_share: float = Field(0.2, ge=0, le=1)
     guidelines: str = ""
@@ -154,6 +212,35 @@ class LabelsSection(Section):
     skip_reasons: tuple[str, ...] = ("cannot decide", "not readable", "belongs to no class")
     break_minutes: int = Field(45, ge=0)
     show_reasons: bool = True
+
+    @model_validator(mode="after")
+    def _grows(self) -> LabelsSection:
+        if 0 < self.most_opinions < self.opinions:
+            raise ValueError(f"most_opinions {self.most_opinions} is less than opinions {self.opinions}")
+        if self.sure and self.consensus == "majority":
+            raise ValueError("sure needs consensus = dawid_skene or crowdlab: a count of votes has no certainty")
+        return self
+
+
+class PersonRules(Section):
+    """What one person is asked: `groups` they know, `conflicts` (groups or items) they must not see, their share."""
+
+    groups: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    weight: float = Field(1.0, gt=0, le=1)
+
+
+class AssignmentSection(Section):
+    """Who gets which item. `people` are named by their pseudonym; `group` is the pool's column of that name.
+
+    `by_group`: an item of a group goes only to people who know the group. `once_per_group`: nobody gets two items of
+    one group. `rotate`: hard items go round, nobody gets many in a row.
+    """
+
+    by_group: bool = False
+    once_per_group: bool = False
+    rotate: bool = False
+    people: dict[str, PersonRules] = {}
 
 
 class CostSection(Section):
@@ -165,24 +252,31 @@ class CostSection(Section):
 
 
 class StopSection(Section):
-    """Rules that advise to stop: one of `any`, or all of `all`."""
+    """Rules that stop the project: one of `any`, or all of `all`; entries may be `{any = […]}` or `{all = […]}`.
+
+    A rule or setting that does not exist is refused when the file is read.
+    """
 
     any: tuple[dict[str, Any], ...] = ({"rule": "budget", "labels": 1000}, {"rule": "settled"})
     all: tuple[dict[str, Any], ...] = ()
 
     @field_validator("any", "all")
     @classmethod
-    def _named(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    def _can_be_asked(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
         for rule in value:
-            if not isinstance(rule.get("rule"), str):
-                raise ValueError(f'{rule!r} names no rule; write {{rule = "budget", labels = 1000}}')
+            check(rule)
         return value
+
+    @property
+    def rules(self) -> list[dict[str, Any]]:
+        """The branches of which one is enough."""
+        return [*self.any, *([{"all": list(self.all)}] if self.all else [])]
 
 
 class Schedule(Section):
-    """How a new model begins."""
+    """How a new model begins: `auto` fine-tunes where the learner can, from scratch in every `full_every`-th round."""
 
-    how: Literal["scratch", "fine_tune"] = "scratch"
+    how: Literal["auto", "scratch", "fine_tune"] = "auto"
     full_every: int = Field(5, ge=1)
 
 
@@ -199,7 +293,7 @@ class ModelSection(Section):
 
     name: str = "logistic_regression"
     settings: dict[str, Any] = {}
-    calibrate: Literal["auto", "temperature", "off"] = "auto"
+    calibrate: Literal["auto", "temperature", "platt", "vector", "dirichlet", "isotonic", "off"] = "auto"
     schedule: Schedule = Schedule()
     committee: CommitteeSection = CommitteeSection()
 
@@ -217,10 +311,12 @@ class ProjectSpec(Section):
     store: StoreSection = StoreSection()
     features: FeaturesSection = FeaturesSection()
     strategy: StrategySection = StrategySection()
+    rules: RulesSection = RulesSection()
     loop: LoopSection = LoopSection()
     lanes: LanesSection = LanesSection()
     evaluation: EvaluationSection = EvaluationSection()
     labels: LabelsSection = LabelsSection()
+    assignment: AssignmentSection = AssignmentSection()
     cost: CostSection = CostSection()
     stop: StopSection = StopSection()
     model: ModelSection = ModelSection()
@@ -248,8 +344,19 @@ class ProjectSpec(Section):
             raise readable(cls, error) from None
 
     def to_json(self) -> Json:
-        """Return all settings, defaults included."""
-        return self.model_dump(mode="json")
+        """Return all settings that the ledger tells, defaults included.
+
+        Where a project is remembered is none of them: it may change, differ between machines, and hold a password.
+        """
+        return self.model_dump(mode="json", exclude={"store"})
+
+    def says(self, told: Mapping[str, Any] | None) -> bool:
+        """Whether the ledger tells these very settings."""
+        return told is not None and {name: told[name] for name in told if name != "store"} == self.to_json()
+
+    def as_told(self, told: Mapping[str, Any]) -> ProjectSpec:
+        """Return the settings that the ledger tells, remembered where these are."""
+        return ProjectSpec.from_json({**told, "store": self.store.model_dump(mode="json")})
 
     @property
     def hash(self) -> ShortHash:
@@ -259,7 +366,8 @@ class ProjectSpec(Section):
     @property
     def budget(self) -> int | None:
         """The number of labels that a budget rule allows, if there is one."""
-        labels = [int(rule["labels"]) for rule in self.stop.any if rule["rule"] == "budget" and "labels" in rule]
+        rules = [rule for rule in self.stop.any if rule.get("rule") == "budget" and "labels" in rule]
+        labels = [int(rule["labels"]) for rule in rules]
         return min(labels) if labels else None
 
     @property
@@ -274,7 +382,7 @@ class ProjectSpec(Section):
 
     def changed(self, **sections: Mapping[str, Any]) -> ProjectSpec:
         """Return a spec with some settings of some sections replaced."""
-        value = self.to_json()
+        value = self.model_dump(mode="json")
         for name, settings in sections.items():
             value[name] = {**value[name], **settings}
         return ProjectSpec.from_json(value)

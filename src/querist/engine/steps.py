@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from querist.engine import selection, settling
+from querist.engine import opinions, selection, settling
 from querist.engine.evaluation import evaluate
 from querist.engine.project import Project
 from querist.engine.round import (
@@ -29,7 +29,8 @@ from querist.engine.round import (
     Stop,
     Train,
 )
-from querist.engine.training import fit
+from querist.engine.round import opinions as asked_of_each
+from querist.engine.training import bare, fit, goes_on, notes_of
 from querist.errors import ModelFailure
 from querist.events import (
     Alarm,
@@ -41,7 +42,7 @@ from querist.events import (
     ModelTrained,
     Stopped,
 )
-from querist.types import Answer, Content, ItemId, Json, Resolved, TaskType, canonical_json, short_hash
+from querist.types import Answer, Content, ItemId, Json, Model, Resolved, TaskType, canonical_json, short_hash
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
@@ -214,7 +215,8 @@ def select(project: Project, state: State, number: int, part: int, *, n: int | N
 def freeze(project: Project, state: State, number: int) -> None:
     """Make a data set of the answers so far: all up to the head of the ledger at this moment."""
     through_seq = state.seq
-    resolved = training_rows(project, state, through=through_seq)
+    resolved, found = _resolve(project, state, through_seq, lambda answer: answer.lane not in MEASURING)
+    _follow_up(project, state, found, number)
     items = sorted(resolved)
     targets = [resolved[item].value for item in items]
     weights = [resolved[item].weight for item in items]
@@ -245,13 +247,29 @@ def freeze(project: Project, state: State, number: int) -> None:
     project.record(f"r{number}/freeze", event)
 
 
+def _follow_up(project: Project, state: State, found: opinions.Opinions, number: int) -> None:
+    """Ask for further opinions where they are wanted, and say so where the consensus had to be a vote."""
+    if opinions.most_opinions(state) > asked_of_each(state):
+        opinions.ask_further(project, state.live)
+        opinions.ask_where_unsure(project, state, found)
+    if found.fallback is not None:
+        wanted = project.spec.labels.consensus
+        fallback = Fallback(round=number, what="consensus", wanted=wanted, used="votes", reason=found.fallback)
+        project.record(f"r{number}/freeze/consensus", fallback)
+
+
 def training_rows(project: Project, state: State, *, through: int) -> dict[ItemId, Resolved]:
     """Return what each item's answers amount to, for the items that may train."""
     return resolve(project, state, through=through, use=lambda answer: answer.lane not in MEASURING)
 
 
 def resolve(
-    project: Project, state: State, *, through: int, use: Callable[[Answer], bool] = lambda _: True
+    project: Project,
+    state: State,
+    *,
+    through: int,
+    use: Callable[[Answer], bool] = lambda _: True,
+    items: Sequence[ItemId] | None = None,
 ) -> dict[ItemId, Resolved]:
     """Return what each item's live answers amount to, where they agree, under the class names now in force.
 
@@ -260,23 +278,33 @@ def resolve(
         state: the fold at `through` or later.
         through: answers up to this place in the ledger.
         use: which answers count.
+        items: all that have such an answer, where they are known: then only these are read.
     """
+    return _resolve(project, state, through, use, items)[0]
+
+
+def _resolve(
+    project: Project,
+    state: State,
+    through: int,
+    use: Callable[[Answer], bool],
+    items: Sequence[ItemId] | None = None,
+) -> tuple[dict[ItemId, Resolved], opinions.Opinions]:
     task = project.task
     decided = project.store.decisions(through=through)
     by_item: dict[ItemId, list[Answer]] = {}
-    for answer in project.store.answers(through=through):
+    for answer in project.store.answers(through=through, items=items):
         if answer.outcome == "answered" and answer.item not in state.withdrawn and use(answer):
             by_item.setdefault(answer.item, []).append(renamed(answer, state, task))
-    resolved: dict[ItemId, Resolved] = {}
-    for item, answers in by_item.items():
-        known = [answer for answer in answers if _in_classes(answer.value, task)]
-        merged = task.merge(known, opinions=project.spec.labels.opinions) if known else None
-        if item in decided:
-            decision = decided[item]
-            resolved[item] = Resolved(task.renamed(decision.value, state.renamed), (decision.seq,))
-        elif isinstance(merged, Resolved):
-            resolved[item] = merged
-    return resolved
+    known = {
+        item: [answer for answer in answers if _in_classes(answer.value, task)] for item, answers in by_item.items()
+    }
+    found = opinions.merge(project, state, {item: answers for item, answers in known.items() if answers})
+    resolved = {item: merged for item, merged in found.merged.items() if isinstance(merged, Resolved)}
+    for item in by_item.keys() & decided.keys():
+        decision = decided[item]
+        resolved[item] = Resolved(task.renamed(decision.value, state.renamed), (decision.seq,))
+    return resolved, found
 
 
 def renamed(answer: Answer, state: State, task: TaskType) -> Answer:
@@ -318,8 +346,9 @@ def train(project: Project, state: State, number: int) -> None:
         project.record(f"r{number}/train/one_class", fallback)
         return
     began = time.monotonic()
-    calibrate = project.spec.model.calibrate != "off"
+    calibrate = project.spec.model.calibrate
     seed = int(project.rng(0, "train").integers(2**31))
+    how, start = _schedule(project, state, number)
     try:
         fitted = fit(
             project.learner,
@@ -329,6 +358,7 @@ def train(project: Project, state: State, number: int) -> None:
             groups=_groups(project, rows.tolist()),
             calibrate=calibrate,
             seed=seed,
+            start=start,
         )
     except ModelFailure as error:
         failed = ModelFailed(round=number, dataset=state.dataset or "", error=str(error))
@@ -338,7 +368,7 @@ def train(project: Project, state: State, number: int) -> None:
         fallback = Fallback(
             round=number,
             what="calibration",
-            wanted="out-of-fold temperature",
+            wanted="out-of-fold calibration",
             used="uncalibrated probabilities",
             reason=fitted.uncalibrated,
         )
@@ -351,6 +381,7 @@ def train(project: Project, state: State, number: int) -> None:
         "seed": seed,
         "calibration": fitted.calibration,
         "classes": list(task.target.columns),
+        **({"start": state.model} if start is not None else {}),
     }
     model = short_hash(manifest)
     files = project.store.artefacts.put_files(fitted.model.save()) if project.folder is not None else ""
@@ -360,16 +391,41 @@ def train(project: Project, state: State, number: int) -> None:
         dataset=state.dataset or "",
         features=state.features,
         learner={**learner, "classes": list(task.target.columns)},
-        how="scratch",
+        how=how,
         parent=state.model,
         files=files,
         labelled=len(frozen["item"]),
         calibration=fitted.calibration,
         oof_skill=fitted.skill,
         seconds=round(time.monotonic() - began, 3),
+        notes=notes_of(fitted.model),
     )
     project.keep_model(model, fitted.model)
     project.record(f"r{number}/train", event)
+
+
+def _schedule(project: Project, state: State, number: int) -> tuple[str, Model | None]:
+    """Return how the round's model begins: from scratch, or from the last one; says so where that cannot be."""
+    schedule = project.spec.model.schedule
+    able = goes_on(project.learner)
+    if schedule.how == "scratch" or (schedule.how == "auto" and not able):
+        return "scratch", None
+    if not able:
+        reason = f"{project.learner.name} cannot go on from a model"
+        fallback = Fallback(
+            round=number, what="schedule", wanted="fine-tuning", used="training from scratch", reason=reason
+        )
+        project.record(f"r{number}/train/schedule", fallback)
+        return "scratch", None
+    tuned = 0
+    for event in reversed(project.trained()):
+        if event.how != "fine_tune":
+            break
+        tuned += 1
+    # The first of every `full_every` begins anew, and so does a model on other features.
+    if state.choosing_model is None or tuned + 1 >= schedule.full_every:
+        return "scratch", None
+    return "fine_tune", bare(project.model())
 
 
 def frozen_rows(project: Project, number: int) -> Json:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
-from querist import registry
 from querist.engine.comparing import classes_of
 from querist.engine.evaluation import Archived, archive, correctness, measuring, said_of
 from querist.engine.project import Project
-from querist.engine.round import State
+from querist.engine.round import State, is_overruled
 from querist.measure import intervals
 from querist.measure.intervals import Estimate
 from querist.stop.history import History, Round
-from querist.stop.verdicts import Verdict
+from querist.stop.verdicts import judge, leaves
 from querist.types import Array, Json
 
 ADVICE: Final = ("settled",)
@@ -31,31 +30,19 @@ def verdicts(project: Project, state: State, *, latest: Archived | None = None) 
         state: its fold.
         latest: the predictions of a model whose event is not in the ledger yet.
     """
-    deciding = [*project.spec.stop.any, *project.spec.stop.all]
-    if not deciding and project.folder is None:
+    branches = project.spec.stop.rules
+    if not branches and project.folder is None:
         return [], None
     history = history_of(project, state, latest=latest)
-    found: list[Json] = [{**_ask(history, rule).to_json(), "decides": True} for rule in deciding]
+    found: list[Json] = [
+        {**judge(history, rule).to_json(), "decides": True} for one in branches for rule in leaves(one)
+    ]
     asked = {entry["rule"] for entry in found}
-    found += [{**_ask(history, {"rule": name}).to_json(), "decides": False} for name in ADVICE if name not in asked]
-    return found, _stop(project, found)
-
-
-def _ask(history: History, rule: Mapping[str, Any]) -> Verdict:
-    settings = {name: value for name, value in rule.items() if name != "rule"}
-    verdict: Verdict = registry.find("stop_rule", str(rule["rule"])).function(history, **settings)
-    return verdict
-
-
-def _stop(project: Project, found: list[Json]) -> str | None:
-    some = len(project.spec.stop.any)
-    for entry in found[:some]:
-        if entry["fired"]:
-            return str(entry["rule"])
-    together = found[some : some + len(project.spec.stop.all)]
-    if together and all(entry["fired"] for entry in together):
-        return str(together[0]["rule"])
-    return None
+    found += [{**judge(history, {"rule": name}).to_json(), "decides": False} for name in ADVICE if name not in asked]
+    firing = (verdict for verdict in (judge(history, branch) for branch in branches) if verdict.fired)
+    # A rule that was overruled does not hide another one that fires.
+    stop = next((verdict.rule for verdict in firing if not is_overruled(state, verdict.rule)), None)
+    return found, stop
 
 
 def history_of(project: Project, state: State, *, latest: Archived | None = None) -> History:

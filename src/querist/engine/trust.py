@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import uuid
+from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from querist import registry
 from querist.engine import commands, reasons, selection
-from querist.engine.project import Project
+from querist.engine.create import place
+from querist.engine.project import Project, open_store
 from querist.engine.round import State, fold
-from querist.engine.spec import ProjectSpec, read_spec
+from querist.engine.spec import ProjectSpec, StoreSection, read_spec, write_spec
 from querist.engine.steps import dataset_rows
 from querist.engine.views.items import history
-from querist.errors import BadValue, NotFound, UnknownName
+from querist.errors import NotFound, UnknownName
 from querist.events import BatchSelected, DatasetFrozen, ItemWithdrawn, Recorded
+from querist.store.protocol import Store
 from querist.types import Json
+
+PIECE: Final = 499
+"""Events between two looks at the ledger, when `verify` folds it a second time."""
 
 # --- verify
 
@@ -26,25 +34,29 @@ def verify(folder: Path) -> Json:
     Returns:
         {"ok", "seq", "lines"}: `lines` tell what was looked at, and each thing that does not hold.
     """
-    from querist.store import SqlStore
     from querist.store.verify import verify as verify_store
 
-    spec = read_spec(folder)
-    store = SqlStore.open(spec.store.url, root=folder)
-    report = verify_store(store)
-    lines = [str(problem) for problem in report.problems]
-    if not lines:
-        whole = fold(State(), store.events())
-        pieces = State()
-        for recorded in store.events():
-            pieces = fold(pieces, [recorded])
-        if whole != pieces:
-            lines.append("the ledger replays to another state when it is read event by event")
+    with closing(open_store(folder, read_spec(folder))) as store:
+        report = verify_store(store)
+        lines = [str(problem) for problem in report.problems]
+        if not lines and fold(State(), store.events()) != _fold_in_pieces(store):
+            lines.append("the ledger replays to another state when it is read piece by piece")
     ok = not lines
     if ok:
-        seq, head = store.head()
-        lines = [f"{seq:,} events, the chain holds (head {head[:12]}), artefacts and views are as the ledger says"]
-    return {"ok": ok, "seq": store.head()[0], "lines": lines}
+        lines = [
+            f"{report.events:,} events, the chain holds (head {report.hash[:12]}), "
+            "artefacts and views are as the ledger says"
+        ]
+    return {"ok": ok, "seq": report.events, "lines": lines}
+
+
+def _fold_in_pieces(store: Store) -> State:
+    """Fold as a server does that looks at the ledger now and then; each look copies the state's maps."""
+    state, after = State(), 0
+    while piece := list(itertools.islice(store.events(after), PIECE)):
+        state = fold(state, piece)
+        after = piece[-1].seq
+    return state
 
 
 # --- replay
@@ -197,26 +209,61 @@ def erase(project: Project, item: str, *, reason: str) -> str:
 
 
 def backup(folder: Path, out: Path) -> str:
-    """Copy a project, also while people work.
+    """Copy a project, also while people work. The copy is remembered in its own folder, wherever the project is.
 
     Raises:
         BadValue: the target is there already.
     """
     from querist.store.backup import backup as copy
 
-    if out.exists():
-        raise BadValue("out", str(out), "is there already")
-    copy(folder, out)
+    spec = read_spec(folder)
+    at_home = spec.changed(store=StoreSection().model_dump())
+    with closing(open_store(folder, spec)) as store:
+        copy(store, folder, out, finish=lambda made: write_spec(made, at_home))
     return f"{folder} copied to {out}"
+
+
+# --- move
+
+
+def move(folder: Path, url: str) -> Json:
+    """Move a project to another database; people should not be labelling meanwhile.
+
+    Returns:
+        {"lines"}: what was verified on both ends, and what somebody should know.
+
+    Raises:
+        BadValue: the project is there already; a password that would be written into `querist.toml`.
+        Busy: a server has the project.
+        Damaged: one of the ends does not verify.
+    """
+    from querist.store import SqlStore
+    from querist.store.move import move as carry
+
+    spec = read_spec(folder)
+    section = place(url)
+    named = spec.store.project or None
+    with closing(SqlStore.open(spec.store.url, root=folder, project=named, moved=True)) as store:
+        moved = carry(folder, store, url)
+    if section.get("project"):
+        section["project"] = moved.project
+    write_spec(folder, spec.changed(store={**StoreSection().model_dump(), **section}))
+    lines = [
+        f"before: {moved.before.events:,} events, the chain holds (head {moved.before.hash[:12]})",
+        f"after:  {moved.after.events:,} events, the chain holds (head {moved.after.hash[:12]}); "
+        "artefacts and views are as the ledger says",
+        f"{folder} is remembered in {url} from now on; the old place is kept, closed",
+        *moved.told,
+    ]
+    return {"lines": lines}
 
 
 def collect(folder: Path) -> str:
     """Remove artefacts that no event names."""
-    from querist.store import SqlStore
     from querist.store.gc import gc
 
-    spec = read_spec(folder)
-    swept = gc(SqlStore.open(spec.store.url, root=folder))
+    with closing(open_store(folder, read_spec(folder))) as store:
+        swept = gc(store)
     return f"{swept.removed} files removed, {swept.bytes:,} bytes"
 
 

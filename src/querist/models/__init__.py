@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 HEAD: Final = frozenset({"head_weight", "head_bias", "head_l2"})
 _CLASSIFIER: Final = frozenset({"proba", "embed"})
+_NETWORK: Final = _CLASSIFIER | HEAD | {"proba_samples"}
+_NETWORKS: Final = frozenset({"mlp", "small_resnet", "torch"})
 _REGRESSION: Final = frozenset({"mean", "std", "embed"})
 
 OFFERS: Final[Mapping[str, frozenset[str]]] = {
@@ -28,10 +31,13 @@ OFFERS: Final[Mapping[str, frozenset[str]]] = {
     "gaussian_process": _REGRESSION,
     "gradient_boosting": _CLASSIFIER,
     "logistic_regression": _CLASSIFIER | HEAD,
+    "mlp": _NETWORK,
     "naive_bayes": _CLASSIFIER,
     "random_forest": _CLASSIFIER | {"proba_samples"},
     "random_forest_regressor": _REGRESSION | {"mean_samples"},
+    "small_resnet": _NETWORK,
     "svm": _CLASSIFIER,
+    "torch": _NETWORK,
 }
 """What each learner that has a name can offer, at best: `head_*` needs features whose input and embedding are one."""
 
@@ -39,9 +45,11 @@ _LOADERS: Final[Mapping[str, str]] = {
     "advised": "querist.models.advised",
     "calibrated": "querist.models.calibrated",
     "committee": "querist.models.committee",
+    "mapped": "querist.models.mapped",
     "one_vs_rest": "querist.models.one_vs_rest",
     "regression": "querist.models.regression",
     "sklearn": "querist.models.sklearn",
+    "torch": "querist.models.torch",
 }
 
 
@@ -58,7 +66,7 @@ def offered_by(signal: str) -> list[str]:
     """Return the named learners whose models can offer a signal: the hint of a `MissingSignal`.
 
     >>> offered_by("proba_samples")
-    ['random_forest']
+    ['mlp', 'random_forest', 'small_resnet', 'torch']
     """
     return [name for name in names() if signal in OFFERS[name]]
 
@@ -68,13 +76,14 @@ def learner(model: object, settings: Mapping[str, Any] | None = None, *, signal:
 
     Args:
         model: a name out of `names()`; a classifier (`fit` and `predict_proba` or `decision_function`) or, for numbers,
-            a regressor (`fit` and `predict`); or a `Learner`.
+            a regressor (`fit` and `predict`); a `torch.nn.Module`; or a `Learner`.
         settings: parameters of the estimator, and `trusted`: names of types that may be loaded from its files.
         signal: what the task needs of it: `proba`, `label_proba` (one model for each label) or `mean` (numbers).
 
     Raises:
         UnknownName: there is no learner of that name, or it has no such setting.
         BadValue: the object cannot be used, or the model learns something else.
+        MissingExtra: it is a network, and torch is not installed.
 
     >>> learner("logistic_regression", {"C": 3.0}).settings["C"]
     3.0
@@ -87,11 +96,21 @@ def learner(model: object, settings: Mapping[str, Any] | None = None, *, signal:
     if isinstance(model, str) and base not in OFFERS[model]:
         fitting = offered_by(base)
         raise BadValue("model", model, f"does not offer {base}; these do: {', '.join(fitting)}", choices=fitting)
-    module = importlib.import_module("querist.models.regression" if base == "mean" else "querist.models.sklearn")
-    made: Learner = module.learner(model, settings or {})
+    is_network = model in _NETWORKS if isinstance(model, str) else _is_network(model)
+    if is_network and signal != "proba":
+        raise BadValue("model", model, f"networks learn classes so far, and this kind of label needs {signal}")
+    library = "regression" if base == "mean" else "torch" if is_network else "sklearn"
+    made: Learner = importlib.import_module(f"querist.models.{library}").learner(model, settings or {})
     if signal == "label_proba":
         made = importlib.import_module("querist.models.one_vs_rest").OneVsRest(made)
     return made
+
+
+def _is_network(model: object) -> bool:
+    """Say whether the object is a torch module, or a class of them; torch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    kinds = model if isinstance(model, type) else type(model)
+    return torch is not None and issubclass(kinds, torch.nn.Module)
 
 
 def load_model(files: Mapping[str, bytes], *, trusted: Collection[str] = ()) -> Model:

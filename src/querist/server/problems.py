@@ -30,6 +30,7 @@ STATUS: Final[Mapping[type[errors.QueristError], int]] = {
     errors.ModelFailure: 409,
     errors.TooMany: 429,
     errors.Busy: 503,
+    errors.Unreachable: 503,
     errors.Damaged: 500,
     errors.NewerVersion: 500,
     errors.StorageFull: 507,

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from querist.types import ItemKind, Lane, Outcome, Phase, Source
 
-Role = Literal["admin", "manager", "reviewer", "annotator"]
+Role = Literal["owner", "manager", "reviewer", "annotator", "member"]
 ItemState = Literal["unlabelled", "queued", "leased", "labelled", "unsure", "disputed", "skipped", "withdrawn"]
 Micros = Annotated[int, Field(ge=0, description="UTC in microseconds since 1970")]
 Text = Annotated[str, Field(max_length=20_000)]

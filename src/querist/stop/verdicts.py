@@ -43,15 +43,57 @@ def judge(history: History, rules: Mapping[str, Any]) -> Verdict:
     for how in ("any", "all"):
         if how in rules:
             return combine([judge(history, rule) for rule in rules[how]], how)
-    if "rule" not in rules:
-        raise BadValue("stop", sorted(rules), "needs one of rule, any, all", choices=["rule", "any", "all"])
+    entry, settings = _rule(rules)
+    verdict: Verdict = entry.function(history, **settings)
+    return verdict
+
+
+def check(rules: Any) -> None:
+    """Refuse a tree of rules that cannot be asked, before anybody relies on it.
+
+    Raises:
+        UnknownName: no such rule, or no such setting of it.
+        BadValue: neither rule nor any nor all, more than one of them, or an empty list.
+
+    >>> check({"all": [{"rule": "settled"}, {"rule": "target", "at_leest": 0.9}]})
+    Traceback (most recent call last):
+    querist.errors.UnknownName: unknown setting of the stop rule 'target' 'at_leest'; did you mean 'at_least'? ...
+    """
+    how = [word for word in ("any", "all") if isinstance(rules, Mapping) and word in rules]
+    if not how:
+        _rule(rules)
+        return
+    if len(rules) > 1:
+        raise BadValue("stop", sorted(rules), f"{how[0]!r} stands alone; put the other rules into its list")
+    inner = rules[how[0]]
+    if not isinstance(inner, list | tuple) or not inner:
+        raise BadValue(f"stop.{how[0]}", inner, "must be a list of one rule or more")
+    for rule in inner:
+        check(rule)
+
+
+def leaves(rules: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the single rules of a tree, in its order.
+
+    >>> [rule["rule"] for rule in leaves({"any": [{"rule": "a"}, {"all": [{"rule": "b"}, {"rule": "c"}]}]})]
+    ['a', 'b', 'c']
+    """
+    for how in ("any", "all"):
+        if how in rules:
+            return [leaf for rule in rules[how] for leaf in leaves(rule)]
+    return [rules]
+
+
+def _rule(rules: Any) -> tuple[registry.Entry, dict[str, Any]]:
+    if not isinstance(rules, Mapping) or not isinstance(rules.get("rule"), str):
+        named = sorted(rules) if isinstance(rules, Mapping) else rules
+        raise BadValue("stop", named, "needs one of rule, any, all", choices=["rule", "any", "all"])
     entry = registry.find("stop_rule", rules["rule"])
     settings = {name: value for name, value in rules.items() if name != "rule"}
     for name in settings:
         if name not in entry.settings:
             raise UnknownName(f"setting of the stop rule {entry.name!r}", name, entry.settings)
-    verdict: Verdict = entry.function(history, **settings)
-    return verdict
+    return entry, settings
 
 
 def verdicts(history: History, rules: Mapping[str, Any]) -> list[Verdict]:
@@ -60,10 +102,7 @@ def verdicts(history: History, rules: Mapping[str, Any]) -> list[Verdict]:
     >>> [v.rule for v in verdicts(History((), labels=5), {"any": [{"rule": "budget", "labels": 5}]})]
     ['budget']
     """
-    for how in ("any", "all"):
-        if how in rules:
-            return [verdict for rule in rules[how] for verdict in verdicts(history, rule)]
-    return [judge(history, rules)]
+    return [judge(history, rule) for rule in leaves(rules)]
 
 
 def combine(parts: Sequence[Verdict], how: str = "any") -> Verdict:

@@ -3,50 +3,59 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
-from sqlalchemy import make_url
-
-from querist.errors import BadValue, NotFound
+from querist.errors import BadValue
+from querist.store.copying import copy_project
+from querist.store.database import Database
 from querist.store.dialect import copy_database, translated_files
-from querist.store.sql import DEFAULT_URL
+from querist.store.sql import DEFAULT_URL, SqlStore
+
+BESIDE: Final = ("artefacts", "evaluation")
+"""Folders that belong to a project."""
 
 
-def backup(folder: Path, out: Path, *, url: str = DEFAULT_URL) -> Path:
-    """Copy settings, ledger and artefacts of a project to a new folder, which opens like any other.
+def backup(store: SqlStore, folder: Path, out: Path, *, finish: Callable[[Path], None]) -> Path:
+    """Copy ledger, people and artefacts of a project to a new folder, which opens like any other.
 
-    Media and the files that the pool was read from are not copied: they are yours, and were never moved.
+    The copy is one instant of the database, an SQLite file wherever the project is remembered: a backup needs no
+    server to be read. Media and the files that the pool was read from are not copied: they are yours, and were never
+    moved.
 
     Args:
-        folder: the project's folder.
+        store: the project.
+        folder: its folder.
         out: where the copy goes; it must not be there yet.
-        url: the project's database; a PostgreSQL database is copied by its own tools.
-
-    Returns:
-        The folder of the copy.
+        finish: called with the folder of the copy before it gets its name, to write the settings into it.
 
     Raises:
-        BadValue: `out` is there already, or the database is no file.
-        NotFound: there is no project in the folder.
+        BadValue: `out` is there already.
         StorageFull: there is no room for the copy.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        raise BadValue("store.url", url, "is not a file: use pg_dump for the database, and copy the artefacts after it")
-    database = folder / parsed.database
-    if not database.exists():
-        raise NotFound(f"there is no project at {database}", field="project", value=folder)
     if out.exists():
         raise BadValue("out", str(out), "is there already")
     partial = out.with_name(f".{out.name}.partial")
     with translated_files(out):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        copy_database(database, partial / database.name)
+        _copy_database(store, partial)
         # After the database: whatever an event in the copy names was there before the event was.
-        if (folder / "artefacts").exists():
-            shutil.copytree(folder / "artefacts", partial / "artefacts", ignore=shutil.ignore_patterns("*.partial"))
-        for settings in folder.glob("*.toml"):
-            shutil.copy2(settings, partial / settings.name)
+        for name in BESIDE:
+            if (folder / name).exists():
+                shutil.copytree(folder / name, partial / name, ignore=shutil.ignore_patterns("*.partial"))
+        finish(partial)
         partial.rename(out)
     return out
+
+
+def _copy_database(store: SqlStore, folder: Path) -> None:
+    url = store.database.engine.url
+    if store.database.engine.dialect.name == "sqlite" and url.database:
+        copy_database(Path(url.database), folder / "querist.db")
+        return
+    copy = Database(DEFAULT_URL, root=folder, create=True)
+    with store.database.reading() as old, copy.writing() as new:
+        copy_project(old, store.number, new)
+    copy.close()

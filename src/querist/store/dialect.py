@@ -215,6 +215,12 @@ def alone(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(7103217)"))
 
 
+def take_your_time(connection: Connection) -> None:
+    """Let a transaction wait longer than a minute for what its process does meanwhile."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+
+
 def forget(engine: Engine, table: str) -> None:
     """Make the database give up what was deleted from a table, as far as it can.
 

@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +28,18 @@ from querist.store import views
 from querist.store.erasing import derived_from
 from querist.store.ledger import check_same
 from querist.store.memory_artefacts import MemoryArtefacts
-from querist.store.protocol import Decision, Erased, ItemRow, Job, Lease, NewEvent, Picked, PoolTable, QueueEntry
+from querist.store.protocol import (
+    Arrange,
+    Decision,
+    Erased,
+    ItemRow,
+    Job,
+    Lease,
+    NewEvent,
+    Picked,
+    PoolTable,
+    QueueEntry,
+)
 from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
 
 CLAIM_SECONDS: Final = 30
@@ -286,7 +298,9 @@ class MemoryStore:
         now = self._clock()
         return [lease for lease in self._leases.values() if lease.expires_at > now]
 
-    def lease(self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600) -> list[Lease]:
+    def lease(
+        self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600, arrange: Arrange | None = None
+    ) -> list[Lease]:
         """Give a person up to n items in all: those still held, then the first of the queue that are free."""
         now = self._clock()
         until = now + seconds * 1_000_000
@@ -295,13 +309,11 @@ class MemoryStore:
         kept = [lease for lease in mine if lease.expires_at > now or (lease.id in held and self._is_free(lease, now))]
         given = [replace(lease, expires_at=until) for lease in kept[:n]]
         out = {lease.item for lease in kept}
-        for row in self._places():
-            if len(given) >= n:
-                break
-            if row.item not in out and self._may_have(row, person, now):
-                given.append(
-                    Lease(uuid.uuid4().hex, row.item, person, until, lane=row.lane, round=row.round, rank=row.rank)
-                )
+        free = (row.entry() for row in self._places() if row.item not in out and self._may_have(row, person, now))
+        given += [
+            Lease(uuid.uuid4().hex, entry.item, person, until, entry.lane, entry.round, entry.rank)
+            for entry in islice(free if arrange is None else arrange(list(free)), n - len(given))
+        ]
         for lease in mine:
             if lease not in kept:
                 del self._leases[lease.id]
@@ -310,7 +322,8 @@ class MemoryStore:
 
     def _may_have(self, row: views.QueueRow, person: str, now: int) -> bool:
         rows = self.tables.by_item.get(row.item, ())
-        if any(answer.person == person and answer.until is None for answer in rows):
+        answered = any(answer.person == person and answer.until is None for answer in rows)
+        if answered and row.lane != "recheck":
             return False
         return row.opinions_left > self._others(row.item, person, now)
 
@@ -372,7 +385,8 @@ class MemoryStore:
         """Take a step if nobody else has a live claim."""
         now = self._clock()
         known = self._jobs.get(step)
-        if known is not None and known[0] != owner and now - known[1] < CLAIM_SECONDS * 1_000_000:
+        # A heartbeat of the future is one from before the clock went back.
+        if known is not None and known[0] != owner and abs(now - known[1]) < CLAIM_SECONDS * 1_000_000:
             return False
         self._jobs[step] = (owner, now)
         return True

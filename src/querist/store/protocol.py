@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from querist.events import Event, Recorded
 from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256, ShortHash
@@ -50,6 +50,10 @@ class QueueEntry:
     round: int
     score: float | None
     opinions_left: int
+
+
+Arrange: TypeAlias = Callable[[list[QueueEntry]], list[QueueEntry]]
+"""Says which of the free items a person may have, and in which order; quick, since the store waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +246,12 @@ class Store(Protocol):
         """Return the leases that have not expired."""
         ...
 
-    def lease(self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600) -> list[Lease]:
+    def lease(
+        self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600, arrange: Arrange | None = None
+    ) -> list[Lease]:
         """Give a person up to n items in all: those still held, then the first of the queue that nobody else has,
-        that the person has not answered, and whose opinions are not all given or out.
+        that the person has not answered (save in the lane `recheck`), and whose opinions are not all given or out.
+        `arrange` is given all of these and returns those that the person may have, in the order wanted.
 
         Leases of the person that are not in `held` (a page was reloaded) count as held. All returned ones are renewed.
         """

@@ -18,13 +18,14 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
 
 from querist.events import AnswerSubmitted, ItemWithdrawn, Recorded
 from querist.store.memory import lease_gone, not_yours
-from querist.store.protocol import Lease, QueueEntry
+from querist.store.protocol import Arrange, Lease, QueueEntry
 from querist.store.schema import ANSWER, LEASE, QUEUE
 
 # The very words of the partial index, so that both databases use it.
@@ -62,12 +63,13 @@ _ANSWERED: Final = (
     .correlate(QUEUE)
 )
 
-_NEXT: Final = (
+# In the lane `recheck` people are asked about items that they have answered themselves.
+_OPEN: Final = (
     select(QUEUE)
-    .where(_FREE, ~_ANSWERED, QUEUE.c.item.not_in(bindparam("out", expanding=True)))
+    .where(_FREE, or_(~_ANSWERED, QUEUE.c.lane == "recheck"), QUEUE.c.item.not_in(bindparam("out", expanding=True)))
     .order_by(*PLACE)
-    .limit(bindparam("n"))
 )
+_NEXT: Final = _OPEN.limit(bindparam("n"))
 _IS_FREE: Final = select(QUEUE.c.item).where(_FREE, QUEUE.c.item == bindparam("item"))
 _MINE: Final = select(LEASE).where(LEASE.c.project == bindparam("project"), LEASE.c.person == bindparam("person"))
 
@@ -81,7 +83,7 @@ _END_ONE: Final = _END_ALL.where(LEASE.c.person == bindparam("b"))
 def waiting(connection: Connection, project: int) -> list[QueueEntry]:
     """Return the items that still want an opinion, in the order of serving."""
     found = connection.execute(select(QUEUE).where(QUEUE.c.project == project, WAITING).order_by(*PLACE))
-    return [QueueEntry(row.item, row.rank, row.lane, row.round, row.score, row.opinions_left) for row in found]
+    return [_entry(row) for row in found]
 
 
 def live(connection: Connection, project: int, *, now: int) -> list[Lease]:
@@ -91,7 +93,15 @@ def live(connection: Connection, project: int, *, now: int) -> list[Lease]:
 
 
 def give(
-    connection: Connection, project: int, person: str, n: int, *, held: Sequence[str], now: int, until: int
+    connection: Connection,
+    project: int,
+    person: str,
+    n: int,
+    *,
+    held: Sequence[str],
+    now: int,
+    until: int,
+    arrange: Arrange | None = None,
 ) -> list[Lease]:
     """Return up to n leases of a person: those held, those of before a reload, then the first free of the queue."""
     who = {"project": project, "person": person, "now": now}
@@ -108,10 +118,12 @@ def give(
         connection.execute(_RENEW, [{"lease": lease.id, "until": until} for lease in renewed])
     if len(renewed) >= n:
         return renewed
-    found = connection.execute(_NEXT, {**who, "out": [lease.item for lease in kept], "n": n - len(renewed)})
-    new = [
-        Lease(uuid.uuid4().hex, row.item, person, until, lane=row.lane, round=row.round, rank=row.rank) for row in found
-    ]
+    free = {**who, "out": [lease.item for lease in kept]}
+    if arrange is None:
+        found = [_entry(row) for row in connection.execute(_NEXT, {**free, "n": n - len(renewed)})]
+    else:
+        found = list(arrange([_entry(row) for row in connection.execute(_OPEN, free)]))[: n - len(renewed)]
+    new = [Lease(uuid.uuid4().hex, e.item, person, until, lane=e.lane, round=e.round, rank=e.rank) for e in found]
     if new:
         connection.execute(_GIVE, [{"project": project, **_write(lease)} for lease in new])
     return [*renewed, *new]
@@ -180,6 +192,10 @@ def sweep(connection: Connection, *, before: int) -> None:
 
 def _is_free(connection: Connection, who: dict[str, Any], lease: Lease) -> bool:
     return connection.execute(_IS_FREE, {**who, "item": lease.item}).first() is not None
+
+
+def _entry(row: Row[Any]) -> QueueEntry:
+    return QueueEntry(row.item, row.rank, row.lane, row.round, row.score, row.opinions_left)
 
 
 def _order(lease: Lease) -> tuple[int, int, str]:

@@ -21,7 +21,18 @@ from querist.store.dialect import batches, forget, insert_if_new, insert_rows
 from querist.store.erasing import derived_from
 from querist.store.ledger import Line, check_same, write_line
 from querist.store.memory import CLAIM_SECONDS, check_size, counts, taken_over, wall_clock
-from querist.store.protocol import Decision, Erased, ItemRow, Job, Lease, NewEvent, Picked, PoolTable, QueueEntry
+from querist.store.protocol import (
+    Arrange,
+    Decision,
+    Erased,
+    ItemRow,
+    Job,
+    Lease,
+    NewEvent,
+    Picked,
+    PoolTable,
+    QueueEntry,
+)
 from querist.store.schema import ANSWER, CONTENT, DECISION, HEAD, JOB, LEASE, LEDGER, PICK, PROJECT, QUEUE
 from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
 
@@ -31,7 +42,7 @@ _DAY: Final = 86_400_000_000
 
 # Statements of the hot path are made once: putting one together costs more than running it.
 _HEAD: Final = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.size).where(HEAD.c.project == bindparam("of"))
-_LOCKED_HEAD: Final = _HEAD.with_for_update()
+_LOCKED_HEAD: Final = select(HEAD.c.moved).where(HEAD.c.project == bindparam("of")).with_for_update()
 _NEW_HEAD: Final = (
     update(HEAD)
     .where(HEAD.c.project == bindparam("of"))
@@ -109,23 +120,35 @@ class SqlStore:
         root: Path | str = ".",
         project: str | None = None,
         clock: Callable[[], int] = wall_clock,
+        moved: bool = False,
     ) -> SqlStore:
         """Open a project by its id or name; without either, the only one of the database.
+
+        One that was moved elsewhere opens only with `moved`, to be read.
 
         Raises:
             NotFound: there is no such database or project.
             BadValue: there are several, and none was named.
+            Conflict: it was moved to another database.
             NewerVersion: a newer Querist wrote the database.
         """
         database = Database(url, root=Path(root)) if isinstance(url, str) else url
         try:
             with database.reading() as connection:
                 found = _find_project(connection, project)
+                if not moved:
+                    query = select(HEAD.c.moved).where(HEAD.c.project == found.number)
+                    _refuse_moved(connection.execute(query).scalar_one())
         except BaseException:
             if isinstance(url, str):
                 database.close()
             raise
         return cls(database, found.number, found.id, FileArtefacts(Path(root) / "artefacts"), clock)
+
+    @property
+    def shared(self) -> bool:
+        """Whether servers and workers of several machines may have the project open."""
+        return self.database.engine.dialect.name == "postgresql"
 
     # The ledger.
 
@@ -340,13 +363,15 @@ class SqlStore:
         with self.database.reading() as connection:
             return queue.live(connection, self.number, now=self._clock())
 
-    def lease(self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600) -> list[Lease]:
+    def lease(
+        self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600, arrange: Arrange | None = None
+    ) -> list[Lease]:
         """Give a person up to n items in all: those still held, then the first of the queue that are free."""
         now = self._clock()
         with self.database.writing() as connection:
             self._lock(connection)
             until = now + seconds * 1_000_000
-            return queue.give(connection, self.number, person, n, held=held, now=now, until=until)
+            return queue.give(connection, self.number, person, n, held=held, now=now, until=until, arrange=arrange)
 
     def lease_item(self, person: str, item: ItemId, *, lane: Lane, round_: int, seconds: int = 600) -> Lease | None:
         """Give a person one item out of turn; None while somebody else has it."""
@@ -368,10 +393,13 @@ class SqlStore:
         with self.database.writing() as connection:
             queue.release(connection, self.number, lease, person)
 
+    def lock(self, connection: Connection) -> str | None:
+        """Let one at a time append and decide who gets what, until the transaction ends; return where it moved to."""
+        moved: str | None = connection.execute(_LOCKED_HEAD, {"of": self.number}).scalar_one()
+        return moved
+
     def _lock(self, connection: Connection) -> None:
-        """Let one at a time append and decide who gets what; SQLite has locked already."""
-        if connection.dialect.name != "sqlite":
-            connection.execute(_LOCKED_HEAD, {"of": self.number})
+        _refuse_moved(self.lock(connection))
 
     # Steps.
 
@@ -382,7 +410,11 @@ class SqlStore:
         with self.database.writing() as connection:
             if insert_if_new(connection, JOB, row):
                 return True
-            stale = or_(JOB.c.owner == owner, JOB.c.heartbeat_at <= now - CLAIM_SECONDS * 1_000_000)
+            patience = CLAIM_SECONDS * 1_000_000
+            # A heartbeat of the future is one from before the clock went back.
+            stale = or_(
+                JOB.c.owner == owner, JOB.c.heartbeat_at <= now - patience, JOB.c.heartbeat_at >= now + patience
+            )
             return connection.execute(update(JOB).where(self._job(step), stale).values(row)).rowcount == 1
 
     def heartbeat(self, step: str, owner: str) -> None:
@@ -462,10 +494,19 @@ def _make_project(connection: Connection, name: str, project: str, now: int) -> 
     same = or_(PROJECT.c.name == name, PROJECT.c.id == project)
     found = connection.execute(select(PROJECT).where(same)).all()
     if made:
-        connection.execute(insert(HEAD).values(project=found[0].number, seq=0, hash=GENESIS, size=0))
+        connection.execute(insert(HEAD).values(project=found[0].number, seq=0, hash=GENESIS, size=0, moved=None))
     elif len(found) > 1 or connection.execute(_HEAD, {"of": found[0].number}).one().seq > 0:
         raise Conflict(f"there is a project {name!r} already", field="name", value=name)
     return found[0]
+
+
+def _refuse_moved(moved: str | None) -> None:
+    if moved is not None:
+        raise Conflict(
+            f"the project was moved to {moved}; querist.toml must say so: `querist move` again finishes it",
+            field="store.url",
+            value=moved,
+        )
 
 
 def _find_project(connection: Connection, project: str | None) -> Row[Any]:

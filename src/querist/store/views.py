@@ -23,6 +23,7 @@ from querist.events import (
     ModelEvaluated,
     ModelFailed,
     ModelTrained,
+    OpinionsWanted,
     PoolImported,
     Recorded,
 )
@@ -31,7 +32,7 @@ from querist.types import Answer, ItemId, Lane, Outcome, Sha256, ShortHash
 
 Standing: TypeAlias = Literal["unlabelled", "labelled", "skipped", "unanswerable", "withdrawn"]
 
-ONE_MORE: Final = frozenset({"relabel", "gold"})
+ONE_MORE: Final = frozenset({"relabel", "recheck", "gold"})
 """Lanes that ask for one more opinion, however many there are."""
 
 
@@ -94,6 +95,11 @@ class QueueRow:
     def place(self) -> tuple[int, int, int]:
         """The order of serving: the earliest batch first, and there the best first."""
         return self.round, self.part, self.rank
+
+    @property
+    def begun(self) -> bool:
+        """Whether somebody has answered since it was put here, and more opinions are wanted."""
+        return self.lane not in ONE_MORE and 0 < self.opinions_left < self.wanted
 
     def entry(self) -> QueueEntry:
         """Return what waits for a person."""
@@ -213,7 +219,7 @@ def touched(events: Iterable[tuple[Event, Attached]]) -> tuple[set[ItemId], set[
             case AnswerAdjudicated(item=item, answers=answers):
                 items.add(item)
                 seqs.update(answers)
-            case ItemWithdrawn(item=item):
+            case ItemWithdrawn(item=item) | OpinionsWanted(item=item):
                 items.add(item)
             case BatchSelected() | DuelDrawn():
                 items.update(pick["item"] for pick in extra.picks)
@@ -256,6 +262,10 @@ def _answer(tables: Tables, seq: int, actor: str, event: AnswerSubmitted, _extra
         if old.until is None:
             tables.end_answer(old, seq)
     tables.add_answer(AnswerRow(seq, event.item, actor, event.outcome, event.value, event.lane, event.round))
+    place = tables.queue.get(event.item)
+    if place is not None and place.lane == "recheck" and event.replaces is not None:
+        # Who looked at their own answer again has replaced it: there are no more answers than before, and that is all.
+        place.wanted = tables.given(event.item)
     _settle(tables, event.item)
 
 
@@ -277,12 +287,21 @@ def _decide(tables: Tables, seq: int, actor: str, event: AnswerAdjudicated, _ext
     _settle(tables, event.item)
 
 
+def _want(tables: Tables, _seq: int, _actor: str, event: OpinionsWanted, _extra: Attached) -> None:
+    place = tables.queue.get(event.item)
+    if place is None:
+        place = QueueRow(event.item, event.round, 0, 0, event.lane, None, event.wanted, 0)
+    place.wanted = max(place.wanted, event.wanted)
+    place.opinions_left = -1  # so that settling writes it
+    _settle(tables, event.item, place)
+
+
 def _select(tables: Tables, seq: int, _actor: str, event: BatchSelected, extra: Attached) -> None:
-    # Whatever was out with people when the batch was chosen keeps its place; the rest of older batches makes room.
-    # A further part of a round only joins.
+    # Whatever was out with people when the batch was chosen keeps its place, and so does what some but not yet enough
+    # people have answered; the rest of older batches makes room. A further part of a round only joins.
     for row in list(tables.queue.values()) if event.part == 0 else ():
         # A duel was asked for by a person, and waits until it is settled.
-        kept = row.item in extra.pending or row.lane == "duel"
+        kept = row.item in extra.pending or row.begun or row.lane == "duel"
         if row.round < event.round and (not kept or row.opinions_left == 0):
             tables.drop_queue(row.item)
     for pick in extra.picks:
@@ -329,7 +348,7 @@ def _evaluate(tables: Tables, seq: int, _actor: str, event: ModelEvaluated, _ext
     tables.change_round(event.round).evaluated = seq
 
 
-def _settle(tables: Tables, item: ItemId) -> None:
+def _settle(tables: Tables, item: ItemId, place: QueueRow | None = None) -> None:
     """Bring the item's state and its place in the queue up to its answers."""
     rows = [row for row in tables.by_item.get(item, ()) if row.until is None]
     decided = item in tables.decided
@@ -337,8 +356,8 @@ def _settle(tables: Tables, item: ItemId) -> None:
         state: Standing = "labelled" if decided else standing(rows)
         if tables.states.get(item, "unlabelled") != state:
             tables.set_state(item, state)
-    place = tables.queue.get(item)
-    if place is not None:
+    place = place or tables.queue.get(item)
+    if place is not None and tables.states.get(item) != "withdrawn":
         left = 0 if decided else max(0, place.wanted - len(rows))
         if left != place.opinions_left:
             place.opinions_left = left
@@ -371,6 +390,7 @@ _CHANGES: Final[dict[type[Event], Callable[[Tables, int, str, Any, Attached], No
     AnswerSubmitted: _answer,
     AnswerWithdrawn: _withdraw_answer,
     AnswerAdjudicated: _decide,
+    OpinionsWanted: _want,
     BatchSelected: _select,
     DuelDrawn: _draw_duel,
     DatasetFrozen: _freeze,

@@ -163,6 +163,7 @@ def overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
 
 def _mean_box(group: list[shapes.Shape]) -> dict[str, Any]:
     def mean(name: str) -> float:
-        return round(sum(box[name] for box in group) / len(group), shapes.DIGITS)
+        middle: float = round(sum(box[name] for box in group) / len(group), shapes.DIGITS)
+        return middle
 
     return {"label": group[0]["label"], **{name: mean(name) for name in _PARTS[1:]}}

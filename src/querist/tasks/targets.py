@@ -140,7 +140,7 @@ class LabelSet:
 
     def known(self, target: Array) -> Array:
         """Return (n,) whether there is a target."""
-        found: Array = (target >= 0).all(axis=1)
+        found: Array = np.all(target >= 0, axis=1)
         return found
 
     def predicted(self, matrix: Array) -> Array:

@@ -80,11 +80,22 @@ RULE_NAMES: Final = {
     "stabilised": "Predictions stabilised",
     "gain": "Gain of the last doubling",
     "classification_change": "Predictions stopped changing",
+    "f1_change": "F1 stopped changing",
     "overall_uncertainty": "Certain of everything",
     "price": "Price of a point",
     "error_stability": "Posterior stopped moving",
     "person": "A person",
 }
+
+
+def rule_name(rule: str) -> str:
+    """Return a rule, or several that fired together, in words.
+
+    >>> rule_name("target and settled")
+    'Target and settled'
+    """
+    first, *others = (RULE_NAMES.get(name, name) for name in rule.split(" and "))
+    return " and ".join([first, *(name[:1].lower() + name[1:] for name in others)])
 
 
 def status(project: Project) -> Json:
@@ -192,7 +203,7 @@ def _rules(project: Project, state: State) -> list[Json]:
     return [
         {
             "rule": entry["rule"],
-            "name": RULE_NAMES.get(entry["rule"], entry["rule"]),
+            "name": rule_name(entry["rule"]),
             "verdict": _rule_verdict(entry),
             "evidence": entry["sentence"],
             "decides": entry["decides"],
@@ -213,13 +224,14 @@ def _stopped(project: Project, state: State, stand: Standing) -> Json | None:
     recorded = project.last("stopped")
     assert recorded is not None
     assert isinstance(recorded.event, Stopped)
-    by = RULE_NAMES.get(recorded.event.rule, recorded.event.rule)
+    by = rule_name(recorded.event.rule)
     by = who(project, recorded.event.by) if recorded.event.rule == "person" else by
+    why = by if recorded.event.rule == "person" else by.lower()
     quality = words.verdict(_estimate(stand.accuracy()), evaluated=stand.evaluation)
     return {
         "by": by,
         "at": recorded.at,
-        "sentence": f"Stopped at {state.paid:,} labels: {by.lower() if by in RULE_NAMES.values() else by}. {quality}.",
+        "sentence": f"Stopped at {state.paid:,} labels: {why}. {quality}.",
     }
 
 
@@ -457,17 +469,19 @@ def _told(project: Project, recorded: Recorded) -> tuple[str, str]:
         case FeaturesBuilt(method=method, dim=dim):
             return "Built features", f"{method}, {dim} columns"
         case Stopped(rule=rule):
-            return "Stopped", RULE_NAMES.get(rule, rule)
+            return "Stopped", rule_name(rule)
         case event:
             return f"{person}: {event.kind.replace('_', ' ')}", ""
 
 
 def _notices(project: Project, state: State) -> list[Json]:
     found = []
-    for recorded in project.store.events(kinds=["fallback", "alarm", "model_failed"]):
+    for recorded in project.store.events(kinds=["fallback", "alarm", "model_failed", "model_trained"]):
         match recorded.event:
             case Fallback(round=number) as event:
                 kind, sentence = "fallback", fallback_sentence(event)
+            case ModelTrained(round=number, notes=notes) if notes:
+                kind, sentence = "fallback", f"Training warned: {' '.join(notes)}"
             case ModelFailed(round=number, error=error):
                 kind, sentence = "failure", f"Training failed, the last good model stays: {error}"
             case Alarm(round=number, evidence=evidence):
@@ -521,7 +535,7 @@ def project(opened: Project, *, may: tuple[str, ...] = ("label", "review", "mana
     state = opened.state()
     spec = opened.spec
     cost = spent(opened, state)
-    target = next((rule.get("at_least") for rule in spec.stop.any if rule["rule"] == "target"), None)
+    target = next((rule.get("at_least") for rule in spec.stop.any if rule.get("rule") == "target"), None)
     settings = spec.to_json()
     settings.pop("store", None)
     return {

@@ -17,6 +17,8 @@ from scipy.sparse import issparse, vstack
 
 from querist.errors import BadValue, Damaged, UnknownName
 from querist.models import files
+from querist.models.encoders import ENCODERS
+from querist.models.features.growing import joined
 from querist.models.threads import one_thread_if_small
 from querist.types import Array, Features, Json
 
@@ -29,8 +31,9 @@ METHODS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "sound": ("querist.models.features.sound:SoundPipeline", ("audio",)),
     "difference": ("querist.models.features.difference:DifferencePipeline", ("pair",)),
     "array": ("querist.models.features.arrays:ArrayPipeline", ("array",)),
+    **{name: ("querist.models.features.encoded:PIPELINES", kinds) for name, (_, _, kinds) in ENCODERS.items()},
 }
-"""Method → where it is, and the kinds of item that it reads."""
+"""Method → where it is, and the kinds of item that it reads. Pretrained encoders are methods, each under its name."""
 
 AUTO: Final[Mapping[str, str]] = {
     "text": "svd",
@@ -93,21 +96,15 @@ class FittedFeatures:
         return self.pipeline.report
 
     def transform(self, contents: Iterable[Any], *, media: Path | None = None) -> Features:
-        """Return the features of contents, row by row in their order; works in batches.
+        """Return the features of contents, row by row in their order; works in batches, large ones lie on disk.
 
         Args:
             contents: `Content`s of the kind it was fitted on (None, an erased one, becomes a row that says nothing);
                 for `array` blocks of rows, (b, p) dense or sparse.
             media: the folder that paths of images are relative to.
         """
-        parts = [self.pipeline.transform(batch, media=media) for batch in _batches(contents, self.method)]
-        parts = parts or [self.pipeline.transform([], media=media)]
-        if len(parts) == 1:
-            return parts[0]
-        embed = np.concatenate([part.embed for part in parts])
-        if all(part.one_space for part in parts):
-            return Features(embed, embed)
-        return Features(_stacked([part.input for part in parts]), embed)
+        parts = (self.pipeline.transform(batch, media=media) for batch in _batches(contents, self.method))
+        return joined(parts) or self.pipeline.transform([], media=media)
 
     def save(self) -> dict[str, bytes]:
         """Return the files that `load_features` needs: JSON and .npy."""
@@ -129,7 +126,7 @@ def fit_features(
     Args:
         contents: gives the contents anew at each call, in the order of the pool; for `array` blocks (b, p) of rows.
         kind: of the items: `text`, `row`, `image`, or `array` for rows that are numbers already.
-        method: a name out of `METHODS`, or `auto`.
+        method: a name out of `METHODS`, or `auto`; `name:model` is short for the setting `model` of an encoder.
         settings: of the method; `fit_rows` (50,000) is common to all: a larger pool is represented by a seeded
             uniform sample of that many rows.
         seed: of the sample and of the method's own randomness.
@@ -145,13 +142,15 @@ def fit_features(
     >>> fitted.transform(pool).embed.shape, fitted.fitted_on
     ((4, 2), 4)
     """
+    method, _, model = method.partition(":")
     method = _method(kind, method)
+    settings = {**(settings or {}), **({"model": model} if model else {})}
     chosen_class = _pipeline(method)
     defaults = {"fit_rows": 50_000, **chosen_class.defaults}
-    for name in settings or {}:
+    for name in settings:
         if name not in defaults:
             raise UnknownName(f"setting of features {method!r}", name, defaults)
-    chosen = {**defaults, **(settings or {})}
+    chosen = {**defaults, **settings}
     sample = _sample(contents(), int(chosen["fit_rows"]), seed, blocks=kind == "array")
     size = sample.shape[0] if hasattr(sample, "shape") else len(sample)
     if size == 0:
@@ -159,6 +158,21 @@ def fit_features(
     with one_thread_if_small(0):  # the sums, and with them the features, must not depend on the number of cores
         pipeline = chosen_class.fit(sample, chosen, seed=seed, media=media)
     return FittedFeatures(method, chosen, size, pipeline)
+
+
+def checked_method(method: str) -> str:
+    """Return the name of a method as a project keeps it: a file that it names is named by its whole path.
+
+    Raises:
+        UnknownName: there is no such method.
+
+    >>> checked_method("timm:resnet50")
+    'timm:resnet50'
+    """
+    name, _, model = method.partition(":")
+    if name != "auto" and name not in METHODS:
+        raise UnknownName("features", name, ["auto", *METHODS])
+    return f"{name}:{Path(model).resolve()}" if model and Path(model).is_file() else method
 
 
 def load_features(saved: Mapping[str, bytes]) -> FittedFeatures:
@@ -190,8 +204,9 @@ def _method(kind: str, method: str) -> str:
 
 def _pipeline(method: str) -> type[Pipeline]:
     module, _, name = METHODS[method][0].partition(":")
-    found: type[Pipeline] = getattr(importlib.import_module(module), name)
-    return found
+    found: Any = getattr(importlib.import_module(module), name)
+    chosen: type[Pipeline] = found[method] if isinstance(found, Mapping) else found
+    return chosen
 
 
 def _batches(contents: Iterable[Any], method: str) -> Iterator[Any]:

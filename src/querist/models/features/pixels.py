@@ -98,20 +98,26 @@ class PixelsPipeline:
         from PIL import Image
 
         size = (self.width, self.height)
-        if "pixels" in content.value:
+        if "pixels" in content.value and not self.colour:
             pixels = np.asarray(content.value["pixels"], dtype=np.uint8)
-            grey = pixels.ndim == 2
-            if grey and not self.colour and pixels.shape == (self.height, self.width):
+            if pixels.shape == (self.height, self.width):
                 return pixels.ravel()
-            image = Image.fromarray(pixels)
-        else:
-            image = Image.open(_path(content, media))
-            image.draft("RGB" if self.colour else "L", size)
+        image = open_image(content, media)
+        image.draft("RGB" if self.colour else "L", size)
         if image.mode != ("RGB" if self.colour else "L"):
             image = image.convert("RGB" if self.colour else "L")
         if image.size != size:
             image = image.resize(size, Image.Resampling.BOX)
         return np.asarray(image, dtype=np.uint8).ravel()
+
+
+def open_image(content: Content, media: Path | None) -> Any:
+    """Return the PIL image of a content, out of its file under `media` or its pixels; a file is not read yet."""
+    from PIL import Image
+
+    if "pixels" in content.value:
+        return Image.fromarray(np.asarray(content.value["pixels"], dtype=np.uint8))
+    return Image.open(_path(content, media))
 
 
 def _look(content: Content, media: Path | None) -> tuple[int, int, bool]:

@@ -152,10 +152,11 @@ def _joined(parts: list[Any]) -> Any:
 
 
 def _texts(batch: Sequence[Any]) -> list[str]:
-    return ["" if content is None else _text(content) for content in batch]
+    return ["" if content is None else text_of(content) for content in batch]
 
 
-def _text(content: Content) -> str:
+def text_of(content: Content) -> str:
+    """Return what is read of a text, or of a pair of texts."""
     if content.kind == "pair":
         return "\n".join(str(content.value[side]["value"].get("text", "")) for side in ("first", "second"))
     if content.kind == "row":

@@ -1,0 +1,325 @@
+"""A network as a learner: built anew for each fit, trained, and given a posterior if one is wanted."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+from torch import nn
+
+from querist.errors import BadValue, ModelFailure, UnknownName
+from querist.models.encoders.devices import pick
+from querist.models.torch import dropout, laplace, networks, training
+from querist.models.torch.model import TorchModel
+from querist.models.torch.rows import Rows, shape_of
+from querist.types import Array, Features, Json
+
+POSTERIORS: Final = ("dropout", "ensemble", "laplace", "none", "snapshots")
+
+COMMON: Final[Mapping[str, Any]] = {
+    "posterior": "dropout",
+    "draws": 20,
+    "members": 3,
+    "steps": 300,
+    "batch": 32,
+    "rate": 2e-3,
+    "decay": 1e-2,
+    "l2": 1.0,
+    "augment": "none",
+    "validation": 0.15,
+    "shape": [],
+    "device": "auto",
+}
+"""The settings of every network.
+
+`posterior`: where `proba_samples` come from (`draws` of dropout or of the last layer's Laplace approximation; `members`
+of an ensemble, or snapshots of one training). `steps` of at most `batch` rows, with the `rate` and weight `decay` of
+AdamW; `l2` penalty of the head; `augment`: none, shift, flip; `validation`: share of the labels for early stopping and
+calibration, once there are 50; `shape` of a row, if it cannot be guessed.
+"""
+
+DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    # Fits within a second: the temperature comes out of fold, and no label is spared.
+    "mlp": {"steps": 200, "validation": 0.0},
+    "small_resnet": {"augment": "shift"},
+}
+
+
+def make(model: object, settings: Mapping[str, Any]) -> TorchLearner:
+    """Return the learner of a network.
+
+    Args:
+        model: `mlp`, `small_resnet`, or `torch` with the setting `module = "my_package.nets:Net"` (and `arguments`);
+            or a `torch.nn.Module`, which is copied for each fit; or a class or function that makes one. What makes one
+            may have a parameter `classes`. The network maps (b, …) to (b, classes) logits.
+        settings: those of the network, and `COMMON`; `fresh` (true): a module that is given begins each fit with
+            weights drawn anew, not with those that it has; `trusted`: paths of modules that may be loaded from files.
+
+    Raises:
+        UnknownName: there is no such setting.
+        BadValue: a setting that cannot be, or a module that cannot be found.
+
+    >>> make("mlp", {"hidden": [64]}).settings["hidden"]
+    [64]
+    """
+    chosen = dict(settings)
+    trusted = tuple(chosen.pop("trusted", ()))
+    if isinstance(model, str) and model in networks.NAMED:
+        own = networks.settings_of(networks.NAMED[model])
+        own = {name: list(value) if isinstance(value, tuple) else value for name, value in own.items()}
+        said = _checked(model, {**COMMON, **DEFAULTS[model], **own}, chosen)
+        source = {"named": model, "arguments": {name: said[name] for name in own}}
+        return TorchLearner(model, said, source, trusted=trusted)
+    if isinstance(model, str):
+        return _by_path(chosen, trusted)
+    fresh = bool(chosen.pop("fresh", True))
+    said = _checked(_name(model), COMMON, chosen)
+    path = f"{getattr(model, '__module__', '')}:{getattr(model, '__qualname__', '')}"
+    if isinstance(model, nn.Module):
+        path = f"{type(model).__module__}:{type(model).__qualname__}"
+    source = {"path": path, "arguments": {}}
+    return TorchLearner(_name(model), {**said, "fresh": fresh}, source, given=model, trusted=trusted)
+
+
+def _by_path(chosen: dict[str, Any], trusted: tuple[str, ...]) -> TorchLearner:
+    path, arguments = str(chosen.pop("module", "")), dict(chosen.pop("arguments", {}))
+    if not path:
+        raise BadValue("model.settings.module", "", "name the network: package.module:Name")
+    networks.by_path(path)
+    said = _checked("torch", COMMON, chosen)
+    source = {"path": path, "arguments": arguments}
+    # Whoever names the module in the settings trusts it.
+    return TorchLearner("torch", {**said, "module": path, "arguments": arguments}, source, trusted=(*trusted, path))
+
+
+def _name(model: object) -> str:
+    return type(model).__name__ if isinstance(model, nn.Module) else str(getattr(model, "__name__", "network"))
+
+
+def _checked(name: str, known: Mapping[str, Any], chosen: Mapping[str, Any]) -> Json:
+    for setting in chosen:
+        if setting not in known:
+            raise UnknownName(f"setting of {name}", setting, known)
+    said = {**known, **chosen}
+    if said["posterior"] not in POSTERIORS:
+        raise UnknownName("posterior", said["posterior"], POSTERIORS)
+    for setting in ("steps", "batch", "draws", "members"):
+        if int(said[setting]) < 1:
+            raise BadValue(setting, said[setting], "must be at least 1")
+    if not 0 <= said["validation"] <= 0.5:
+        raise BadValue("validation", said["validation"], "must be between 0 and 0.5")
+    return said
+
+
+@dataclass(frozen=True, slots=True)
+class TorchLearner:
+    """A recipe for a network; `source` says how to build it again, `given` is the user's own module or maker."""
+
+    name: str
+    settings: Mapping[str, Any]
+    source: Json
+    given: Any = field(default=None, repr=False)
+    trusted: tuple[str, ...] = ()
+
+    def fit(
+        self,
+        features: Features,
+        target: Array,
+        *,
+        classes: int,
+        weight: Array | None = None,
+        seed: int = 0,
+        start: TorchModel | None = None,
+    ) -> TorchModel:
+        """Train on the rows, which are read a batch at a time.
+
+        Args:
+            features: (l,) rows; sparse input is read as `embed`.
+            target: (l,) int class numbers in [0, classes); at least two must occur.
+            classes: number of declared classes.
+            weight: (l,) weights.
+            seed: of weights, order and dropout: equal seeds give equal models on a CPU.
+            start: a model to go on from, of the same network; it may know fewer classes.
+
+        Raises:
+            ModelFailure: fewer than two classes occur, memory runs out, or the network raised.
+        """
+        target = np.asarray(target, dtype=np.int64)
+        seen, counts = np.unique(target, return_counts=True)
+        if len(seen) < 2:
+            only = f"only class {seen[0]}" if len(seen) else "no rows"
+            raise ModelFailure(f"{self.name} needs rows of two classes to learn from; the data set has {only}")
+        rows = self._rows(features)
+        share = np.ones(len(target)) if weight is None else np.asarray(weight, dtype=np.float64)
+        share = (share / share.mean()).astype(np.float32)
+        spare = self._spared(target, counts, seed)
+        said = self.settings
+        several = said["members"] if said["posterior"] == "ensemble" else 1
+        fitted, notes = [], []
+        with training.threads(len(rows) * int(np.prod(rows.shape))):
+            for number, sequence in enumerate(np.random.SeedSequence(seed).spawn(several)):
+                own = int(sequence.generate_state(1)[0])
+                network = self.build(rows.shape, classes, own, rows.device)
+                if start is not None:
+                    taken_over(network, start.networks[number % len(start.networks)])
+                _learn_scale(network, rows)
+                trained = self._train(network, rows, target, share, seen, own, spare, classes)
+                notes += trained.notes
+                for state in trained.states:
+                    fitted.append(copy.deepcopy(network) if len(trained.states) > 1 else network)
+                    fitted[-1].load_state_dict(state)
+            for network in fitted:
+                network.eval().requires_grad_(False)
+            model = TorchModel(
+                self.name, classes, dict(said), self.source, rows.shape, seen, tuple(fitted), rows.device,
+                tuple(dict.fromkeys(notes)), self.trusted,
+            )  # fmt: skip
+            return self._finished(model, features, rows, target, share, spare)
+
+    def build(self, shape: tuple[int, ...], classes: int, seed: int, device: str) -> nn.Module:
+        """Return a network with weights drawn by the seed.
+
+        Raises:
+            ModelFailure: the user's module cannot be made, or gives something other than a logit for each class.
+        """
+        with training.seeded(seed):
+            if self.given is None or not isinstance(self.given, nn.Module):
+                return made(self.source, shape, classes, self.given).to(device)
+            network = copy.deepcopy(self.given)
+            if self.settings["fresh"]:
+                for part in network.modules():
+                    if hasattr(part, "reset_parameters"):
+                        part.reset_parameters()
+        return network.to(device)
+
+    def _rows(self, features: Features) -> Rows:
+        array = features.embed if issparse(features.input) else features.input
+        shape = shape_of(array, self.settings["shape"])
+        if self.name in networks.IMAGES and len(shape) == 1:
+            shape = networks.image_shape(shape[0])
+        return Rows(array, shape, pick(self.settings["device"]))
+
+    def _spared(self, target: Array, counts: Array, seed: int) -> Array | None:
+        """Return the places of a stratified slice for early stopping and calibration, once it can be spared."""
+        share = self.settings["validation"]
+        if not share or len(target) < training.SLICE_FROM or counts.min() < 1 / share:
+            return None
+        from sklearn.model_selection import train_test_split
+
+        _, spared = train_test_split(
+            np.arange(len(target)), test_size=share, stratify=target, random_state=seed % 2**32
+        )
+        return np.sort(spared)
+
+    def _train(
+        self, network: nn.Module, rows: Rows, target: Array, weight: Array, seen: Array, seed: int, spare: Array | None,
+        classes: int,
+    ) -> training.Trained:  # fmt: skip
+        said = self.settings
+        cycles = said["members"] if said["posterior"] == "snapshots" else 1
+        plan = training.Plan(
+            said["steps"] * cycles, said["batch"], said["rate"], said["decay"], said["l2"], said["augment"], cycles
+        )
+        _check_outputs(self.name, network, rows, classes)
+        head = networks.head_of(network, classes)
+        try:
+            return training.train(network, head, rows, target, weight, plan, seen=seen, seed=seed, held_out=spare)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            raise ModelFailure(
+                f"{self.name} could not fit {len(target)} rows: {type(error).__name__}: {error}"
+            ) from error
+
+    def _finished(
+        self, model: TorchModel, features: Features, rows: Rows, target: Array, weight: Array, spare: Array | None
+    ) -> TorchModel:
+        """Add what needs the trained network: the posterior of the head, what it says of the spared rows."""
+        network = model.networks[0]
+        head = networks.head_of(network, model.classes)
+        more: dict[str, Any] = {}
+        if self.settings["posterior"] == "laplace":
+            if head is None:
+                raise BadValue(
+                    "posterior", "laplace", f"{self.name} does not end in a linear layer with an output a class"
+                )
+            embed, logits = model.forward(rows)
+            proba = torch.softmax(logits[:, torch.from_numpy(model.seen)], dim=1)
+            # Zero precision would be no prior at all: a class that is told apart with ease has an endless posterior.
+            precision = max(float(self.settings["l2"]), 1e-3)
+            more["posterior"] = laplace.posterior(embed, proba, torch.from_numpy(weight), precision)
+        elif self.settings["posterior"] == "dropout" and not dropout.layers(network) and self.name in networks.NAMED:
+            raise BadValue(
+                "posterior", "dropout", f"{self.name} drops nothing; set dropout above 0, or another posterior"
+            )
+        if spare is not None:
+            proba_spared = model.signals({"proba"}, features.rows(spare), rng=np.random.default_rng(0))["proba"]
+            more["held_out"] = (proba_spared, target[spare])
+        return model.with_(**more) if more else model
+
+
+def made(
+    source: Json, shape: tuple[int, ...], classes: int, given: Callable[..., nn.Module] | None = None
+) -> nn.Module:
+    """Return the network of a source, with weights that are not trained.
+
+    Raises:
+        ModelFailure: the user's maker raised.
+    """
+    if "named" in source:
+        return networks.NAMED[source["named"]](shape, classes, **source["arguments"])
+    factory = given if given is not None else networks.by_path(source["path"])
+    try:
+        return networks.called(factory, source["arguments"], classes)
+    except TypeError as error:
+        raise ModelFailure(f"{source['path']} could not be made: {error}") from error
+
+
+def taken_over(network: nn.Module, old: nn.Module) -> None:
+    """Give a network the weights of an old one; a head that has grown keeps its new rows.
+
+    Raises:
+        ModelFailure: they are different networks.
+    """
+    state = network.state_dict()
+    for name, tensor in old.state_dict().items():
+        if (
+            name not in state
+            or state[name].shape[1:] != tensor.shape[1:]
+            or len(state[name].shape) != len(tensor.shape)
+        ):
+            raise ModelFailure(f"cannot go on from a model whose {name} is {tuple(tensor.shape)}: another network")
+        if state[name].dim() == 0:
+            state[name] = tensor.clone()
+            continue
+        if len(tensor) > len(state[name]):
+            raise ModelFailure("cannot go on from a model that knows more classes")
+        state[name][: len(tensor)] = tensor.to(state[name].device)
+    network.load_state_dict(state)
+
+
+def _learn_scale(network: nn.Module, rows: Rows) -> None:
+    scales = [part for part in network.modules() if isinstance(part, networks.Standardise)]
+    if scales:
+        some = np.linspace(0, len(rows) - 1, min(len(rows), 2_000)).astype(np.intp)
+        for part in scales:
+            part.learn(rows.take(np.unique(some)).flatten(1))
+
+
+def _check_outputs(name: str, network: nn.Module, rows: Rows, classes: int) -> None:
+    network.eval()
+    try:
+        with torch.inference_mode():
+            logits = network(rows.take(np.arange(min(2, len(rows)))))
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise ModelFailure(f"{name} cannot read rows of shape {rows.shape}: {type(error).__name__}: {error}") from error
+    shape = tuple(getattr(logits, "shape", ()))
+    if len(shape) != 2 or shape[1] != classes:
+        hint = "give it a parameter `classes`" if "classes" not in inspect.signature(type(network)).parameters else ""
+        raise ModelFailure(
+            f"{name} gives an output of shape {shape} for 2 rows and {classes} classes; {hint}".rstrip("; ")
+        )
