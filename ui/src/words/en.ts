@@ -33,6 +33,7 @@ export const en = {
     signOut: "Sign out",
     password: "Change password",
     theme: "Colours",
+    language: "Language",
     themes: { auto: "As the system", light: "Light", dark: "Dark" },
     old: "Present password",
     oldHint: "Leave it empty if you came by a sign-in link.",
