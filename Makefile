@@ -108,8 +108,9 @@ bench: bench-speed bench-efficiency ## all benchmarks
 bench-speed: $(VENV)/.dev ## time per strategy against the machine's limit
 	@$(BIN)/python -m benchmarks.speed
 
-bench-efficiency: $(VENV)/.dev ## labels saved on real data sets (QUERIST_DATA)
+bench-efficiency: $(VENV)/.dev ## labels saved on real data sets (QUERIST_DATA); goes on where it stopped
 	@$(BIN)/python -m benchmarks.efficiency
+	@$(BIN)/python -m benchmarks.efficiency --write-docs
 
 lock: $(VENV)/.dev ## pin and hash what pyproject.toml asks for
 	@for set in base dev; do \

@@ -30,7 +30,7 @@ def page(summary: Json) -> str:
         made_on=simulation.day(summary["made_at"]),
         runs=sum(setting["cells"]["planned"] for setting in settings),
         spent=sum(setting["cells"]["seconds"] for setting in settings),
-        metric=capital(METRICS.get(summary["metric"], summary["metric"])),
+        metric=capital(METRICS.get(str(summary["metric"]), str(summary["metric"]))),
         baseline=summary["baseline"],
         priced=summary["plan"]["price"] is not None,
         views=[_view(view, settings) for view in summary["views"] if view["strategies"]],
