@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import multiprocessing
 import os
 import random
@@ -295,6 +296,13 @@ class World:
             self._add(self.findings.different, (f"{name} {a[0]}" for a, b in pairs if a != b))
             if len(ours[name]) < len(wanted):
                 self._add(self.findings.different, [f"{name}: {len(ours[name])} of {len(wanted)}"])
+
+    def keep(self, file: Path) -> None:
+        """Write the ledger down, to find out afterwards what went wrong."""
+        with file.open("w") as out:
+            for line in self.store.events():
+                told = {"seq": line.seq, "at": line.at, "key": line.key, "kind": line.event.kind, "actor": line.actor}
+                out.write(json.dumps({**told, "body": line.event.to_json()}) + "\n")
 
     def record(self) -> dict[str, Any]:
         """What must not depend on deaths and on the order of answers: batches, data sets, models."""
