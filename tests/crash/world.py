@@ -95,6 +95,7 @@ class Made:
             settings={
                 "loop": {"mode": "batch", "batch": batch, "seed_set": {"least": 12, "per_class": 4}},
                 "lanes": {"control": 0.25, "evaluation": 0.25},
+                "stop": {"any": [{"rule": "budget", "labels": 10_000}]},
             },
         )
         store = open_store(self.folder, read_spec(self.folder))
@@ -250,8 +251,10 @@ class World:
                 missed += not self.die(part, death)
             else:
                 self.kill(part, death)
-        patience = time.monotonic() + LONGEST
+        patience, head = time.monotonic() + LONGEST, 0
         while not self.over():
+            if self.store.head()[0] > head:
+                patience, head = time.monotonic() + LONGEST, self.store.head()[0]
             assert time.monotonic() < patience, "the project stands still"
             for part, process in self.processes.items():
                 assert process.exitcode is None, f"{part} ended with {process.exitcode}"
