@@ -10,7 +10,7 @@ from querist.engine import assignment, opinions, prefill, reasons
 from querist.engine.project import Project
 from querist.engine.round import State, Wait, missing_labels, next_step
 from querist.engine.run import step_name
-from querist.errors import BadValue, Conflict, Denied, NotFound
+from querist.errors import BadValue, Conflict, Denied, NotFound, Overtaken
 from querist.events import (
     AnswerSubmitted,
     AnswerWithdrawn,
@@ -130,9 +130,13 @@ def submit(
     known = project.store.find(key)
     if known is not None:
         return _receipt(project, _same(project, known, person, form), person), False
+    read = project.state().seq
     event, late = _answer(project, person, form, source, may_correct_others)
     try:
-        recorded, is_new = project.record(key, event, actor=person)
+        recorded, is_new = project.record(key, event, actor=person, read=read)
+    except Overtaken:
+        # Another answer by the same person came in between: this one corrects it, instead of standing beside it.
+        return submit(project, person, form, source=source, may_correct_others=may_correct_others)
     except Conflict:
         # The same answer came twice at once, and this one saw the other as an earlier answer to correct.
         known = project.store.find(key)
