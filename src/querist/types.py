@@ -344,6 +344,8 @@ class TaskType(Protocol):
     """An item and a value, for forms and docs."""
     model: ClassVar[str]
     """The learner that a new project gets; `none` where it is still to come."""
+    features: ClassVar[str]
+    """How items become arrays, if the project does not say; `auto` is by the kind of item."""
     question: ClassVar[str]
     """What people are asked, if the project does not say."""
     has_classes: ClassVar[bool]

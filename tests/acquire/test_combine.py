@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import rankdata
 
 from querist.acquire import entropy, margin
-from querist.acquire.combine import per_cost, product, rank_mean, weighted_sum
+from querist.acquire.combine import per_cost, product, rank_mean, refine, weighted_sum
 from querist.acquire.presets import strategy
 from querist.acquire.select import choose, required_signals, score
 from querist.errors import BadValue, UnknownName
@@ -67,6 +67,48 @@ def test_refine_chooses_among_what_its_parts_propose():
     whole = choose(strategy("refine"), given, n=5, rng=np.random.default_rng(0), eligible=np.arange(50) % 2 == 0)
     assert len(set(whole.rows.tolist())) == 5
     assert (whole.rows % 2 == 0).all()
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 4])
+def test_refine_is_its_definition_where_every_strategy_sees_all_that_is_left(rounds):
+    scores = {name: np.random.default_rng(i).random(60) for i, name in enumerate(("a", "b", "last"))}
+
+    def best(name, rows, n):
+        return np.array(sorted(rows, key=lambda row: -scores[name][row])[:n])
+
+    pool = list(range(60))
+    for _ in range(rounds):
+        wanted = max(4, round(0.5 * len(pool)))
+        if wanted >= len(pool):
+            break
+        share = -(-wanted // 2)
+        pool = sorted({*best("a", pool, share), *best("b", pool, share)})
+    found = refine(
+        best, np.arange(60), 4, rng=np.random.default_rng(0), parts=("a", "b"), final="last", rounds=rounds, shrink=0.5
+    )
+    assert found.tolist() == best("last", pool, 4).tolist()
+
+
+def test_narrow_is_the_slow_strategy_among_what_the_quick_ones_name():
+    given = {"proba": PROBA, "embed": RNG.normal(size=(50, 3))}
+    made = strategy("narrow", {"parts": ["margin"], "final": "entropy", "keep": 12})
+    named = np.argsort(-margin(proba=PROBA))[:12]
+    expected = sorted(named, key=lambda row: -entropy(proba=PROBA)[row])[:4]
+    batch = choose(made, given, n=4, rng=np.random.default_rng(0))
+    assert batch.rows.tolist() == [int(row) for row in expected]
+    everything = choose(strategy(made, {"keep": 50}), given, n=4, rng=np.random.default_rng(0))
+    assert everything.rows.tolist() == np.argsort(-entropy(proba=PROBA))[:4].tolist()
+    some = choose(made, given, n=9, rng=np.random.default_rng(0), eligible=np.arange(50) < 10)
+    assert sorted(some.rows.tolist()) == sorted(set(range(10)) - {int(entropy(proba=PROBA)[:10].argmin())})
+
+
+@pytest.mark.parametrize("name", ["narrow_eer_newton", "narrow_eer_ridge", "narrow_eer_parzen", "narrow_eer_knn"])
+def test_the_forms_of_expected_error_reduction_look_at_a_shortlist(name):
+    made = strategy(name)
+    assert made.selector_settings["keep"] <= 1000
+    needs, _ = required_signals(made)
+    assert {"embed", "labelled_embed", "labelled_target"} <= set(needs)
+    assert ("proba" in needs) == (name in ("narrow_eer_newton", "narrow_eer_ridge"))
 
 
 def test_refine_asks_for_the_signals_of_all_its_parts():

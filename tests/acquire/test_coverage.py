@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 
 from querist.acquire.coverage import facility_location, max_herding, prob_cover, uncertainty_herding
 from querist.acquire.uncertainty import margin
+from querist.errors import BadValue
 
 DIGITS = load_digits().data
 RNG = np.random.default_rng
@@ -126,8 +127,18 @@ def test_a_sample_of_the_pool_covers_nearly_as_well_as_all_of_it():
         return np.exp(-squared(z, z[rows]) / 0.25).max(axis=1).mean()
 
     exact = coverage(max_herding(embed=DIGITS, n=20, radius=0.5))
-    sampled = coverage(max_herding(embed=DIGITS, n=20, radius=0.5, sample=400, rng=RNG(0)))
-    assert sampled > 0.97 * exact
+    for candidates, share in ((0, 0.97), (900, 0.95)):
+        sampled = max_herding(embed=DIGITS, n=20, radius=0.5, sample=400, candidates=candidates, rng=RNG(0))
+        assert coverage(sampled) > share * exact
+
+
+def test_candidates_of_uncertainty_herding_hold_the_rows_that_matter_most():
+    proba = RNG(0).dirichlet(np.ones(3), len(DIGITS))
+    more = {"proba": proba, "embed": DIGITS, "n": 20, "radius": 1e-3, "sample": 400}
+    by_margin = np.argsort(-margin(proba=proba))[:20]
+    assert set(uncertainty_herding(rng=RNG(0), candidates=200, **more)) == set(by_margin)
+    with pytest.raises(BadValue, match="to draw 200 candidates"):
+        uncertainty_herding(candidates=200, target_embed=DIGITS[:9], target_proba=proba[:9], **more)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])

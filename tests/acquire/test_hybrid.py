@@ -5,10 +5,18 @@ import pytest
 from scipy.stats import chisquare
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from tests.acquire import textbook
 
 from querist.acquire.hybrid import clue, cluster_margin, discriminative, falcun, weighted_kmeans
 
 DIGITS = load_digits().data
+
+
+def groups(seed, k=4):
+    """Return rows around k far places, so that where Lloyd's iterations end does not hang on the last digit."""
+    rng = np.random.default_rng(seed)
+    return rng.permutation(np.concatenate([rng.normal(rng.normal(0, 9, 3), 1, (12, 3)) for _ in range(k)]))
 
 
 def test_weighted_kmeans_stays_in_the_best_rows_by_score():
@@ -45,6 +53,32 @@ def test_clue_weighs_by_entropy():
     assert sorted(clue(proba=proba, embed=x, n=2, rng=np.random.default_rng(0)) // 30) == [0, 2]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_clue_is_the_entropy_weighted_k_means_of_its_definition(seed):
+    x, proba = groups(seed), np.random.default_rng(seed).dirichlet(np.ones(3), 48)
+    weight = -(proba * np.log(proba)).sum(axis=1)
+    expected = textbook.medoids(x, *textbook.lloyd(x, 4, np.random.default_rng(seed), weight))
+    rows = clue(proba=proba, embed=x, n=4, rng=np.random.default_rng(seed), iterations=300)
+    assert rows.tolist() == expected
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_cluster_margin_is_the_round_robin_of_its_definition(seed):
+    x, scores = groups(seed), np.random.default_rng(seed).random(48)
+    rows = cluster_margin(scores=scores, embed=x, n=8, rng=np.random.default_rng(seed), prefilter=4, clusters=0.5)
+    looked_at, rng = np.sort(np.argsort(-scores)[:32]), np.random.default_rng(seed)
+    _, assignment = textbook.lloyd(x[looked_at], 4, rng)
+    order = rng.permutation(32)
+    queues = [[int(looked_at[i]) for i in order if assignment[i] == c] for c in range(4)]
+    # Small clusters first; of equal ones that of the lower number.
+    turn, expected = sorted(range(4), key=lambda c: (len(queues[c]), c)), []
+    while len(expected) < 8:
+        for c in turn:
+            if queues[c] and len(expected) < 8:
+                expected.append(queues[c].pop(0))
+    assert rows.tolist() == expected
+
+
 def test_cluster_margin_goes_round_the_clusters_small_ones_first():
     x = np.concatenate([np.random.default_rng(i).normal(20 * i, 0.3, (size, 2)) for i, size in enumerate((9, 6, 3))])
     rows = cluster_margin(scores=np.ones(18), embed=x, n=6, rng=np.random.default_rng(0), prefilter=3, clusters=0.5)
@@ -77,6 +111,23 @@ def test_falcun_follows_its_definition(pending):
         rows = falcun(proba=proba, n=2, rng=rng, gamma=2.0, pending_proba=out if pending else None)
         counts[tuple(rows.tolist())] += 1
     assert chisquare(list(counts.values()), [3000 * p for p in table.values()]).pvalue > 0.001
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_discriminative_is_the_loop_of_its_definition(seed):
+    rng = np.random.default_rng(seed)
+    x, known = groups(seed), rng.normal(size=(6, 3))
+    scale = np.sqrt(np.square(x - x.mean(axis=0)).sum(axis=1).mean())
+    picks = []
+    for _ in range(3):
+        left = [row for row in range(48) if row not in picks]
+        done = np.concatenate([known, x[picks]])
+        rows = (np.concatenate([done, x[left]]) - x.mean(axis=0)) / scale
+        model = LogisticRegression(class_weight="balanced", max_iter=5000, tol=1e-10)
+        unlike = model.fit(rows, [0] * len(done) + [1] * len(left)).predict_proba(rows[len(done) :])[:, 1]
+        picks += [left[i] for i in np.argsort(-unlike)[:2]]
+    found = discriminative(embed=x, labelled_embed=known, n=6, batches=3, rng=rng)
+    assert found.tolist() == picks
 
 
 def test_discriminative_goes_where_no_label_is():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.acquire import textbook
 
 from querist.acquire.perturbed import alfa_mix, drop_query
 from querist.errors import BadValue
@@ -62,6 +63,29 @@ def test_where_too_few_flip_those_with_the_least_lead_join():
         step=0.01,
     )
     assert sorted(rows) == [1, 2]
+
+
+# Not 1: there a cluster has two rows, which are equally near to their mean.
+@pytest.mark.parametrize("seed", [0, 2, 3, 4, 5, 6])
+def test_drop_query_is_its_definition_row_by_row(seed):
+    rng, drop = RNG(seed), 0.4
+    centres = 5 * rng.normal(size=(3, 6))
+    x = np.concatenate([centre + 0.3 * rng.normal(size=(15, 6)) for centre in centres])
+    weight, bias = rng.normal(size=(3, 6)), rng.normal(size=3)
+    draw = RNG(seed)
+    masks = [draw.random(x.shape, dtype=np.float32) >= drop for _ in range(5)]
+    votes = []
+    for i, row in enumerate(x):
+        clean = int((weight @ row + bias).argmax())
+        votes.append(sum(int((weight @ (row * mask[i] / (1 - drop)) + bias).argmax()) != clean for mask in masks))
+    enough = 3
+    while sum(vote >= enough for vote in votes) < 3:
+        enough -= 1
+    rows = np.flatnonzero(np.array(votes) >= enough)
+    unit = x[rows] / np.linalg.norm(x[rows], axis=1, keepdims=True)
+    expected = rows[textbook.medoids(unit, *textbook.lloyd(unit, 3, draw))]
+    found = drop_query(embed=x, head_weight=weight, head_bias=bias, n=3, rng=RNG(seed), passes=5, drop=drop)
+    assert found.tolist() == expected.tolist()
 
 
 def test_drop_query_prefers_what_dropout_can_change():

@@ -13,7 +13,7 @@ def test_the_first_password_signs_in_and_the_session_is_a_cookie_that_scripts_ca
     answer = client.post(f"{API}/session", json={"name": "admin", "password": house.password})
     assert answer.status_code == 200
     me = answer.json()
-    assert (me["name"], me["role"], me["must_change_password"]) == ("admin", "admin", True)
+    assert (me["name"], me["role"], me["must_change_password"]) == ("admin", "owner", True)
     assert me["id"].startswith("p_")
     cookie = answer.headers["set-cookie"]
     assert re.match(r"querist-\d+=[\w-]{32,}; ", cookie)

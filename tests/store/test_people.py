@@ -27,7 +27,7 @@ def test_the_first_admin_gets_a_random_password_once(people: People) -> None:
     made = people.create_first_admin()
     assert made is not None
     admin, password = made
-    assert (admin.name, admin.role, admin.must_change_password) == ("admin", "admin", True)
+    assert (admin.name, admin.role, admin.must_change_password) == ("admin", "owner", True)
     assert people.authenticate("admin", password) == admin
     assert people.create_first_admin() is None
     changed = people.change_password(admin.id, "a new password", old=password)
@@ -137,11 +137,11 @@ def test_who_has_left_is_signed_out_at_once(people: People) -> None:
 def test_names_and_roles_are_checked(people: People) -> None:
     people.create_person("ann", role="annotator")
     with pytest.raises(Conflict, match="'ann' already"):
-        people.create_person("ann", role="admin")
+        people.create_person("ann", role="owner")
     with pytest.raises(BadValue, match="role = 'boss'"):
         people.create_person("bob", role="boss")  # type: ignore[arg-type]
     with pytest.raises(BadValue, match="name"):
-        people.create_person(" ", role="admin")
+        people.create_person(" ", role="owner")
     with pytest.raises(NotFound, match="'eve'"):
         people.find("eve")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from querist.errors import BadValue, Busy, Conflict, Denied, NotFound
+from querist.errors import BadValue, Busy, Conflict, Denied, NotFound, Overtaken
 from querist.events import (
     GENESIS,
     AnswerAdjudicated,
@@ -114,6 +114,18 @@ def test_the_event_that_is_returned_is_the_one_that_will_be_read(store: Store) -
     )
     assert [line.event for line in store.events(written.seq - 1)] == [written.event]
     assert store.answers()[0].value == [1, "ü", None, {"b": 0.1}]
+
+
+def test_an_answer_whose_writer_did_not_know_of_another_is_refused(store: Store) -> None:
+    """Two tabs of one person: the second is to correct the first, not to stand beside it."""
+    read = store.head()[0]
+    said = AnswerSubmitted("a", "single_label", "answered", "yes")
+    first, _ = store.append("k1", said, actor="p_ann", read=read)
+    with pytest.raises(Overtaken, match="'a' meanwhile"):
+        store.append("k2", said, actor="p_ann", read=read)
+    assert store.append("k1", said, actor="p_ann", read=read)[1] is False
+    assert store.append("k3", said, actor="p_bob", read=read)[1]
+    assert store.append("k2", said, actor="p_ann", read=first.seq)[1]
 
 
 # Answers.
@@ -482,6 +494,12 @@ def test_a_step_is_claimed_by_one_worker_until_its_heart_stops(store: Store, clo
     store.unclaim("r1/train", "w2")
     assert store.claim("r1/train", "w1")
     assert [(job.step, job.owner, job.heartbeat_at) for job in store.jobs()] == [("r1/train", "w1", clock.now)]
+
+
+def test_a_claim_does_not_outlive_a_clock_that_goes_back(store: Store, clock: Clock) -> None:
+    assert store.claim("r1/train", "w1")
+    clock.sleep(-3_600)
+    assert store.claim("r1/train", "w2"), "else nobody could have it for an hour"
 
 
 def test_counts_for_pages(store: Store) -> None:

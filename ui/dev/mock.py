@@ -205,7 +205,7 @@ def find(project: str) -> Pretence:
     return PROJECTS[project]
 
 
-ME = s.Me(id="p_1", name="Ines Moreau", role="admin", csrf="token", version="0.1.0")
+ME = s.Me(id="p_1", name="Ines Moreau", role="owner", csrf="token", version="0.1.0")
 
 
 @app.post(API + "/session", responses=ERRORS)

@@ -40,8 +40,52 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """No two rows of a batch point in almost the same direction: near-duplicates teach the same thing twice.
+
+    `embed` (n, d) describes all rows of the pool; `most` is the cosine from which two rows count as one. A row of zeros
+    has no direction, and is near nothing.
+    """
+
+    name: str
+    embed: Array
+    most: float
+
+    def open(self, taken: Array) -> Array:
+        """Return (n,) bool: which rows are near none of those that are taken."""
+        return ~near(self.embed, self.embed[taken], self.most)
+
+
+def near(embed: Array, others: Array, most: float) -> Array:
+    """Return (n,) bool: which rows have a cosine of `most` or more with one of the others.
+
+    >>> near(np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([[2.0, 0.0]]), 0.9)
+    array([ True, False])
+    """
+    found = np.zeros(len(embed), bool)
+    if not len(others):
+        return found
+    points = _directions(others)
+    rows = max(1, 2**22 // max(len(points), embed.shape[1]))
+    for start in range(0, len(embed), rows):
+        block = _directions(embed[start : start + rows])
+        found[start : start + rows] = (block @ points.T).max(axis=1) >= most
+    return found
+
+
+def _directions(embed: Array) -> Array:
+    given = np.asarray(embed, np.float32)
+    norms = np.linalg.norm(given, axis=1, keepdims=True)
+    directions: Array = given / np.where(norms > 0, norms, 1)
+    return directions
+
+
+Constraint = Rule | Apart
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
-    """What is left of a batch: `rows` in order, how many are missing, and rows that each rule had closed at the end."""
+    """What is left of a batch: `rows` in order, how many are missing, and rows that each rule has closed."""
 
     rows: Array
     short: int
@@ -97,7 +141,7 @@ def quota_limits(quotas: Mapping[str, int], classes: Sequence[str]) -> dict[int,
     return {i: limit for i, limit in limits.items() if limit is not None}
 
 
-def ask_again(ask: Ask, allowed: Array, n: int, rules: Sequence[Rule], *, kept: Array | None = None) -> Kept:
+def ask_again(ask: Ask, allowed: Array, n: int, rules: Sequence[Constraint], *, kept: Array | None = None) -> Kept:
     """Return n rows that keep every rule, by asking until the batch is full or no row is allowed.
 
     Each round keeps at least its first pick, so it ends after at most n rounds. Rows that are `kept` from the start
@@ -117,11 +161,11 @@ def ask_again(ask: Ask, allowed: Array, n: int, rules: Sequence[Rule], *, kept: 
             break
     rest = np.setdiff1d(allowed, kept)
     short = n - len(kept)
-    closed = {rule.name: int(np.count_nonzero(~rule.open(kept)[rest])) for rule in rules} if short else {}
+    closed = {rule.name: int(np.count_nonzero(~rule.open(kept)[rest])) for rule in rules}
     return Kept(kept, short, closed)
 
 
-def _still_open(allowed: Array, kept: Array, rules: Sequence[Rule]) -> Array:
+def _still_open(allowed: Array, kept: Array, rules: Sequence[Constraint]) -> Array:
     if not len(kept) and not rules:
         return allowed
     open_rows = np.isin(allowed, kept, invert=True)
@@ -130,19 +174,42 @@ def _still_open(allowed: Array, kept: Array, rules: Sequence[Rule]) -> Array:
     return allowed[open_rows]
 
 
-def _admit(kept: Array, picks: Array, rules: Sequence[Rule]) -> Array:
+def _admit(kept: Array, picks: Array, rules: Sequence[Constraint]) -> Array:
     """Return kept and those of the picks, in order, that fit beside all before them."""
-    left = [
-        rule.capacity - np.bincount(rule.resource[kept], weights=rule.amount[kept], minlength=len(rule.capacity))
-        for rule in rules
-    ]
+    rooms = [_Room(rule, kept) if isinstance(rule, Rule) else _Clear(rule, kept) for rule in rules]
     admitted = []
     for row in picks:
-        if all(
-            rule.amount[row] <= room[rule.resource[row]] * (1 + 1e-9) + 1e-12
-            for rule, room in zip(rules, left, strict=True)
-        ):
+        if all(room.fits(row) for room in rooms):
             admitted.append(row)
-            for rule, room in zip(rules, left, strict=True):
-                room[rule.resource[row]] -= rule.amount[row]
+            for room in rooms:
+                room.take(row)
     return np.concatenate([kept, np.array(admitted, np.int64)])
+
+
+class _Room:
+    """What is left of a resource while a batch grows."""
+
+    def __init__(self, rule: Rule, kept: Array) -> None:
+        self.rule = rule
+        used = np.bincount(rule.resource[kept], weights=rule.amount[kept], minlength=len(rule.capacity))
+        self.left = rule.capacity - used
+
+    def fits(self, row: int) -> bool:
+        return bool(self.rule.amount[row] <= self.left[self.rule.resource[row]] * (1 + 1e-9) + 1e-12)
+
+    def take(self, row: int) -> None:
+        self.left[self.rule.resource[row]] -= self.rule.amount[row]
+
+
+class _Clear:
+    """The directions that a growing batch has taken."""
+
+    def __init__(self, rule: Apart, kept: Array) -> None:
+        self.rule = rule
+        self.taken = list(kept)
+
+    def fits(self, row: int) -> bool:
+        return not near(self.rule.embed[[row]], self.rule.embed[self.taken], self.rule.most)[0]
+
+    def take(self, row: int) -> None:
+        self.taken.append(row)

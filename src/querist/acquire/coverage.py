@@ -8,8 +8,9 @@ import numpy as np
 
 from querist.acquire.blocks import MEMORY_LIMIT, spans
 from querist.acquire.clusters import k_means
-from querist.acquire.covering import Coverage, ball, cosine, gaussian
+from querist.acquire.covering import Coverage, Kernel, ball, cosine, gaussian
 from querist.acquire.distances import Space, held
+from querist.acquire.draws import highest
 from querist.acquire.uncertainty import margin
 from querist.errors import BadValue
 from querist.registry import selector
@@ -17,6 +18,9 @@ from querist.types import Array, Rng
 
 PURITY: Final = 0.95
 """`prob_cover` covers as far as a row shares its cluster with everything in reach, for so many of the rows."""
+
+CANDIDATES: Final = 12_000
+"""So many rows of a larger pool can be picked unless all can: their resemblance to 2,000 targets fits into memory."""
 
 
 def typical_radius(space: Space) -> float:
@@ -39,6 +43,45 @@ def targets_of(space: Space, target_embed: Any, sample: int, rng: Rng | None) ->
     return space.centred(rows), rows
 
 
+def greedy_cover(
+    space: Space,
+    targets: Array | None,
+    kernel: Kernel,
+    points: Array,
+    n: int,
+    *,
+    candidates: int,
+    rng: Rng | None,
+    weight: Array | None = None,
+    own: Array | None = None,
+) -> Array:
+    """Return the n rows that cover the targets best; of a large pool, out of some candidates only.
+
+    Where rows matter unequally, half of the candidates are those that matter most.
+    """
+    count = max(candidates, 4 * n)
+    if targets is None or not candidates or count >= len(space):
+        return Coverage.of(space, targets, kernel, points, weight=weight, own=own).select(n)
+    if rng is None:
+        raise BadValue("rng", None, f"is needed to draw {count} candidates; give it, or candidates=0")
+    first = highest(own, count // 2) if own is not None else np.empty(0, np.int64)
+    left = np.ones(len(space), bool)
+    left[first] = False
+    others = rng.choice(np.flatnonzero(left), size=count - len(first), replace=False)
+    rows = np.sort(np.concatenate([first, others]))
+    near = Coverage.of(
+        space.part(rows),
+        targets,
+        kernel,
+        points,
+        weight=weight,
+        own=None if own is None else own[rows],
+        pool=len(space),
+    )
+    chosen: Array = rows[near.select(n)]
+    return chosen
+
+
 @selector
 def max_herding(
     *,
@@ -51,6 +94,7 @@ def max_herding(
     radius: float = 0.0,
     unit: bool = True,
     sample: int = 2000,
+    candidates: int = CANDIDATES,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Take rows so that every row of the pool resembles one of them; the first choice while there is no model.
@@ -60,7 +104,7 @@ def max_herding(
     Args:
         embed: (n, d) dense or memory-mapped.
         n: how many rows.
-        rng: samples targets, where the pool is larger than `sample` and no targets are given.
+        rng: samples targets and candidates of a large pool.
         target_embed: (t, d) rows to cover; None means the pool itself.
         labelled_embed: (l, d) rows that cover already.
         pending_embed: (q, d) rows that will.
@@ -69,6 +113,7 @@ def max_herding(
         unit: compare directions (rows scaled to length 1), as one does with embeddings.
         sample: of a larger pool so many rows stand for all; 0 is exact at any size, n² in time. The estimated gain of
             a row is off by about 1/√sample of its size.
+        candidates: of a larger pool so many rows at random can be picked; 0 for all of them, as with `sample=0`.
         memory_limit: bytes of working memory.
 
     Returns:
@@ -86,7 +131,8 @@ def max_herding(
     space = Space(embed, unit=unit, memory_limit=memory_limit)
     targets, _ = targets_of(space, target_embed, sample, rng)
     kernel = gaussian(radius or typical_radius(space))
-    return Coverage.of(space, targets, kernel, held(space, labelled_embed, pending_embed)).select(n)
+    points = held(space, labelled_embed, pending_embed)
+    return greedy_cover(space, targets, kernel, points, n, candidates=candidates, rng=rng)
 
 
 @selector
@@ -99,6 +145,7 @@ def facility_location(
     labelled_embed: Any = None,
     pending_embed: Any = None,
     sample: int = 2000,
+    candidates: int = CANDIDATES,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Take rows so that the mean cosine of every row to its nearest pick is greatest; `max_herding` with a wide kernel.
@@ -106,11 +153,12 @@ def facility_location(
     Args:
         embed: (n, d) dense or memory-mapped.
         n: how many rows.
-        rng: samples targets, where the pool is larger than `sample` and no targets are given.
+        rng: samples targets and candidates of a large pool.
         target_embed: (t, d) rows to cover; None means the pool itself.
         labelled_embed: (l, d) rows that cover already.
         pending_embed: (q, d) rows that will.
         sample: of a larger pool so many rows stand for all; 0 is exact at any size.
+        candidates: of a larger pool so many rows at random can be picked; 0 for all of them, as with `sample=0`.
         memory_limit: bytes of working memory.
 
     Returns:
@@ -126,7 +174,8 @@ def facility_location(
         return np.empty(0, np.int64)
     space = Space(embed, unit=True, memory_limit=memory_limit)
     targets, _ = targets_of(space, target_embed, sample, rng)
-    return Coverage.of(space, targets, cosine, held(space, labelled_embed, pending_embed)).select(n)
+    points = held(space, labelled_embed, pending_embed)
+    return greedy_cover(space, targets, cosine, points, n, candidates=candidates, rng=rng)
 
 
 @selector
@@ -142,6 +191,7 @@ def prob_cover(
     clusters: int = 20,
     unit: bool = True,
     sample: int = 2000,
+    candidates: int = CANDIDATES,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Take rows so that balls around them hold as much of the pool as possible; very sensitive to the radius.
@@ -149,7 +199,7 @@ def prob_cover(
     Args:
         embed: (n, d) dense or memory-mapped.
         n: how many rows.
-        rng: samples targets where the pool is large, and seeds the clusters that the radius is read from.
+        rng: samples targets and candidates of a large pool, and seeds the clusters that the radius is read from.
         target_embed: (t, d) rows to cover; None means the pool itself.
         labelled_embed: (l, d) rows that cover already.
         pending_embed: (q, d) rows that will.
@@ -157,6 +207,7 @@ def prob_cover(
         clusters: pseudo-classes for that; about the number of classes.
         unit: compare directions (rows scaled to length 1).
         sample: of a larger pool so many rows stand for all; 0 is exact at any size.
+        candidates: of a larger pool so many rows at random can be picked; 0 for all of them, as with `sample=0`.
         memory_limit: bytes of working memory.
 
     Returns:
@@ -175,7 +226,8 @@ def prob_cover(
     targets, _ = targets_of(space, target_embed, sample, rng)
     places = space.centred(slice(None)) if targets is None else targets
     reach = radius or _pure_radius(places, min(clusters, len(places)), rng)
-    return Coverage.of(space, targets, ball(reach), held(space, labelled_embed, pending_embed)).select(n)
+    points = held(space, labelled_embed, pending_embed)
+    return greedy_cover(space, targets, ball(reach), points, n, candidates=candidates, rng=rng)
 
 
 def _pure_radius(places: Array, clusters: int, rng: Rng) -> float:
@@ -208,6 +260,7 @@ def uncertainty_herding(
     radius: float = 0.0,
     unit: bool = True,
     sample: int = 2000,
+    candidates: int = CANDIDATES,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Array:
     """Cover the rows that the model is unsure of; it turns from coverage into margin by itself as labels come in.
@@ -219,7 +272,7 @@ def uncertainty_herding(
         proba: (n, c) calibrated class probabilities.
         embed: (n, d) dense or memory-mapped.
         n: how many rows.
-        rng: samples targets, where the pool is larger than `sample` and no targets are given.
+        rng: samples targets and candidates of a large pool.
         target_proba: (t, c) probabilities of the rows to cover.
         target_embed: (t, d) rows to cover; None means the pool itself.
         labelled_embed: (l, d) rows that cover already.
@@ -227,6 +280,7 @@ def uncertainty_herding(
         radius: of the kernel; 0 is the least positive distance between labelled rows.
         unit: compare directions (rows scaled to length 1).
         sample: of a larger pool so many rows stand for all; 0 is exact at any size.
+        candidates: of a larger pool so many rows at random can be picked; 0 for all of them, as with `sample=0`.
         memory_limit: bytes of working memory.
 
     Returns:
@@ -249,7 +303,7 @@ def uncertainty_herding(
     labelled = held(space, labelled_embed)
     kernel = gaussian(radius or _least_distance(labelled) or typical_radius(space))
     points = np.concatenate([labelled, held(space, pending_embed)])
-    return Coverage.of(space, targets, kernel, points, weight=weight, own=own).select(n)
+    return greedy_cover(space, targets, kernel, points, n, candidates=candidates, rng=rng, weight=weight, own=own)
 
 
 def _least_distance(points: Array) -> float:

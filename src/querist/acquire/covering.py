@@ -10,7 +10,7 @@ import numpy as np
 
 from querist.acquire.blocks import CACHED, spans
 from querist.acquire.distances import Space
-from querist.acquire.greedy import FRONT, SHARE, lazy_greedy
+from querist.acquire.greedy import lazy_greedy
 from querist.types import Array
 
 Kernel = Callable[[Array], Array]
@@ -52,8 +52,12 @@ class Coverage:
         *,
         weight: Array | None = None,
         own: Array | None = None,
+        pool: int = 0,
     ) -> Coverage:
-        """Return the coverage by the points that are held; targets None are the rows of the space themselves."""
+        """Return the coverage by the points that are held; targets None are the rows of the space themselves.
+
+        `pool` is how many rows the targets stand for; 0 for those of the space.
+        """
         exact = targets is None
         places = space.centred(slice(None)) if targets is None else targets
         weight = np.ones(len(places), space.dtype) if weight is None else weight.astype(space.dtype)
@@ -67,7 +71,7 @@ class Coverage:
             if not exact:
                 for span in spans(len(space), 1, space.block_rows(len(point))):
                     np.maximum(before[span], kernel(space.to(span, point)).max(axis=1), out=before[span])
-        scale = 1.0 if exact else len(space) / len(places)
+        scale = 1.0 if exact else (pool or len(space)) / len(places)
         return cls(space, places, weight, None if exact else own, scale, kernel, covered, before, [])
 
     def select(self, n: int) -> Array:
@@ -76,11 +80,8 @@ class Coverage:
         for span in spans(len(self.space), 1, self.space.block_rows(len(self.targets))):
             bounds[span] = self.gains(self.resemblance(self.space, span), span, self.before[span])
         row_bytes = (len(self.targets) + self.space.width) * self.space.dtype.itemsize
-        room = self.space.memory_limit // 2 // row_bytes
-        return lazy_greedy(bounds, lambda rows: _Front(self, rows), n, size=self._front_size(room))
-
-    def _front_size(self, room: int) -> int:
-        return max(256, min(room, max(FRONT, len(self.space) // SHARE)))
+        room = max(256, self.space.memory_limit // 2 // row_bytes)
+        return lazy_greedy(bounds, lambda rows: _Front(self, rows), n, size=room)
 
     def resemblance(self, space: Space, rows: Array | slice) -> Array:
         """Return (r, t) how much rows of the space resemble the targets; 0 for the place of a row in the sample.

@@ -55,7 +55,7 @@ class Batch:
     `rows` (k,) numbers of pool rows in the order to ask; `scores` (k,), NaN without a scorer; `probabilities` (k,) of
     each pick among what was left when it was drawn (the random share is drawn first), NaN where the pick was determined
     or where a filter or rule bent the chances; `random` (k,) marks the random share; `short` is how many rows are
-    missing; `removed` counts, where rows are missing, the rows that each filter and rule kept out; `everywhere` says
+    missing; `removed` counts the rows that each filter and rule kept out at the end; `everywhere` says
     that every eligible row had a positive chance at every pick, without which no weighted estimate is unbiased.
     """
 
@@ -86,7 +86,7 @@ def required_signals(strategy: Strategy) -> Required:
 
 
 def entries(strategy: Strategy) -> Iterator[registry.Entry]:
-    """Yield what the strategy is made of: filters, scorer or combinator with its parts, selector or `refine` with its.
+    """Yield what the strategy is made of: filters, scorer or combinator with its parts, selector or combinator, too.
 
     Raises:
         UnknownName: the registry does not have one of them.
@@ -99,7 +99,7 @@ def entries(strategy: Strategy) -> Iterator[registry.Entry]:
             yield from (registry.find("scorer", part) for part in parts_of(strategy.scorer_settings))
     yield (selector := selector_of(strategy.selector))
     if selector.kind == "combinator":
-        for part in refined_by(strategy.selector_settings):
+        for part in refined_by(selector, strategy.selector_settings):
             yield from entries(part)
 
 
@@ -193,6 +193,8 @@ def choose(
     size: int | None = None,
     classes: Sequence[str] = (),
     budget: float | None = None,
+    rules: Sequence[constraints.Constraint] = (),
+    preferences: Sequence[constraints.Constraint] = (),
     model: str = "given",
     memory_limit: int = MEMORY_LIMIT,
 ) -> Batch:
@@ -208,6 +210,8 @@ def choose(
         size: rows of the pool, where neither signals nor scores tell (`random`).
         classes: names of the classes, in the order of `proba`, for quotas; without them, their numbers.
         budget: what the batch may cost at most, by the signal `cost`.
+        rules: more rules about the batch, beside those of the strategy.
+        preferences: rules that give way where they would leave places empty.
         model: how the model is called in errors.
         memory_limit: bytes of working memory.
 
@@ -234,14 +238,17 @@ def choose(
             else None
         )
         scores = _spread(part, allowed, total)
-    rules = _rules(strategy, given, total, classes, budget, model)
+    rules = [*_rules(strategy, given, total, classes, budget, model), *rules]
     plan = _Plan(strategy, given, scores, rng, model, memory_limit)
     share = int(n * strategy.random_share + (rng.random() if strategy.random_share else 0))
     drawn = constraints.ask_again(plan.draw, allowed, share, rules).rows
-    kept = constraints.ask_again(plan.ask, allowed, n, rules, kept=drawn)
+    kept = constraints.ask_again(plan.ask, allowed, n, [*rules, *preferences], kept=drawn)
+    if preferences and kept.short:
+        removed |= {rule.name: kept.closed[rule.name] for rule in preferences}
+        kept = constraints.ask_again(plan.ask, allowed, n, rules, kept=kept.rows)
     order = _interleave(len(drawn), len(kept.rows))
     rows = kept.rows[order]
-    bent = bool(rules or strategy.filters)
+    bent = bool(rules or preferences or strategy.filters)
     chances = np.concatenate(plan.chances) if plan.chances and not bent else np.full(len(rows), np.nan)
     return Batch(
         rows=rows,
@@ -249,7 +256,7 @@ def choose(
         probabilities=chances[order],
         random=(np.arange(len(rows)) < len(drawn))[order],
         short=kept.short,
-        removed={name: count for name, count in (removed | dict(kept.closed)).items() if count} if kept.short else {},
+        removed={name: count for name, count in (removed | dict(kept.closed)).items() if count},
         everywhere=not bent and _everywhere(strategy, scores[allowed]),
     )
 
@@ -278,7 +285,7 @@ class _Plan:
         entry = selector_of(self.strategy.selector)
         if entry.kind == "combinator":
             self.chances.append(np.full(n, np.nan))
-            refined: Array = entry.function(self._propose, rows, n, rng=self.rng, **self._refine_settings())
+            refined: Array = entry.function(self._propose, rows, n, rng=self.rng, **self._refine_settings(entry))
             return refined
         near = self._shortlist(entry, rows, n)
         everything = len(near) == len(self.scores)
@@ -305,8 +312,8 @@ class _Plan:
         )
         return batch.rows
 
-    def _refine_settings(self) -> dict[str, Any]:
-        strategies = refined_by(self.strategy.selector_settings)
+    def _refine_settings(self, entry: registry.Entry) -> dict[str, Any]:
+        strategies = refined_by(entry, self.strategy.selector_settings)
         own = {key: v for key, v in self.strategy.selector_settings.items() if key not in ("parts", "final")}
         return {**own, "proposers": strategies[:-1], "final": strategies[-1]}
 
@@ -328,12 +335,11 @@ def _everywhere(strategy: Strategy, scores: Array) -> bool:
     return how != "power" or strategy.scorer is None or bool((scores > 0).all())
 
 
-def refined_by(settings: Mapping[str, Any]) -> list[Strategy]:
+def refined_by(entry: registry.Entry, settings: Mapping[str, Any]) -> list[Strategy]:
     """Return the strategies that propose, and last the one that chooses among what they proposed."""
     from querist.acquire.presets import strategy
 
-    defaults = registry.find("combinator", "refine").settings
-    names = [*settings.get("parts", defaults["parts"]), settings.get("final", defaults["final"])]
+    names = [*settings.get("parts", entry.settings["parts"]), settings.get("final", entry.settings["final"])]
     return [strategy(name) for name in names]
 
 

@@ -109,6 +109,39 @@ def krippendorff_alpha(values: Array, *, level: Level = "nominal") -> float:
     return float("nan") if expected == 0 else 1 - float(np.sum(apart * together)) / expected
 
 
+def alpha_by_distance(item: Array, apart: Array) -> float:
+    """Return Krippendorff's alpha of any kind of value that has a distance: spans, boxes, rankings.
+
+    1 minus the mean distance of two answers to one item, over that of any two answers; each item weighs as in
+    `krippendorff_alpha`, with which this agrees where the distance is 0 or 1.
+
+    Args:
+        item: (a,) item number of each answer; items with one answer do not count.
+        apart: (a, a) distances of the answers, 0 on the diagonal.
+
+    Raises:
+        BadValue: no item has two answers, or `apart` is not (a, a).
+
+    Krippendorff, Content Analysis, 2004, chapter 11.
+
+    >>> round(alpha_by_distance(np.array([0, 0, 1, 1]), 1.0 - np.equal.outer([1, 1, 2, 1], [1, 1, 2, 1])), 2)
+    0.0
+    """
+    item, apart = np.asarray(item), np.asarray(apart, dtype=float)
+    if apart.shape != (len(item), len(item)):
+        raise BadValue("apart", apart.shape, f"must be ({len(item)}, {len(item)})")
+    _, numbers, counts = np.unique(item, return_inverse=True, return_counts=True)
+    paired = counts[numbers] > 1
+    if not paired.any():
+        raise BadValue("item", item.shape, "no item has two answers")
+    within, numbers = apart[np.ix_(paired, paired)], numbers[paired]
+    n = len(numbers)
+    same = numbers[:, None] == numbers[None, :]
+    observed = float(np.sum(within * same / (counts[numbers] - 1)[:, None])) / n
+    expected = float(within.sum()) / (n * (n - 1))
+    return float("nan") if expected == 0 else 1 - observed / expected
+
+
 def _distance(names: Array, total: Array, level: str) -> Array:
     """Return (c, c) squared distances between values."""
     if level == "nominal":

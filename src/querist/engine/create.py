@@ -157,7 +157,7 @@ def init(
                 "seed": seed,
             },
             "pool": pool,
-            **_with_model(settings or {}, kind),
+            **_for_kind(settings or {}, kind),
             "evaluation": {"file": validation or ""},
             "store": place(store),
         }
@@ -208,12 +208,14 @@ def _task_settings(
     return {"low": min(numbers), "high": max(numbers), **given}
 
 
-def _with_model(sections: Mapping[str, Any], kind: type[TaskType]) -> dict[str, Any]:
-    """The settings with the learner of the kind of label, if nobody chose one."""
-    model = dict(sections.get("model", {}))
+def _for_kind(sections: Mapping[str, Any], kind: type[TaskType]) -> dict[str, Any]:
+    """The settings with learner and features of the kind of label, if nobody chose others."""
+    model, features = dict(sections.get("model", {})), dict(sections.get("features", {}))
     if not model.get("name") and kind.model != "none":
         model["name"] = kind.model
-    return {**sections, "model": model}
+    if not features.get("method") and kind.features != "auto":
+        features["method"] = kind.features
+    return {**sections, "model": model, "features": features}
 
 
 def place(store: str | None) -> Json:

@@ -18,10 +18,10 @@ from querist.engine.spec import ProjectSpec
 from querist.errors import BadValue
 from querist.events import AnswerSubmitted, PoolImported, ProjectCreated
 from querist.store.protocol import ItemRow, NewEvent
-from querist.types import Array, Features, Json, Learner, Strategy
+from querist.types import Array, Features, ItemId, Json, Learner, Strategy
 
-Answer = Callable[[int], str | None]
-"""The row of an item (in the order of the data) to its label; None skips it."""
+Answer = Callable[[ItemId], str | None]
+"""From an item to its label; None skips it."""
 
 
 def begin(
@@ -117,7 +117,7 @@ def rehearse(
 
 
 def _event(project: Project, entry: Any, answer: Answer) -> AnswerSubmitted:
-    value = answer(int(entry.item))
+    value = answer(entry.item)
     return AnswerSubmitted(
         item=entry.item,
         task=project.spec.project.task,
@@ -130,9 +130,9 @@ def _event(project: Project, entry: Any, answer: Answer) -> AnswerSubmitted:
 
 
 def truth_of(target: Array, classes: Sequence[str]) -> Answer:
-    """Return the answers of somebody who is always right.
+    """Return the answers of somebody who is always right about items that are named by their row.
 
-    >>> truth_of(np.array([1, 0]), ["a", "b"])(0)
+    >>> truth_of(np.array([1, 0]), ["a", "b"])("0")
     'b'
     """
-    return lambda row: classes[int(target[row])]
+    return lambda item: classes[int(target[int(item)])]

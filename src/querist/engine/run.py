@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Final
@@ -14,6 +16,7 @@ from querist.engine.project import Project
 from querist.engine.round import Step, Wait, next_step
 from querist.engine.steps import run
 from querist.errors import Busy, QueristError
+from querist.events import TimerFired
 
 log = logging.getLogger("querist.worker")
 
@@ -55,7 +58,7 @@ def work_forever(project: Project, stop: threading.Event, *, owner: str | None =
     Another worker on the same project only wastes work: a step that was done meanwhile appends nothing. A step that
     fails for a reason outside of us (disk full, a file gone) is logged and tried again.
     """
-    owner = owner or f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    owner = owner or f"{socket.gethostname()}/{os.getpid()}-{uuid.uuid4().hex[:8]}"
     with _Heartbeat(project, owner) as heartbeat:
         while not stop.is_set():
             stop.wait(_work_once(project, owner, heartbeat))
@@ -66,9 +69,10 @@ def _work_once(project: Project, owner: str, heartbeat: _Heartbeat) -> float:
     try:
         step = next_step(project.state())
         if isinstance(step, Wait):
+            fire_timers(project, now=time.time_ns() // 1000)
             return POLL
         name = step_name(step)
-        if not project.store.claim(name, owner):
+        if not _claim(project, name, owner):
             return POLL
         _run_claimed(project, step, owner, heartbeat)
     except Busy as error:
@@ -80,6 +84,30 @@ def _work_once(project: Project, owner: str, heartbeat: _Heartbeat) -> float:
         return RETRY
     project.problem = None
     return 0.0
+
+
+def _claim(project: Project, name: str, owner: str) -> bool:
+    """Take a step; from a worker of this machine that was killed it is taken at once, not after half a minute."""
+    if project.store.claim(name, owner):
+        return True
+    for job in project.store.jobs():
+        if job.step == name and _is_dead(job.owner):
+            project.store.unclaim(name, job.owner)
+            return project.store.claim(name, owner)
+    return False
+
+
+def _is_dead(owner: str) -> bool:
+    host, _, rest = owner.rpartition("/")
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(rest.partition("-")[0]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, ValueError):
+        return False
+    return False
 
 
 def _run_claimed(project: Project, step: Step, owner: str, heartbeat: _Heartbeat) -> None:
@@ -96,6 +124,26 @@ def _run_claimed(project: Project, step: Step, owner: str, heartbeat: _Heartbeat
         # A claim that cannot be let go of, because the database is away, runs out by itself.
         with contextlib.suppress(QueristError):
             project.store.unclaim(name, owner)
+
+
+def fire_timers(project: Project, *, now: int) -> bool:
+    """Record that a training is due by time, if it is; what waits for a clock is an event, so that replay needs none.
+
+    Args:
+        project: the project.
+        now: UTC in microseconds.
+    """
+    state = project.state()
+    hours = project.spec.loop.retrain_every.hours
+    if not hours or not state.fresh or state.retrain:
+        return False
+    # From the last training, or from the first answer that waits for one.
+    trained = project.last("model_trained")
+    since = trained if trained is not None else next(iter(project.store.events(state.fresh[0] - 1)))
+    due = since.at + int(hours * 3_600_000_000)
+    if now < due:
+        return False
+    return project.record(f"timer/retrain/{due}", TimerFired(name="retrain", due=due))[1]
 
 
 def step_name(step: Step) -> str:

@@ -19,10 +19,14 @@ from querist.engine.asking_again import Again, gold_items, second_opinions
 from querist.engine.lanes import lane_slots, next_in_order
 from querist.engine.project import Project
 from querist.engine.round import MEASURING, State, batch_size, budget, control_share, seed_size
+from querist.engine.rules import applied, bound, excluded, strata
 from querist.errors import BadValue, MissingSignal
 from querist.events import BatchSelected, DatasetFrozen, Fallback
 from querist.signals import ROLES
 from querist.types import Array, Features, ItemId, Json, Lane, Pick, Strategy
+
+PATIENT: Final = 3
+"""Seed sets after which a named strategy takes over, whatever the model's skill."""
 
 TARGETS: Final = 2000
 """Rows that stand for "where predictions will be needed", drawn with the project's seed."""
@@ -74,11 +78,30 @@ def choose(project: Project, state: State, *, n: int, number: int, part: int, pe
     slots += sum(lanes.count(lane) - rows.size for lane, rows in rows_by_lane.items())
     slots += sum(lane in AGAIN for lane in lanes) - len(again.picks)
     decision, fallbacks = decide(project, state, batch=max(1, slots))
+    strategy, unmet = bound(project, state, decision.strategy)
+    fallbacks = [*fallbacks, *(_unmet(number, rule, reason) for rule, reason in unmet)]
     taken = np.concatenate(list(rows_by_lane.values())) if rows_by_lane else np.empty(0, np.intp)
-    batch = _by_strategy(project, state, candidates, decision.strategy, slots, taken, number, part)
+    batch = _by_strategy(project, state, candidates, strategy, slots, taken, number, part)
+    if batch.short and batch.removed:
+        fallbacks.append(_short(number, slots, batch))
     lane: Lane = "seed" if decision.evidence.get("in_force") == "coverage" else "query"
     picks = _in_order(project, lanes, rows_by_lane, again.picks, batch, lane)
-    return Chosen(picks, decision.strategy, {**decision.evidence, **again.evidence}, fallbacks)
+    listed = int(excluded(project, state.pool_size).sum())
+    removed = {**({"exclude": listed} if listed else {}), **batch.removed}
+    # `everywhere`: whether weighted estimates may speak for the whole pool; the probabilities stand beside the picks.
+    rules = {"rules": removed} if removed else {}
+    evidence = {**decision.evidence, **again.evidence, "everywhere": batch.everywhere, **rules}
+    return Chosen(picks, strategy, evidence, fallbacks)
+
+
+def _unmet(number: int, rule: str, reason: str) -> Fallback:
+    return Fallback(round=number, what="rule", wanted=f"the rule {rule}", used="no such rule", reason=reason)
+
+
+def _short(number: int, slots: int, batch: Batch) -> Fallback:
+    closed = ", ".join(f"{name} keeps out {count:,}" for name, count in batch.removed.items())
+    items = f"{slots - batch.short} items"
+    return Fallback(round=number, what="rule", wanted=f"{slots} items of the strategy", used=items, reason=closed)
 
 
 AGAIN: Final[dict[Lane, Lane]] = {"relabel": "relabel", "recheck": "relabel", "gold": "gold"}
@@ -121,7 +144,7 @@ class Candidates:
         ]
         labelled[_rows(project, trained, size)] = True
         out[_rows(project, pending, size)] = True
-        gone = answered | out
+        gone = answered | out | excluded(project, size)
         gone[_rows(project, list(state.withdrawn), size)] = True
         gone[_rows(project, list(state.gold), size)] = True
         return cls(open=~gone, reserve=reserve, pending=out & ~reserve, labelled=labelled & ~reserve)
@@ -219,17 +242,53 @@ def decide(project: Project, state: State, *, batch: int) -> tuple[Decision, lis
     situation = situation_of(project, state, batch=batch)
     if registry.has("policy", section.name):
         decision: Decision = registry.find("policy", section.name).function(situation, **section.settings)
+        decision = _seeded(project, decision)
         return decision, _blind(project, state, situation, decision)
     wanted = _named(project)
     needs, _ = required_signals(wanted)
     of_model = [name for name in needs if name not in ALWAYS or (name == "labelled_target" and not state.training)]
     if state.choosing_model is None and of_model:
-        covering = _coverage(situation, "there is no model yet")
+        covering = _seeded(project, _coverage(situation, "there is no model yet"))
         return covering, _blind(project, state, situation, covering)
-    if of_model and state.training < seed_size(state):
-        covering = _coverage(situation, f"{state.training} of {seed_size(state)} labels of the seed set")
+    if of_model and (doubt := _not_yet(state, situation)):
+        covering = _seeded(project, _coverage(situation, doubt))
         return covering, _blind(project, state, situation, covering)
-    return Decision(wanted, {"in_force": "learning", "reason": f"the project asks for {wanted.name}"}), []
+    return Decision(wanted, _handed_over(situation, wanted)), []
+
+
+def _seeded(project: Project, decision: Decision) -> Decision:
+    """Cover the pool in the way that the settings ask for; where distances cannot be measured, by lot."""
+    by = project.spec.loop.seed_set.by
+    if by == "auto" or decision.evidence.get("in_force") != "coverage" or decision.strategy.name == "random":
+        return decision
+    return Decision(strategy_of(by), decision.evidence)
+
+
+def _not_yet(state: State, situation: Situation) -> str:
+    """Return why the model does not choose yet, or an empty text.
+
+    It chooses from a full seed set on, when the lower end of its out-of-fold skill above the majority class is above 0;
+    at the latest when the seed set is there three times over, since of a rare class accuracy says too little.
+    """
+    size = seed_size(state)
+    if state.training < size:
+        return f"{state.training} of {size} labels of the seed set"
+    skill = situation.skill
+    if skill is None or skill.low > 0 or state.training >= PATIENT * size:
+        return ""
+    return (
+        f"out of fold the model is {100 * skill.value:.0f} points above the largest class "
+        f"(between {100 * skill.low:.0f} and {100 * skill.high:.0f}), which may be nothing"
+    )
+
+
+def _handed_over(situation: Situation, wanted: Strategy) -> Json:
+    """What goes into the ledger with a batch of the strategy that was asked for: also what the model had shown."""
+    evidence: Json = {"in_force": "learning", "reason": f"the project asks for {wanted.name}"}
+    skill = situation.skill
+    if skill is not None:
+        evidence["skill"] = {"value": skill.value, "low": skill.low, "high": skill.high}
+    return {**evidence, "labelled": situation.labelled, "classes_seen": situation.classes_seen}
 
 
 ALWAYS: Final = frozenset(
@@ -249,8 +308,8 @@ def _named(project: Project) -> Strategy:
         changes["shortlist"] = section.shortlist
     if section.random_share:
         changes["random_share"] = section.random_share
-    if section.filters or section.quotas or section.group_limit:
-        changes |= {"filters": section.filters, "quotas": section.quotas, "group_limit": section.group_limit}
+    if section.filters:
+        changes["filters"] = section.filters
     return Strategy.from_json({**base.to_json(), **changes}) if changes else base
 
 
@@ -328,18 +387,36 @@ def _by_strategy(
     # What the random lanes take in this batch is as good as out.
     pending[taken[~candidates.reserve[taken]]] = True
     signals = signals_for(project, state, strategy, pending=np.flatnonzero(pending), labelled=candidates.labelled)
+    out = np.flatnonzero(candidates.labelled | pending)
+    wanted = applied(project, state, signals, eligible=eligible, taken=out, slots=slots)
+    if "proba" not in required_signals(strategy).needs:
+        wanted.preferences.extend(strata(project, out, len(eligible), slots))
+    eligible = wanted.eligible
     rng = project.rng(number, "select", part)
     if slots == 0 or not eligible.any():
         nothing = np.empty(0)
-        return Batch(nothing.astype(np.intp), nothing, nothing, nothing.astype(bool), slots)
+        removed = {name: count for name, count in wanted.removed.items() if count}
+        return Batch(nothing.astype(np.intp), nothing, nothing, nothing.astype(bool), slots, removed)
     learner = project.learner.name if project.learns else "none"
     classes = state.classes
     size = state.pool_size
     # Small products on two threads wait for each other longer than they compute.
     with threadpool_limits(limits=1, user_api="blas"):
-        return choose_rows(
-            strategy, signals, n=slots, rng=rng, eligible=eligible, size=size, classes=classes, model=learner
+        batch = choose_rows(
+            strategy,
+            signals,
+            n=slots,
+            rng=rng,
+            eligible=eligible,
+            size=size,
+            classes=classes,
+            budget=wanted.budget,
+            rules=wanted.rules,
+            preferences=wanted.preferences,
+            model=learner,
         )
+    removed = {name: count for name, count in {**wanted.removed, **batch.removed}.items() if count}
+    return dataclasses.replace(batch, removed=removed)
 
 
 def signals_for(
@@ -351,6 +428,10 @@ def signals_for(
         MissingSignal: neither features, answers nor model give one of them.
     """
     needs, can_use = required_signals(strategy)
+    if project.spec.rules.batch_cost:
+        needs = tuple(dict.fromkeys([*needs, "cost"]))
+    if project.spec.rules.balance == "soft":
+        can_use = tuple(dict.fromkeys([*can_use, "proba"]))
     features = project.features()
     model = project.model() if state.choosing_model is not None else None
     wanted = [*needs, *can_use]

@@ -15,6 +15,8 @@ from querist.stop.verdicts import check
 from querist.types import Json, ShortHash, short_hash
 
 FILE_NAME = "querist.toml"
+COMPARED = ("is", "not", "at_least", "at_most")
+"""How a filter may compare a column."""
 
 
 class Section(BaseModel):
@@ -91,18 +93,59 @@ class StrategySection(Section):
     group_limit: int = Field(0, ge=0)
 
 
+class RulesSection(Section):
+    """Rules about what may be asked; each shows how many items it removed, and says when it cannot be met.
+
+    `exclude` holds in every lane; the others bind the strategy, since what measures must stay a sample of the pool.
+    """
+
+    exclude: tuple[str, ...] = ()
+    where: tuple[dict[str, Any], ...] = ()
+    near_duplicates: float = Field(0.0, ge=0, le=1)
+    balance: Literal["off", "soft"] = "off"
+    batch_cost: float = Field(0.0, ge=0)
+    per_cost: bool = False
+
+    @field_validator("where")
+    @classmethod
+    def _says_something(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        for rule in value:
+            unknown = set(rule) - {"column", *COMPARED}
+            if unknown:
+                raise ValueError(f"{min(unknown)!r} is not known in a filter; have: column, {', '.join(COMPARED)}")
+            if not isinstance(rule.get("column"), str) or len(rule) < 2:
+                raise ValueError(f'{rule!r} compares nothing; write {{column = "language", is = ["en"]}}')
+            for name in ("is", "not"):
+                if name in rule and not isinstance(rule[name], list):
+                    raise ValueError(f"{name} in {rule!r} must be a list")
+            for name in ("at_least", "at_most"):
+                if name in rule and not isinstance(rule[name], int | float):
+                    raise ValueError(f"{name} in {rule!r} must be a number")
+        return value
+
+
 class RetrainEvery(Section):
-    """New training labels that start a training: the larger of a count and a share of the labels so far."""
+    """New training labels that start a training: the larger of a count and a share of the labels so far.
+
+    With `hours`, whatever is new trains when so long has passed since the last training, however little it is.
+    """
 
     least: int = Field(10, ge=1)
     share: float = Field(0.1, ge=0, le=1)
+    hours: float = Field(0.0, ge=0)
 
 
 class SeedSet(Section):
-    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class."""
+    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class.
+
+    `by` is how they cover the pool. `stratify` names a column (a source, or somebody's guess of the class) whose values
+    get equal shares as far as the pool allows.
+    """
 
     least: int = Field(20, ge=1)
     per_class: int = Field(5, ge=0)
+    by: Literal["auto", "max_herding", "typiclust", "kmeans", "k_center", "random"] = "auto"
+    stratify: str = ""
 
 
 class LoopSection(Section):
@@ -152,14 +195,15 @@ class LabelsSection(Section):
     """How people answer, and what their answers amount to.
 
     `opinions` people are asked about each item, and up to `most_opinions` where they differ (0: not more). `sure` is
-    the certainty below which the consensus of Dawid–Skene or CROWDLAB asks for one more.
+    the certainty below which the consensus of Dawid–Skene or CROWDLAB asks for one more. `scale` is what the order of
+    the classes means when agreement is measured.
     """
 
     opinions: int = Field(1, ge=1, le=20)
     most_opinions: int = Field(0, ge=0, le=20)
     consensus: Literal["majority", "dawid_skene", "crowdlab"] = "majority"
     sure: float = Field(0.0, ge=0, lt=1)
-    gold_feedback: Literal["silent", "training"] = "silent"
+    scale: Literal["nominal", "ordinal", "interval"] = "nominal"
     prefill: Literal["off", "shown", "after"] = "off"
     blind_share: float = Field(0.2, ge=0, le=1)
     guidelines: str = ""
@@ -175,6 +219,27 @@ class LabelsSection(Section):
         if self.sure and self.consensus == "majority":
             raise ValueError("sure needs consensus = dawid_skene or crowdlab: a count of votes has no certainty")
         return self
+
+
+class PersonRules(Section):
+    """What one person is asked: `groups` they know, `conflicts` (groups or items) they must not see, their share."""
+
+    groups: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    weight: float = Field(1.0, gt=0, le=1)
+
+
+class AssignmentSection(Section):
+    """Who gets which item. `people` are named by their pseudonym; `group` is the pool's column of that name.
+
+    `by_group`: an item of a group goes only to people who know the group. `once_per_group`: nobody gets two items of
+    one group. `rotate`: hard items go round, nobody gets many in a row.
+    """
+
+    by_group: bool = False
+    once_per_group: bool = False
+    rotate: bool = False
+    people: dict[str, PersonRules] = {}
 
 
 class CostSection(Section):
@@ -208,9 +273,9 @@ class StopSection(Section):
 
 
 class Schedule(Section):
-    """How a new model begins."""
+    """How a new model begins: `auto` fine-tunes where the learner can, from scratch in every `full_every`-th round."""
 
-    how: Literal["scratch", "fine_tune"] = "scratch"
+    how: Literal["auto", "scratch", "fine_tune"] = "auto"
     full_every: int = Field(5, ge=1)
 
 
@@ -227,7 +292,7 @@ class ModelSection(Section):
 
     name: str = "logistic_regression"
     settings: dict[str, Any] = {}
-    calibrate: Literal["auto", "temperature", "off"] = "auto"
+    calibrate: Literal["auto", "temperature", "platt", "vector", "dirichlet", "isotonic", "off"] = "auto"
     schedule: Schedule = Schedule()
     committee: CommitteeSection = CommitteeSection()
 
@@ -245,10 +310,12 @@ class ProjectSpec(Section):
     store: StoreSection = StoreSection()
     features: FeaturesSection = FeaturesSection()
     strategy: StrategySection = StrategySection()
+    rules: RulesSection = RulesSection()
     loop: LoopSection = LoopSection()
     lanes: LanesSection = LanesSection()
     evaluation: EvaluationSection = EvaluationSection()
     labels: LabelsSection = LabelsSection()
+    assignment: AssignmentSection = AssignmentSection()
     cost: CostSection = CostSection()
     stop: StopSection = StopSection()
     model: ModelSection = ModelSection()

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, get_args
 from starlette.requests import Request
 from starlette.responses import Response
 
-from querist.errors import Denied, NotSignedIn
+from querist.errors import Denied, NotFound, NotSignedIn
 from querist.server.guard import SAFE_METHODS
 from querist.server.schemas import Role
 from querist.store.people import SESSION_SECONDS
+from querist.store.team import Scope
 
 if TYPE_CHECKING:
     from querist.engine.project import Project
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)[::-1]
 """From the least to the most: each may do all that those before it may."""
+
+SCOPE_ROLES: Final[dict[Scope, Role]] = {
+    "read": "owner",
+    "label": "annotator",
+    "review": "reviewer",
+    "manage": "manager",
+}
+"""The role that a token's scope leaves its person at most; `read` leaves any, and changes nothing."""
 
 CSRF_HEADER: Final = "X-CSRF-Token"
 
@@ -36,20 +45,35 @@ def at_least(role: str, least: Role) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A person whose request carries a live session, or an API token: then there is neither session nor cookie."""
+    """A person whose request carries a live session, or an API token: then there is neither session nor cookie.
+
+    `scope` and `only` (a project's id) are how far a token reaches.
+    """
 
     person: Person
     session: Session | None = None
     cookie: str | None = None
+    scope: Scope | None = None
+    only: str | None = None
 
     @property
     def id(self) -> str:
         """The pseudonym that the ledger knows."""
         return self.person.id
 
+    @property
+    def role(self) -> Role:
+        """What the visitor may do outside projects."""
+        return "member" if self.only is not None else self.cut(self.person.role)
+
+    def cut(self, role: Role) -> Role:
+        """Return what the token's scope leaves of a role."""
+        most = SCOPE_ROLES[self.scope] if self.scope is not None else "owner"
+        return min(role, most, key=ROLES.index)
+
     def is_at_least(self, least: Role) -> bool:
-        """Say whether the person's role includes another."""
-        return at_least(self.person.role, least)
+        """Say whether the visitor's role includes another."""
+        return at_least(self.role, least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +82,7 @@ class Visit:
 
     visitor: Visitor
     project: Project
+    role: Role
 
     @property
     def person(self) -> str:
@@ -67,7 +92,11 @@ class Visit:
     @property
     def reviews(self) -> bool:
         """Whether the visitor may see what others answered."""
-        return self.visitor.is_at_least("reviewer")
+        return self.is_at_least("reviewer")
+
+    def is_at_least(self, least: Role) -> bool:
+        """Say whether the visitor's role in the project includes another."""
+        return at_least(self.role, least)
 
 
 class Allowed:
@@ -78,25 +107,32 @@ class Allowed:
 
     def __call__(self, request: Request) -> Visitor:
         visitor = identify(request)
-        if not visitor.is_at_least(self.least):
+        self.check(visitor.role, visitor)
+        return visitor
+
+    def check(self, role: Role, visitor: Visitor) -> None:
+        """Raise Denied unless the role is at least this one."""
+        if not at_least(role, self.least):
             raise Denied(
-                f"{visitor.person.name} is {visitor.person.role}; this takes {self.least}",
+                f"{visitor.person.name} is {role} here; this takes {self.least}",
                 field="role",
-                value=visitor.person.role,
+                value=role,
                 choices=ROLES[ROLES.index(self.least) :],
             )
-        return visitor
 
 
 class InProject(Allowed):
     """Dependency of routes of a project: the visit, if the project is there and the visitor may do this in it."""
 
     def __call__(self, request: Request, project: str) -> Visit:  # type: ignore[override]
-        visitor = Allowed("annotator")(request)
+        visitor = identify(request)
+        if visitor.only not in (None, project):
+            raise NotFound(f"no project {project!r}", field="project", value=project)
         site = site_of(request)
         found = site.project_for(visitor.person, project)
-        super().__call__(request)
-        return Visit(visitor, found)
+        role = visitor.cut(site.team.role_in(visitor.person, project))
+        self.check(role, visitor)
+        return Visit(visitor, found, role)
 
 
 def site_of(request: Request) -> Site:
@@ -115,7 +151,10 @@ def identify(request: Request) -> Visitor:
     people = site_of(request).people
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return Visitor(people.api_person(bearer.strip()))
+        opened = site_of(request).team.access(bearer.strip())
+        if opened.scope == "read" and request.method not in SAFE_METHODS:
+            raise Denied("this API token only reads", field="scope", value="read")
+        return Visitor(opened.person, scope=opened.scope, only=opened.project)
     cookie = request.cookies.get(cookie_name(request))
     if not cookie:
         raise NotSignedIn("sign in first")

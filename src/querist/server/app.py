@@ -10,14 +10,24 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 
 import querist
-from querist.server import creation, figures, items, labelling, pages, problems, projects, sign_in
+from querist.server import accounts, creation, figures, items, labelling, oidc, pages, problems, projects, sign_in, team
 from querist.server.access import site_of
 from querist.server.contents import API
 from querist.server.guard import Guard
 from querist.server.schemas import Error, Health
 from querist.server.site import Site
 
-ROUTERS = (sign_in.router, creation.router, projects.router, labelling.router, items.router, figures.router)
+ROUTERS = (
+    sign_in.router,
+    oidc.router,
+    accounts.router,
+    creation.router,
+    projects.router,
+    labelling.router,
+    team.router,
+    items.router,
+    figures.router,
+)
 """All routes under `/api/v1`; of two that fit an address the first one answers."""
 
 _REFUSALS: dict[int | str, dict[str, object]] = {

@@ -73,7 +73,7 @@ async def events(
 
     def may_listen() -> bool:
         try:
-            identify(request)
+            site_of(request).project_for(identify(request).person, visit.project.id)
         except QueristError:
             return False
         return True

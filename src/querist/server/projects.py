@@ -30,7 +30,7 @@ from querist.types import Json
 
 router = APIRouter(prefix="/projects", tags=["projects"])
 
-AnyVisitor = Annotated[Visitor, Depends(Allowed("annotator"))]
+AnyVisitor = Annotated[Visitor, Depends(Allowed("member"))]
 Looking = Annotated[Visit, Depends(InProject("annotator"))]
 Managing = Annotated[Visit, Depends(InProject("manager"))]
 
@@ -45,7 +45,11 @@ COMMANDS: Final[dict[str, Callable[[engine.Project, str, str, str], Json]]] = {
 @router.get("")
 def projects(visitor: AnyVisitor, request: Request) -> Projects:
     """List the projects that the person may open, the last used first."""
-    rows = [views.project_row(project) for project in site_of(request).projects_of(visitor.person)]
+    rows = [
+        views.project_row(project)
+        for project in site_of(request).projects_of(visitor.person)
+        if visitor.only in (None, project.id)
+    ]
     rows.sort(key=lambda row: row["last_answer_at"] or 0, reverse=True)
     return Projects.model_validate(
         {"projects": rows, "may_create": visitor.is_at_least("manager") and site_of(request).home is not None}
@@ -61,7 +65,7 @@ def project(visit: Looking) -> Project:
 def shown(visit: Visit) -> Project:
     """Return a project as the visitor may see it."""
     found = views.project(visit.project)
-    may = [word for word, least in _MAY.items() if visit.visitor.is_at_least(least)]
+    may = [word for word, least in _MAY.items() if visit.is_at_least(least)]
     settings = found["settings"] if "manage" in may else {}
     return Project.model_validate({**found, "may": may, "settings": settings})
 

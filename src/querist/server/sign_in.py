@@ -14,7 +14,7 @@ from querist.server.schemas import Me, PasswordChange, SignIn
 
 router = APIRouter(tags=["people"])
 
-AnyVisitor = Annotated[Visitor, Depends(Allowed("annotator"))]
+AnyVisitor = Annotated[Visitor, Depends(Allowed("member"))]
 
 HASHERS: Final = threading.BoundedSemaphore(2)
 """Checking a password takes 64 MiB and a core on purpose; more at once would be a way to stop the server."""
@@ -37,7 +37,7 @@ def sign_in(form: SignIn, request: Request, response: Response) -> Me:
         raise BadValue("name", "", "give name and password, or a one-time token")
     cookie, session = people.create_session(person.id, by_link=bool(form.token))
     set_session(request, response, cookie)
-    return _me(Visitor(person, session, cookie))
+    return me_of(Visitor(person, session, cookie))
 
 
 @router.delete("/session")
@@ -46,13 +46,13 @@ def sign_out(visitor: AnyVisitor, request: Request, response: Response) -> Me:
     if visitor.cookie is not None:
         site_of(request).people.end_session(visitor.cookie)
     clear_session(request, response)
-    return _me(visitor)
+    return me_of(visitor)
 
 
 @router.get("/me")
 def me(visitor: AnyVisitor) -> Me:
     """Say who is signed in, and the token that changing requests must carry."""
-    return _me(visitor)
+    return me_of(visitor)
 
 
 @router.put("/me/password")
@@ -65,7 +65,7 @@ def change_password(form: PasswordChange, visitor: AnyVisitor, request: Request)
     old = None if visitor.session.by_link and not form.old else form.old
     with HASHERS:
         person = people.change_password(visitor.id, form.new, old=old, keep=visitor.cookie)
-    return _me(Visitor(person, visitor.session, visitor.cookie))
+    return me_of(Visitor(person, visitor.session, visitor.cookie))
 
 
 def address_of(request: Request) -> str:
@@ -73,12 +73,13 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def _me(visitor: Visitor) -> Me:
+def me_of(visitor: Visitor) -> Me:
+    """Return who is signed in, as the browser is told."""
     person = visitor.person
     return Me(
         id=person.id,
         name=person.name,
-        role=person.role,
+        role=visitor.role,
         csrf=visitor.session.csrf if visitor.session is not None else "",
         must_change_password=person.must_change_password,
         version=querist.__version__,

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from querist.errors import Conflict, NotFound
 from querist.server.live import Change, Feed
+from querist.server.oidc import Provider
 from querist.server.uploads import Uploads
+from querist.store.team import Team
 from querist.types import Json
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ class Site:
 
     def __init__(self, people: People, projects: list[Project], *, home: Path | None = None) -> None:
         self.people = people
+        self.team = Team(people)
+        self.provider = Provider.from_environment()
         self.home = home
         self._projects = {project.id: project for project in projects}
         for project in projects:
@@ -73,8 +77,8 @@ class Site:
         return cls(People.open("sqlite:///people.db", root=folder), projects, home=folder)
 
     def admin(self) -> Person:
-        """Return the first administrator: whom the link at the start signs in."""
-        return next(person for person in self.people.people() if person.role == "admin" and person.active)
+        """Return the first owner: whom the link at the start signs in."""
+        return next(person for person in self.people.people() if person.role == "owner" and person.active)
 
     def locks(self) -> list[AbstractContextManager[object]]:
         """Return what keeps a second server off: one lock for each project, and one for the home of several.
@@ -123,6 +127,11 @@ class Site:
         except NotFound:
             return None
 
+    def name_of_project(self, project: str) -> str | None:
+        """Return the name of a project, if it is served here."""
+        found = self._projects.get(project)
+        return None if found is None else found.spec.project.name
+
     def projects_of(self, person: Person) -> list[Project]:
         """Return the projects that the person may enter."""
         return [project for project in self._projects.values() if self._may_enter(person, project)]
@@ -139,8 +148,7 @@ class Site:
         return found
 
     def _may_enter(self, person: Person, project: Project) -> bool:
-        # One place to ask: membership by project takes the place of this when accounts belong to projects.
-        return person.active and project.id in self._projects
+        return person.active and project.id in self._projects and self.team.role_in(person, project.id) != "member"
 
     def feed(self, project: Project) -> Feed:
         """Return the feed of a project."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, or_, select, update
 
 from querist.errors import Conflict
 from querist.events import GENESIS
@@ -15,8 +15,11 @@ from querist.store.schema import (
     CONTENT,
     DECISION,
     HEAD,
+    IDENTITY,
+    INVITATION,
     ITEM,
     LEDGER,
+    MEMBER,
     PERSON,
     PICK,
     PROJECT,
@@ -103,9 +106,9 @@ def _pages(old: Connection, table: Table, number: int, *, after: int | None = No
 
 
 def _copy_people(old: Connection, number: int, new: Connection) -> list[str]:
-    """Copy accounts and their API tokens; who is there already, by id, stays as they are there."""
+    """Copy accounts with what they may do in the project; who is there already, by id, stays as they are there."""
     told = []
-    project: str = old.execute(select(PROJECT.c.name).where(PROJECT.c.number == number)).scalar_one()
+    id_, project = old.execute(select(PROJECT.c.id, PROJECT.c.name).where(PROJECT.c.number == number)).one()
     for row in old.execute(select(PERSON)).mappings().all():
         person = dict(row)
         if insert_if_new(new, PERSON, person):
@@ -114,6 +117,13 @@ def _copy_people(old: Connection, number: int, new: Connection) -> list[str]:
             name = f"{person['name']} ({project})"
             new.execute(insert(PERSON).values({**person, "name": name}))
             told.append(f"account {person['name']!r} is {name!r} there: the name was taken")
-    for row in old.execute(select(TOKEN).where(TOKEN.c.purpose == "api")).mappings().all():
-        insert_if_new(new, TOKEN, dict(row))
+    belongs = {
+        TOKEN: TOKEN.c.purpose == "api",
+        MEMBER: MEMBER.c.project == id_,
+        INVITATION: or_(INVITATION.c.project == id_, INVITATION.c.project.is_(None)),
+        IDENTITY: IDENTITY.c.person.is_not(None),
+    }
+    for table, wanted in belongs.items():
+        for row in old.execute(select(table).where(wanted)).mappings().all():
+            insert_if_new(new, table, dict(row))
     return told

@@ -25,8 +25,8 @@ from querist.store.schema import ATTEMPT, PERSON, SESSION, TOKEN
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-Role: TypeAlias = Literal["admin", "manager", "reviewer", "annotator"]
-ROLES: Final[tuple[Role, ...]] = ("admin", "manager", "reviewer", "annotator")
+Role: TypeAlias = Literal["owner", "manager", "reviewer", "annotator", "member"]
+ROLES: Final[tuple[Role, ...]] = ("owner", "manager", "reviewer", "annotator", "member")
 
 SHORTEST_PASSWORD: Final = 10
 SESSION_SECONDS: Final = 14 * 86_400
@@ -95,6 +95,10 @@ class People:
         """Open the people of a database, which is made where there is none."""
         return cls(Database(url, root=Path(root), create=True), clock=clock, hasher=hasher)
 
+    def now(self) -> int:
+        """Return the time in UTC microseconds."""
+        return self._clock()
+
     # People.
 
     def create_person(
@@ -133,13 +137,13 @@ class People:
         return person
 
     def create_first_admin(self, name: str = "admin") -> tuple[Person, str] | None:
-        """Add an administrator with a random password, to be shown once, if there is nobody yet; else return None."""
+        """Add an owner with a random password, to be shown once, if there is nobody yet; else return None."""
         with self.database.reading() as connection:
             if connection.execute(select(func.count()).select_from(PERSON)).scalar_one():
                 return None
         password = "-".join(secrets.token_hex(2) for _ in range(5))
         try:
-            return self.create_person(name, role="admin", password=password, must_change_password=True), password
+            return self.create_person(name, role="owner", password=password, must_change_password=True), password
         except Conflict:
             return None  # another server was quicker
 
@@ -253,7 +257,7 @@ class People:
             connection.execute(update(PERSON).where(PERSON.c.id == row.id).values(**changed))
             others = delete(SESSION).where(SESSION.c.person == row.id)
             if keep is not None:
-                others = others.where(SESSION.c.hash != _digest(keep))
+                others = others.where(SESSION.c.hash != digest(keep))
             connection.execute(others)
             return _read(_row(connection, row.id))
 
@@ -270,7 +274,7 @@ class People:
                 raise NotSignedIn(f"{row.name} may not sign in any more", field="person", value=row.name)
             connection.execute(delete(SESSION).where(SESSION.c.expires_at <= now))
             session = {"csrf": csrf, "by_link": by_link, "created": now, "expires_at": now + seconds * _SECOND}
-            connection.execute(insert(SESSION).values(hash=_digest(token), person=row.id, **session))
+            connection.execute(insert(SESSION).values(hash=digest(token), person=row.id, **session))
         return token, Session(_read(row), csrf, by_link, now + seconds * _SECOND)
 
     def session(self, token: str) -> Session:
@@ -279,7 +283,7 @@ class People:
             SESSION, SESSION.c.person == PERSON.c.id
         )
         with self.database.reading() as connection:
-            row = connection.execute(query.where(SESSION.c.hash == _digest(token))).one_or_none()
+            row = connection.execute(query.where(SESSION.c.hash == digest(token))).one_or_none()
         if row is None or row.expires_at <= self._clock() or not row.active:
             raise NotSignedIn("you are not signed in, or were away too long")
         return Session(_read(row), row.csrf, row.by_link, row.expires_at)
@@ -287,7 +291,7 @@ class People:
     def end_session(self, token: str) -> None:
         """Sign out."""
         with self.database.writing() as connection:
-            connection.execute(delete(SESSION).where(SESSION.c.hash == _digest(token)))
+            connection.execute(delete(SESSION).where(SESSION.c.hash == digest(token)))
 
     # Tokens.
 
@@ -297,7 +301,7 @@ class People:
 
     def consume_link_token(self, token: str) -> Person:
         """Return whom a link signs in; it never works again. NotSignedIn when it was used or is too old."""
-        mine = (TOKEN.c.hash == _digest(token)) & (TOKEN.c.purpose == "link")
+        mine = (TOKEN.c.hash == digest(token)) & (TOKEN.c.purpose == "link")
         with self.database.writing() as connection:
             row = connection.execute(select(TOKEN).where(mine)).one_or_none()
             used = connection.execute(delete(TOKEN).where(mine)).rowcount
@@ -314,7 +318,7 @@ class People:
     def api_person(self, token: str) -> Person:
         """Return the person that an API token acts as; NotSignedIn when it is not valid."""
         query = select(PERSON, TOKEN.c.expires_at).join(TOKEN, TOKEN.c.person == PERSON.c.id)
-        mine = (TOKEN.c.hash == _digest(token)) & (TOKEN.c.purpose == "api")
+        mine = (TOKEN.c.hash == digest(token)) & (TOKEN.c.purpose == "api")
         with self.database.reading() as connection:
             row = connection.execute(query.where(mine)).one_or_none()
         expired = row is not None and row.expires_at is not None and row.expires_at <= self._clock()
@@ -341,7 +345,7 @@ class People:
         token, now = secrets.token_urlsafe(32), self._clock()
         with self.database.writing() as connection:
             row = {
-                "hash": _digest(token),
+                "hash": digest(token),
                 "person": _row(connection, person).id,
                 "purpose": purpose,
                 "name": name,
@@ -401,6 +405,7 @@ def _check_limit(connection: Connection, key: str, most: int, now: int, seconds:
     raise TooMany(f"too many attempts; try again in {wait} min", field="key")
 
 
-def _digest(token: str) -> bytes:
+def digest(token: str) -> bytes:
+    """Return what is kept of a secret token."""
     # Of 256 random bits: nothing to guess, so nothing slow is needed.
     return hashlib.sha256(token.encode()).digest()

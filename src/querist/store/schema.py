@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION: Final = "0002"
+VERSION: Final = "0003"
 """The last migration: what `create` makes at once, and `migrate` step by step."""
 
 METADATA: Final = MetaData()
@@ -259,6 +259,36 @@ TOKEN: Final = Table(
     _text("name"),
     _number("created"),
     _number("expires_at", nullable=True),
+    _text("scope", nullable=True),
+    _text("project", nullable=True),
+)
+
+MEMBER: Final = Table(
+    "member",
+    METADATA,
+    Column("person", TEXT, ForeignKey("person.id"), primary_key=True),
+    _text("project", primary_key=True),
+    _text("role"),
+)
+
+INVITATION: Final = Table(
+    "invitation",
+    METADATA,
+    Column("hash", LargeBinary, primary_key=True),
+    _text("role"),
+    _text("project", nullable=True),
+    _text("email", nullable=True),
+    _text("invited_by"),
+    _number("created"),
+    _number("expires_at"),
+)
+
+IDENTITY: Final = Table(
+    "identity",
+    METADATA,
+    _text("issuer", primary_key=True),
+    _text("subject", primary_key=True),
+    Column("person", TEXT, ForeignKey("person.id"), nullable=False, index=True),
 )
 
 ATTEMPT: Final = Table(

@@ -56,6 +56,7 @@ class Boxes:
     settings_schema: ClassVar[Mapping[str, Any]] = _SETTINGS_SCHEMA
     example: ClassVar[Mapping[str, Any]] = _EXAMPLE
     model: ClassVar[str] = "none"
+    features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Draw a box around each of these"
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = "max"
@@ -155,9 +156,9 @@ def overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
     """
     width: float = min(a["x"] + a["width"], b["x"] + b["width"]) - max(a["x"], b["x"])
     height: float = min(a["y"] + a["height"], b["y"] + b["height"]) - max(a["y"], b["y"])
-    both = max(width, 0.0) * max(height, 0.0)
-    either = a["width"] * a["height"] + b["width"] * b["height"] - both
-    return float(both / either)
+    both: float = max(width, 0.0) * max(height, 0.0)
+    either: float = a["width"] * a["height"] + b["width"] * b["height"] - both
+    return both / either
 
 
 def _mean_box(group: list[shapes.Shape]) -> dict[str, Any]:

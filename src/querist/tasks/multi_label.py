@@ -59,6 +59,7 @@ class MultiLabel:
     settings_schema: ClassVar[Mapping[str, Any]] = _SETTINGS_SCHEMA
     example: ClassVar[Mapping[str, Any]] = _EXAMPLE
     model: ClassVar[str] = "logistic_regression"
+    features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Which of these apply?"
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = "mean"

@@ -74,6 +74,7 @@ class Numeric:
     settings_schema: ClassVar[Mapping[str, Any]] = _SETTINGS_SCHEMA
     example: ClassVar[Mapping[str, Any]] = _EXAMPLE
     model: ClassVar[str] = "bayesian_ridge"
+    features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Which number?"
     has_classes: ClassVar[bool] = False
     reduce: ClassVar[str | None] = None

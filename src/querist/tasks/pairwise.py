@@ -63,6 +63,7 @@ class Pairwise:
     settings_schema: ClassVar[Mapping[str, Any]] = _SETTINGS_SCHEMA
     example: ClassVar[Mapping[str, Any]] = _EXAMPLE
     model: ClassVar[str] = "bradley_terry"
+    features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Which is better?"
     has_classes: ClassVar[bool] = False
     reduce: ClassVar[str | None] = None

@@ -54,6 +54,7 @@ class Polygons:
     settings_schema: ClassVar[Mapping[str, Any]] = _SETTINGS_SCHEMA
     example: ClassVar[Mapping[str, Any]] = _EXAMPLE
     model: ClassVar[str] = "none"
+    features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Draw around each of these"
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = "max"

@@ -52,6 +52,7 @@ class Relations:
     settings_schema: ClassVar[Mapping[str, Any]] = _SETTINGS_SCHEMA
     example: ClassVar[Mapping[str, Any]] = _EXAMPLE
     model: ClassVar[str] = "none"
+    features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Mark the parts, then say what holds between them"
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = "max"

@@ -45,6 +45,7 @@ class SingleLabel:
     settings_schema: ClassVar[Mapping[str, Any]] = _SETTINGS_SCHEMA
     example: ClassVar[Mapping[str, Any]] = _EXAMPLE
     model: ClassVar[str] = "logistic_regression"
+    features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Which class is this?"
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = None

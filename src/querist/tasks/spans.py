@@ -51,6 +51,7 @@ class Spans:
     settings_schema: ClassVar[Mapping[str, Any]] = _SETTINGS_SCHEMA
     example: ClassVar[Mapping[str, Any]] = _EXAMPLE
     model: ClassVar[str] = "none"
+    features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Mark every one of these"
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = "max"

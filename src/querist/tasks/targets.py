@@ -48,7 +48,7 @@ class OneClass:
 
     def right(self, target: Array, matrix: Array) -> Array:
         """Return (n,) whether the likeliest class is the target."""
-        return np.atleast_1d(self.predicted(matrix) == target)
+        return np.asarray(np.equal(self.predicted(matrix), target), dtype=bool)
 
     def codes(self, target: Array) -> Array:
         """Return (n,) whole numbers that stand for targets: here the class numbers."""

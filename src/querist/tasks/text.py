@@ -51,6 +51,7 @@ class Text:
     settings_schema: ClassVar[Mapping[str, Any]] = _SETTINGS_SCHEMA
     example: ClassVar[Mapping[str, Any]] = _EXAMPLE
     model: ClassVar[str] = "none"
+    features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Correct the text"
     has_classes: ClassVar[bool] = False
     reduce: ClassVar[str | None] = None

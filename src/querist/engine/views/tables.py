@@ -13,10 +13,10 @@ from querist.engine.round import MEASURING, State
 from querist.engine.steps import resolve
 from querist.engine.views.standing import Standing, aligned, estimate, figures_of, standing
 from querist.events import (
-    AnswerSubmitted,
     BatchSelected,
     DatasetFrozen,
     Fallback,
+    ModelEvaluated,
     ModelFailed,
     ModelTrained,
     Recorded,
@@ -183,7 +183,7 @@ def calibration(project: Project) -> Json:
         "before": None,
         "after": None,
         "method": str(fitted.get("method", _why_uncalibrated(project))),
-        "parameters": dict(fitted.get("parameters", {})),
+        "parameters": {name: v for name, v in fitted.get("parameters", {}).items() if isinstance(v, float | int)},
         "n": stand.evaluation,
     }
     latest = stand.latest
@@ -196,7 +196,7 @@ def calibration(project: Project) -> Json:
     proba = np.asarray(latest.proba[known], dtype=float)
     after = calibrations.expected_calibration_error(proba=proba, target=target[known])
     temperature = fitted.get("parameters", {}).get("temperature")
-    before = None
+    before = _recorded_before(project)
     if temperature:
         raw = calibrations.apply_temperature(proba, 1 / temperature)
         before = calibrations.expected_calibration_error(proba=raw, target=target[known])
@@ -216,6 +216,14 @@ def calibration(project: Project) -> Json:
         "after": after,
     }
     return found
+
+
+def _recorded_before(project: Project) -> float | None:
+    """The error without the calibrator, where it cannot be taken back from the archived predictions."""
+    recorded = project.last("model_evaluated")
+    metrics = recorded.event.metrics if recorded is not None and isinstance(recorded.event, ModelEvaluated) else {}
+    found = metrics.get("calibration_error_before")
+    return None if found is None else float(found["value"])
 
 
 def _why_uncalibrated(project: Project) -> str:
@@ -252,12 +260,11 @@ def timing(project: Project) -> Json:
 
 def _times(project: Project) -> dict[int | None, list[int]]:
     """Active milliseconds of each answer in force, by the round that asked."""
-    state = project.state()
+    in_force = project.state().item_of
     found: dict[int | None, list[int]] = {}
-    for recorded in project.store.events(kinds=["answer_submitted"]):
-        event = recorded.event
-        if isinstance(event, AnswerSubmitted) and event.active_ms is not None and recorded.seq in state.item_of:
-            found.setdefault(event.round, []).append(event.active_ms)
+    for seq, (number, active_ms) in list(project.times.items()):
+        if seq in in_force:
+            found.setdefault(number, []).append(active_ms)
     return found
 
 

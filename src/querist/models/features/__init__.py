@@ -26,7 +26,9 @@ METHODS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "tfidf": ("querist.models.features.text:TfidfPipeline", ("text", "pair")),
     "svd": ("querist.models.features.text:SvdPipeline", ("text", "pair")),
     "columns": ("querist.models.features.columns:ColumnsPipeline", ("row",)),
+    "words": ("querist.models.features.text:SvdPipeline", ("row",)),
     "pixels": ("querist.models.features.pixels:PixelsPipeline", ("image",)),
+    "sound": ("querist.models.features.sound:SoundPipeline", ("audio",)),
     "difference": ("querist.models.features.difference:DifferencePipeline", ("pair",)),
     "array": ("querist.models.features.arrays:ArrayPipeline", ("array",)),
     **{name: ("querist.models.features.encoded:PIPELINES", kinds) for name, (_, _, kinds) in ENCODERS.items()},
@@ -38,6 +40,7 @@ AUTO: Final[Mapping[str, str]] = {
     "pair": "difference",
     "row": "columns",
     "image": "pixels",
+    "audio": "sound",
     "array": "array",
 }
 """The method that `auto` stands for, by kind of item."""

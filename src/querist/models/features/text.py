@@ -159,4 +159,6 @@ def text_of(content: Content) -> str:
     """Return what is read of a text, or of a pair of texts."""
     if content.kind == "pair":
         return "\n".join(str(content.value[side]["value"].get("text", "")) for side in ("first", "second"))
+    if content.kind == "row":
+        return "\n".join(str(cell) for cell in content.value["fields"].values() if cell is not None)
     return str(content.value["text"])

@@ -1,0 +1,370 @@
+"""Who belongs where: memberships, invitations, sessions and API tokens of people, and who they are elsewhere.
+
+Nobody gives a role above their own, and the last owner stays. Secrets are shown once and kept as SHA-256.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from sqlalchemy import Connection, Row, delete, func, insert, select
+
+from querist.errors import BadValue, Conflict, Denied, NotFound, NotSignedIn
+from querist.store.dialect import insert_new, upsert
+from querist.store.people import ROLES, SHORTEST_PASSWORD, People, Person, Role, digest
+from querist.store.schema import IDENTITY, INVITATION, MEMBER, PERSON, SESSION, TOKEN
+
+Scope: TypeAlias = Literal["read", "label", "review", "manage"]
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
+
+INVITATION_SECONDS: Final = 7 * 86_400
+SHORT: Final = 16
+"""Hex digits of a hash by which people name a session or an invitation; the secret itself is never shown again."""
+
+_SECOND: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What an API token opens: a person's rights, cut down to a scope and a project; None is no cut."""
+
+    person: Person
+    scope: Scope | None = None
+    project: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Somebody may join, until `expires_at`; `project` None is the whole installation."""
+
+    id: str
+    role: Role
+    project: str | None
+    email: str | None
+    invited_by: str
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """One session of a person, without its secret."""
+
+    id: str
+    by_link: bool
+    created: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """One API token of a person, without its secret."""
+
+    name: str
+    scope: Scope | None
+    project: str | None
+    created: int
+    expires_at: int | None
+
+
+class Team:
+    """Memberships, invitations, sessions and tokens of the people of a database.
+
+    >>> people = People.open("sqlite://")
+    >>> boss = people.create_person("boss", role="owner")
+    >>> team = Team(people)
+    >>> token, _ = team.invite(boss, role="reviewer", project="a project's id")
+    >>> rita = team.join(token, name="rita", password="correct horse battery")
+    >>> rita.role, team.role_in(rita, "a project's id"), team.role_in(rita, "another")
+    ('member', 'reviewer', 'member')
+    """
+
+    def __init__(self, people: People) -> None:
+        self.people = people
+        self.database = people.database
+
+    def _now(self) -> int:
+        return self.people.now()
+
+    # Memberships.
+
+    def role_in(self, person: Person, project: str) -> Role:
+        """Return the higher of a person's role everywhere and their role in a project."""
+        query = select(MEMBER.c.role).where(MEMBER.c.person == person.id, MEMBER.c.project == project)
+        with self.database.reading() as connection:
+            here = connection.execute(query).scalar_one_or_none()
+        return person.role if here is None else higher(person.role, here)
+
+    def projects_of(self, person: Person) -> dict[str, Role]:
+        """Return a person's role in each project that they were invited to."""
+        query = select(MEMBER.c.project, MEMBER.c.role).where(MEMBER.c.person == person.id)
+        with self.database.reading() as connection:
+            return {row.project: row.role for row in connection.execute(query)}
+
+    def members(self, project: str) -> list[tuple[Person, Role]]:
+        """Return who may enter a project, by name, with the role they have there."""
+        query = select(MEMBER.c.person, MEMBER.c.role).where(MEMBER.c.project == project)
+        with self.database.reading() as connection:
+            here = {row.person: row.role for row in connection.execute(query)}
+        found = [
+            (person, higher(person.role, here.get(person.id, "member")))
+            for person in self.people.people()
+            if person.active
+        ]
+        return [(person, role) for person, role in found if role != "member"]
+
+    def set_member(self, by_role: Role, project: str, who: str, role: Role) -> Person:
+        """Give somebody a role in a project, or take it from them (`member`).
+
+        Raises:
+            Denied: the role, or the one they have, is above one's own.
+            NotFound: nobody is called so.
+        """
+        person = self.people.find(who)
+        _may_give(by_role, role)
+        _may_give(by_role, self.role_in(person, project))
+        row = {"person": person.id, "project": project, "role": role}
+        mine = delete(MEMBER).where(MEMBER.c.person == person.id, MEMBER.c.project == project)
+        with self.database.writing() as connection:
+            if role == "member":
+                connection.execute(mine)
+            else:
+                connection.execute(upsert(connection, MEMBER), row)
+        return person
+
+    def change(self, by: Person, who: str, *, role: Role | None = None, active: bool | None = None) -> Person:
+        """Change somebody's role everywhere, or whether they may sign in at all; both end their sessions and tokens.
+
+        Raises:
+            Denied: the role, or the one they have, is above one's own.
+            Conflict: nobody would be owner any more.
+        """
+        person = self.people.find(who)
+        _may_give(by.role, person.role)
+        if role is not None:
+            _may_give(by.role, role)
+        loses = person.role == "owner" and person.active and (active is False or role not in (None, "owner"))
+        with self.database.writing() as connection:
+            owners = select(func.count()).select_from(PERSON).where(PERSON.c.role == "owner", PERSON.c.active.is_(True))
+            if loses and connection.execute(owners).scalar_one() < 2:
+                raise Conflict(f"{person.name} is the only owner; make somebody else owner first", field="role")
+        changed = self.people.change_person(person.id, role=role, active=active)
+        if role is not None and role != person.role:
+            self.end_sessions(changed)
+        return changed
+
+    # Invitations.
+
+    def invite(
+        self,
+        by: Person,
+        *,
+        role: Role,
+        project: str | None = None,
+        email: str | None = None,
+        by_role: Role | None = None,
+        seconds: int = INVITATION_SECONDS,
+    ) -> tuple[str, Invitation]:
+        """Return a token that lets somebody make an account, once, and what it stands for.
+
+        Args:
+            by: who invites.
+            role: everywhere, or in the project.
+            project: a project's id.
+            email: whose address a sign-in elsewhere must confirm; None: whoever has the link.
+            by_role: the role of `by` there; the one everywhere if it is not given.
+            seconds: how long it may be taken up.
+
+        Raises:
+            Denied: the role is above one's own.
+        """
+        _may_give(by_role or by.role, role)
+        if role == "member":
+            raise BadValue("role", role, "invites to nothing", choices=ROLES[:-1])
+        token, now = secrets.token_urlsafe(32), self._now()
+        row = {
+            "hash": digest(token),
+            "role": role,
+            "project": project,
+            "email": email.strip().lower() if email else None,
+            "invited_by": by.id,
+            "created": now,
+            "expires_at": now + seconds * _SECOND,
+        }
+        with self.database.writing() as connection:
+            connection.execute(delete(INVITATION).where(INVITATION.c.expires_at <= now))
+            connection.execute(insert(INVITATION).values(row))
+            return token, _invitation(_one(connection, INVITATION, digest(token)))
+
+    def invitation(self, token: str) -> Invitation:
+        """Return what a token invites to; NotSignedIn when it was used, taken back, or is too old."""
+        with self.database.reading() as connection:
+            return self._open(connection, token)
+
+    def _open(self, connection: Connection, token: str) -> Invitation:
+        row = _one(connection, INVITATION, digest(token))
+        if row is None or row.expires_at <= self._now():
+            raise NotSignedIn("this invitation was used already, taken back, or is too old", field="token")
+        return _invitation(row)
+
+    def invitations(self, project: str | None = None, *, everywhere: bool = False) -> list[Invitation]:
+        """Return the open invitations to a project, or all."""
+        query = select(INVITATION).where(INVITATION.c.expires_at > self._now()).order_by(INVITATION.c.created)
+        if not everywhere:
+            query = query.where(INVITATION.c.project == project)
+        with self.database.reading() as connection:
+            return [_invitation(row) for row in connection.execute(query)]
+
+    def take_back(self, invitation: str, project: str | None, *, everywhere: bool = False) -> None:
+        """End an open invitation; NotFound when there is none of that id there."""
+        found = [entry for entry in self.invitations(project, everywhere=everywhere) if entry.id == invitation]
+        if not found:
+            raise NotFound(f"there is no open invitation {invitation!r}", field="invitation", value=invitation)
+        with self.database.writing() as connection:
+            for row in connection.execute(select(INVITATION.c.hash)).scalars().all():
+                if bytes(row).hex()[:SHORT] == invitation:
+                    connection.execute(delete(INVITATION).where(INVITATION.c.hash == row))
+
+    def join(self, token: str, *, name: str, password: str | None = None, person: Person | None = None) -> Person:
+        """Make the account that a token invites to, or let somebody who has one join the project.
+
+        Raises:
+            NotSignedIn: the invitation is not valid.
+            Conflict: the name is taken.
+            BadValue: the name or the password cannot be.
+        """
+        invited = self.invitation(token)
+        if person is None:
+            if password is not None and len(password) < SHORTEST_PASSWORD:
+                raise BadValue("password", "…", f"must have at least {SHORTEST_PASSWORD} characters")
+            role: Role = "member" if invited.project is not None else invited.role
+            person = self.people.create_person(name.strip(), role=role, password=password, email=invited.email)
+        with self.database.writing() as connection:
+            used = connection.execute(delete(INVITATION).where(INVITATION.c.hash == digest(token))).rowcount
+            if not used:
+                raise NotSignedIn("this invitation was used already, taken back, or is too old", field="token")
+            if invited.project is not None:
+                row = {"person": person.id, "project": invited.project, "role": invited.role}
+                connection.execute(upsert(connection, MEMBER), row)
+        return person
+
+    # Sessions.
+
+    def sessions(self, person: Person) -> list[SignedIn]:
+        """Return where a person is signed in, the newest first."""
+        query = select(SESSION).where(SESSION.c.person == person.id, SESSION.c.expires_at > self._now())
+        with self.database.reading() as connection:
+            rows = connection.execute(query.order_by(SESSION.c.created.desc())).all()
+        return [SignedIn(bytes(row.hash).hex()[:SHORT], bool(row.by_link), row.created, row.expires_at) for row in rows]
+
+    def session_id(self, cookie: str) -> str:
+        """Return the id of the session that a cookie opens."""
+        return digest(cookie).hex()[:SHORT]
+
+    def end_session(self, person: Person, session: str) -> None:
+        """End one session of a person; NotFound when there is none of that id."""
+        with self.database.writing() as connection:
+            mine = connection.execute(select(SESSION.c.hash).where(SESSION.c.person == person.id)).scalars().all()
+            found = [kept for kept in mine if bytes(kept).hex()[:SHORT] == session]
+            if not found:
+                raise NotFound(f"there is no session {session!r}", field="session", value=session)
+            connection.execute(delete(SESSION).where(SESSION.c.hash.in_(found)))
+
+    def end_sessions(self, person: Person, *, keep: str | None = None) -> int:
+        """End a person's sessions but the one of a cookie; return how many."""
+        mine = delete(SESSION).where(SESSION.c.person == person.id)
+        if keep is not None:
+            mine = mine.where(SESSION.c.hash != digest(keep))
+        with self.database.writing() as connection:
+            return connection.execute(mine).rowcount
+
+    # API tokens.
+
+    def create_token(
+        self, person: Person, name: str, *, scope: Scope, project: str | None = None, seconds: int | None = None
+    ) -> str:
+        """Return a token with which a program acts as a person within a scope; shown once.
+
+        Raises:
+            BadValue: an unknown scope, or no name.
+            Conflict: the person has a token of that name.
+        """
+        if scope not in SCOPES:
+            raise BadValue("scope", scope, f"must be one of {', '.join(SCOPES)}", choices=SCOPES)
+        if not name.strip():
+            raise BadValue("name", name, "a token needs a name, by which it is revoked")
+        if any(info.name == name for info in self.tokens(person)):
+            raise Conflict(f"there is a token {name!r} already", field="name", value=name)
+        token, now = secrets.token_urlsafe(32), self._now()
+        row = {
+            "hash": digest(token),
+            "person": person.id,
+            "purpose": "api",
+            "name": name,
+            "created": now,
+            "expires_at": None if seconds is None else now + seconds * _SECOND,
+            "scope": scope,
+            "project": project,
+        }
+        with self.database.writing() as connection:
+            connection.execute(insert(TOKEN).values(row))
+        return token
+
+    def tokens(self, person: Person) -> list[TokenInfo]:
+        """Return a person's API tokens, by name."""
+        query = select(TOKEN).where(TOKEN.c.person == person.id, TOKEN.c.purpose == "api").order_by(TOKEN.c.name)
+        with self.database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [TokenInfo(row.name, row.scope, row.project, row.created, row.expires_at) for row in rows]
+
+    def access(self, token: str) -> Access:
+        """Return what an API token opens; NotSignedIn when it is not valid."""
+        person = self.people.api_person(token)
+        with self.database.reading() as connection:
+            row = _one(connection, TOKEN, digest(token))
+        assert row is not None
+        return Access(person, row.scope, row.project)
+
+    # Elsewhere.
+
+    def known_as(self, issuer: str, subject: str) -> Person | None:
+        """Return whom an identity provider knows under a subject."""
+        query = select(IDENTITY.c.person).where(IDENTITY.c.issuer == issuer, IDENTITY.c.subject == subject)
+        with self.database.reading() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+        return None if found is None else self.people.find(found)
+
+    def link(self, person: Person, issuer: str, subject: str) -> None:
+        """Let somebody sign in as who they are elsewhere; Conflict when that is somebody else already."""
+        row = {"issuer": issuer, "subject": subject, "person": person.id}
+        with self.database.writing() as connection:
+            if connection.execute(insert_new(connection, IDENTITY).values(row)).rowcount == 0:
+                raise Conflict("this identity belongs to another account", field="subject")
+
+
+def higher(a: Role, b: Role) -> Role:
+    """Return the role that may do more.
+
+    >>> higher("annotator", "reviewer")
+    'reviewer'
+    """
+    return min(a, b, key=ROLES.index)
+
+
+def _may_give(own: Role, role: Role) -> None:
+    if role not in ROLES:
+        raise BadValue("role", role, f"must be one of {', '.join(ROLES)}", choices=ROLES)
+    if ROLES.index(role) < ROLES.index(own):
+        raise Denied(
+            f"{role} is above your own role, {own}", field="role", value=role, choices=ROLES[ROLES.index(own) :]
+        )
+
+
+def _one(connection: Connection, table: Any, kept: bytes) -> Row[Any] | None:
+    return connection.execute(select(table).where(table.c.hash == kept)).one_or_none()
+
+
+def _invitation(row: Any) -> Invitation:
+    where = bytes(row.hash).hex()[:SHORT]
+    return Invitation(where, row.role, row.project, row.email, row.invited_by, row.expires_at)

@@ -1,0 +1,277 @@
+"""Each kind of label in a real browser: what is pressed and drawn is what the ledger keeps."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+import pytest
+import uvicorn
+
+from querist.server import pages
+from querist.server.app import create_app
+from querist.server.serve import listen
+from querist.server.site import Site
+from tests.e2e import every_task
+
+pytestmark = pytest.mark.browser
+
+SAVED = "[data-unsent='0']"
+DONE = ".done:not([disabled])"
+
+
+@contextlib.contextmanager
+def running(app):
+    listening = listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listening.close()
+
+
+class Desk:
+    """Somebody at a labelling screen, one project after the other."""
+
+    def __init__(self, browser, base: str, site: Site, projects, **options) -> None:
+        self.projects, self.base = projects, base
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        self.page.goto(f"{base}/sign-in?token={site.people.create_link_token(site.admin().id)}")
+        self.page.wait_for_url("**/p*", timeout=60_000)
+
+    def sit(self, name: str, ready: str = ".answer:not([disabled]), .done") -> None:
+        self.name = name
+        self.page.goto(f"{self.base}/p/{self.projects[name].id}/label")
+        self.page.wait_for_selector(ready, timeout=60_000)
+        self.page.wait_for_timeout(150)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def answers(self, n: int):
+        """What the ledger keeps, once it keeps n answers."""
+        store = self.projects[self.name].store
+        for _ in range(400):
+            kept = [r.event for r in store.events(kinds=["answer_submitted"])]
+            if len(kept) >= n:
+                break
+            self.page.wait_for_timeout(25)
+        assert len(kept) == n, self.complaints
+        return kept
+
+    def content(self, item: str):
+        return self.projects[self.name].store.contents([item])[0].value
+
+
+@pytest.fixture(scope="module")
+def desk(chromium, tmp_path_factory):
+    if not (pages.BUILT / "index.html").is_file():
+        pytest.skip("the web app is not built: `npm ci && npm run build` in ui/ does that")
+    home = tmp_path_factory.mktemp("every")
+    projects = every_task.make(home)
+    site = Site.open(home)
+    site.people.create_person("admin", role="admin")
+    with running(create_app(site)) as base:
+        made = Desk(chromium, base, site, projects)
+        yield made
+        made.context.close()
+    site.close()
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(desk):
+    yield
+    assert desk.complaints == []
+
+
+def test_multi_label_switches_and_sends(desk):
+    desk.sit("multi_label")
+    desk.press("Digit3", "Digit1", "Digit3", "Digit2", "Enter")
+    assert desk.answers(1)[0].value == ["refund", "delivery"]
+    desk.press("n")
+    assert desk.answers(2)[1].value == []
+
+
+def test_a_number_is_typed_and_one_out_of_range_is_not_sent(desk):
+    desk.sit("numeric")
+    desk.page.keyboard.type("81")
+    assert "between 0 and 80 MPa" in desk.page.inner_text("#range")
+    desk.press("Enter", "Backspace", "Backspace")
+    desk.page.keyboard.type("61,5")
+    desk.press("Enter")
+    assert desk.answers(1)[0].value == 61.5
+
+
+def test_a_pair_is_answered_for_the_side_on_the_screen_whichever_it_is(desk):
+    desk.sit("pairwise")
+    for n, (key, side) in enumerate((("ArrowLeft", 0), ("ArrowRight", 1)), start=1):
+        shown = desk.page.locator(".pair section").nth(side).inner_text()
+        desk.press(key)
+        event = desk.answers(n)[-1]
+        assert desk.content(event.item)[event.value]["value"]["text"] in shown
+        desk.page.wait_for_timeout(250)
+    desk.press("ArrowUp", "ArrowDown")
+    assert [e.value for e in desk.answers(4)[2:]] == ["tie", "bad"]
+
+
+def test_a_list_is_put_in_order_by_keyboard(desk):
+    desk.sit("ranking")
+    before = desk.page.locator("li[data-entry] .text").all_inner_texts()
+    desk.page.locator("li[data-entry='2']").focus()
+    desk.press("Alt+ArrowUp", "Alt+ArrowUp")
+    after = desk.page.locator("li[data-entry] .text").all_inner_texts()
+    assert after == [before[2], before[0], before[1]]
+    desk.page.click(DONE)
+    event = desk.answers(1)[0]
+    fields = desk.content(event.item)["fields"]
+    assert [fields[name] for name in event.value] == after
+
+
+def test_spans_are_chosen_word_by_word_and_by_mouse_and_count_code_points(desk):
+    desk.sit("spans")
+    desk.press("ArrowRight", "ArrowRight", "Digit1")  # the second word
+    desk.press("ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowRight", "Digit2")
+    box = desk.page.locator("blockquote.spans").bounding_box()
+    desk.page.mouse.dblclick(box["x"] + box["width"] * 0.5, box["y"] + 24)
+    desk.press("Digit3")
+    pane = desk.page.locator(".marks li").count()
+    desk.press("Enter")
+    event = desk.answers(1)[0]
+    text = desk.content(event.item)["text"]
+    assert len(event.value) == pane >= 2
+    assert all(0 <= m["start"] < m["end"] <= len(text) and text[m["start"] : m["end"]].strip() for m in event.value)
+    assert {m["label"] for m in event.value} >= {"drug"}
+    drug = next(m for m in event.value if m["label"] == "drug")
+    words = text.replace("-", " ").replace("😀", " ").split()
+    assert text[drug["start"] : drug["end"]] in words
+    desk.press("n")
+    assert desk.answers(2)[1].value == []
+
+
+def test_relations_join_two_marks(desk):
+    desk.sit("relations")
+    desk.press("ArrowRight", "Digit1", "ArrowRight", "ArrowRight", "ArrowRight", "Digit2")
+    marks = desk.page.locator("blockquote .sp")
+    assert marks.count() == 2
+    marks.nth(1).click()
+    desk.press("Digit3")
+    marks.nth(0).click()
+    desk.page.click(DONE)
+    value = desk.answers(1)[0].value
+    assert [m["label"] for m in value["spans"]] in (["drug", "dose"], ["dose", "drug"])
+    assert value["relations"] == [{"from": 1, "to": 0, "label": "dose of"}]
+
+
+def test_boxes_are_drawn_moved_and_removed(desk):
+    desk.sit("boxes", "svg[role=application]")
+    frame = desk.page.locator("svg[role=application]").bounding_box()
+    at = lambda x, y: (frame["x"] + x * frame["width"], frame["y"] + y * frame["height"])  # noqa: E731
+    for start, end in (((0.1, 0.1), (0.3, 0.4)), ((0.5, 0.5), (0.7, 0.8)), ((0.75, 0.1), (0.9, 0.3))):
+        desk.page.mouse.move(*at(*start))
+        desk.page.mouse.down()
+        desk.page.mouse.move(*at(*end), steps=4)
+        desk.page.mouse.up()
+        desk.press("Digit2")
+    assert desk.page.locator(".marks li").count() == 3
+    desk.page.mouse.click(*at(0.8, 0.2))
+    desk.press("Delete")
+    desk.page.mouse.click(*at(0.6, 0.6))
+    desk.press("ArrowRight")
+    desk.page.click(DONE)
+    value = desk.answers(1)[0].value
+    assert [box["label"] for box in value] == ["red cell", "white cell"]
+    assert value[0]["x"] == pytest.approx(72, abs=3)
+    assert value[0]["width"] == pytest.approx(144, abs=4)
+    assert value[1]["x"] == pytest.approx(362, abs=3)
+
+
+def test_an_outline_is_closed_by_enter_and_a_corner_is_taken_back(desk):
+    desk.sit("polygons", "svg[role=application]")
+    frame = desk.page.locator("svg[role=application]").bounding_box()
+    for x, y in ((0.2, 0.2), (0.6, 0.25), (0.5, 0.7), (0.9, 0.9)):
+        desk.page.mouse.click(frame["x"] + x * frame["width"], frame["y"] + y * frame["height"])
+    desk.press("Backspace", "Enter")
+    desk.page.click(DONE)
+    value = desk.answers(1)[0].value
+    assert [(shape["label"], len(shape["points"])) for shape in value] == [("red cell", 3)]
+    assert value[0]["points"][0] == pytest.approx([144, 96], abs=3)
+
+
+def test_a_text_is_corrected(desk):
+    desk.sit("text", "textarea:not([disabled])")
+    draft = desk.page.input_value("textarea")
+    desk.page.keyboard.press("End")
+    desk.page.keyboard.type("!")
+    desk.press("Control+Enter")
+    assert desk.answers(1)[0].value == draft + "!"
+
+
+def test_a_sound_can_be_heard_and_labelled(desk):
+    desk.sit("audio")
+    ready = "() => document.querySelector('audio')?.readyState >= 1"
+    desk.page.wait_for_function(ready, timeout=30_000)
+    desk.press("Digit2")
+    assert desk.answers(1)[0].value == "high"
+
+
+def test_an_unfinished_answer_outlives_the_page_and_is_sent_once(desk):
+    desk.sit("multi_label")
+    kept = len(list(desk.projects["multi_label"].store.events(kinds=["answer_submitted"])))
+    text = desk.page.inner_text("blockquote.item")
+    desk.press("Digit2")
+    desk.page.reload()
+    desk.page.wait_for_selector(".done:not([disabled])", timeout=60_000)
+    desk.page.wait_for_timeout(200)
+    if desk.page.inner_text("blockquote.item") == text:
+        assert desk.page.locator(".answer[aria-pressed=true]").inner_text().endswith("delivery")
+    desk.press("Enter")
+    desk.answers(kept + 1)
+    desk.page.wait_for_selector(SAVED)
+
+
+def test_a_letter_of_ones_own_answers_and_a_taken_one_is_refused(desk):
+    desk.sit("single_label")
+    desk.press("?")
+    field = desk.page.locator("input.letter").first
+    field.fill("w")
+    field.press("Tab")
+    assert "W is taken: why this item" in desk.page.inner_text("dialog")
+    field.fill("r")
+    field.press("Tab")
+    desk.press("Escape")
+    desk.page.wait_for_selector("dialog", state="detached")
+    desk.press("r")
+    assert desk.answers(1)[0].value == "refund"
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
+def test_no_screen_has_a_fault_that_axe_can_see(desk, size):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    width, height = size
+    context = desk.context.browser.new_context(
+        viewport={"width": width, "height": height},
+        bypass_csp=True,
+        reduced_motion="reduce",
+        storage_state=desk.context.storage_state(),
+    )
+    page = context.new_page()
+    found = []
+    for name, project in desk.projects.items():
+        page.goto(f"{desk.base}/p/{project.id}/label")
+        page.wait_for_selector(".answer, .done, .msg", timeout=60_000)
+        page.wait_for_timeout(300)
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        found += [f"{name}: {wide} px too wide"] if wide > 0 else []
+        for fault in axe.Axe().run(page).response["violations"]:
+            found += [f"{name}: {fault['id']}: {node['html'][:120]}" for node in fault["nodes"][:2]]
+    context.close()
+    assert found == []

@@ -1,0 +1,168 @@
+"""Who belongs where: memberships, invitations, sessions, scoped tokens, identities elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+from argon2 import PasswordHasher
+
+from querist.errors import BadValue, Conflict, Denied, NotFound, NotSignedIn
+from querist.store.people import People
+from querist.store.team import Team
+
+PASSWORD = "correct horse battery"
+HOUR = 3_600_000_000
+
+
+class Clock:
+    now = 1_000_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def team(clock: Clock) -> Team:
+    people = People.open("sqlite://", clock=clock, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    for name, role in (("olga", "owner"), ("max", "manager"), ("rita", "reviewer"), ("ann", "annotator")):
+        people.create_person(name, role=role)  # type: ignore[arg-type]
+    return Team(people)
+
+
+def test_an_invitation_works_once_and_to_what_it_says(team: Team) -> None:
+    olga = team.people.find("olga")
+    token, invited = team.invite(olga, role="reviewer", project="p1")
+    assert [entry.id for entry in team.invitations("p1")] == [invited.id]
+    eve = team.join(token, name="eve", password=PASSWORD)
+    assert (eve.role, team.role_in(eve, "p1"), team.role_in(eve, "p2")) == ("member", "reviewer", "member")
+    assert team.people.authenticate("eve", PASSWORD) == eve
+    for again in (token, "made up"):
+        with pytest.raises(NotSignedIn, match="invitation"):
+            team.join(again, name="mallory", password=PASSWORD)
+    assert team.invitations("p1") == []
+
+
+def test_an_invitation_ends_by_time_or_by_being_taken_back(team: Team, clock: Clock) -> None:
+    olga = team.people.find("olga")
+    late, _ = team.invite(olga, role="annotator", seconds=3600)
+    back, invited = team.invite(olga, role="annotator", project="p1")
+    with pytest.raises(NotFound):
+        team.take_back(invited.id, "p2")
+    team.take_back(invited.id, "p1")
+    clock.now += HOUR
+    for token in (late, back):
+        with pytest.raises(NotSignedIn):
+            team.join(token, name="eve", password=PASSWORD)
+    with pytest.raises(NotFound):
+        team.people.find("eve")
+
+
+def test_a_name_that_is_taken_leaves_the_invitation_open(team: Team) -> None:
+    token, _ = team.invite(team.people.find("olga"), role="annotator")
+    with pytest.raises(Conflict, match="ann"):
+        team.join(token, name="ann", password=PASSWORD)
+    with pytest.raises(BadValue, match="10 characters"):
+        team.join(token, name="eve", password="short")
+    assert team.join(token, name="eve", password=PASSWORD).role == "annotator"
+
+
+def test_nobody_gives_a_role_above_their_own(team: Team) -> None:
+    olga, manager = team.people.find("olga"), team.people.find("max")
+    with pytest.raises(Denied, match="above your own"):
+        team.invite(manager, role="owner")
+    with pytest.raises(Denied):
+        team.change(manager, "olga", role="annotator")
+    with pytest.raises(Denied):
+        team.set_member("manager", "p1", "ann", "owner")
+    with pytest.raises(Denied):
+        team.set_member("manager", "p1", "olga", "member")
+    with pytest.raises(BadValue, match="must be one of owner"):
+        team.change(olga, "ann", role="emperor")  # type: ignore[arg-type]
+    assert team.change(olga, "max", role="annotator").role == "annotator"
+
+
+def test_the_last_owner_stays(team: Team) -> None:
+    olga = team.people.find("olga")
+    for change in ({"role": "manager"}, {"active": False}):
+        with pytest.raises(Conflict, match="only owner"):
+            team.change(olga, "olga", **change)  # type: ignore[arg-type]
+    team.change(olga, "max", role="owner")
+    assert not team.change(olga, "olga", active=False).active
+
+
+def test_membership_adds_to_the_role_everywhere_and_can_be_taken(team: Team) -> None:
+    ann = team.people.find("ann")
+    team.set_member("owner", "p1", "ann", "manager")
+    assert (team.role_in(ann, "p1"), team.role_in(ann, "p2")) == ("manager", "annotator")
+    assert team.projects_of(ann) == {"p1": "manager"}
+    assert {person.name: role for person, role in team.members("p1")}["ann"] == "manager"
+    team.set_member("owner", "p1", "ann", "member")
+    assert team.role_in(ann, "p1") == "annotator"
+
+
+def test_sessions_are_listed_without_their_secret_and_can_be_ended(team: Team) -> None:
+    ann, rita = team.people.find("ann"), team.people.find("rita")
+    cookies = [team.people.create_session(ann.id)[0] for _ in range(3)]
+    shown = team.sessions(ann)
+    assert len(shown) == 3
+    assert not any(cookie in str(shown) for cookie in cookies)
+    with pytest.raises(NotFound):
+        team.end_session(rita, shown[0].id)
+    team.end_session(ann, shown[0].id)
+    assert len(team.sessions(ann)) == 2
+    alive = [cookie for cookie in cookies if _is_alive(team, cookie)]
+    assert team.end_sessions(ann, keep=alive[0]) == 1
+    assert [_is_alive(team, cookie) for cookie in alive] == [True, False]
+
+
+def _is_alive(team: Team, cookie: str) -> bool:
+    try:
+        team.people.session(cookie)
+    except NotSignedIn:
+        return False
+    return True
+
+
+def test_a_change_of_role_signs_out(team: Team) -> None:
+    ann = team.people.find("ann")
+    cookie, _ = team.people.create_session(ann.id)
+    team.change(team.people.find("olga"), "ann", role="reviewer")
+    assert not _is_alive(team, cookie)
+
+
+def test_tokens_have_a_scope_and_are_kept_as_hashes(team: Team) -> None:
+    ann = team.people.find("ann")
+    token = team.create_token(ann, "nightly", scope="read", project="p1")
+    assert (team.access(token).scope, team.access(token).project) == ("read", "p1")
+    assert [(info.name, info.scope) for info in team.tokens(ann)] == [("nightly", "read")]
+    with team.database.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT * FROM token").all()
+    assert token not in str(rows)
+    with pytest.raises(Conflict, match="nightly"):
+        team.create_token(ann, "nightly", scope="label")
+    with pytest.raises(BadValue, match="must be one of read"):
+        team.create_token(ann, "x", scope="everything")  # type: ignore[arg-type]
+    with pytest.raises(BadValue, match="needs a name"):
+        team.create_token(ann, " ", scope="label")
+    team.people.revoke_api_token("ann", "nightly")
+    with pytest.raises(NotSignedIn):
+        team.access(token)
+
+
+def test_a_token_of_before_scopes_has_the_rights_of_its_person(team: Team) -> None:
+    token = team.people.create_api_token("ann", "old")
+    assert team.access(token).scope is None
+
+
+def test_an_identity_elsewhere_is_one_account(team: Team) -> None:
+    ann, rita = team.people.find("ann"), team.people.find("rita")
+    assert team.known_as("https://id.example", "123") is None
+    team.link(ann, "https://id.example", "123")
+    assert team.known_as("https://id.example", "123") == ann
+    assert team.known_as("https://other.example", "123") is None
+    with pytest.raises(Conflict):
+        team.link(rita, "https://id.example", "123")
