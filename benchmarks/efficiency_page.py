@@ -34,7 +34,7 @@ def write_page(found: Mapping[str, Cells], path: Path) -> None:
         lines += [f"### {name.capitalize()}", "", *_missing(wanted, cells), ""]
         whole = {each: c for each, c in cells.items() if len(c) == wanted[each]}
         if whole:
-            lines += _tier(name, whole, tier.seeds)
+            lines += _tier(name, whole, tier.seeds, finished=len(whole) == len(wanted))
     page = DOCS / "benchmarks.md"
     text = page.read_text(encoding="utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)
@@ -64,7 +64,7 @@ def _missing(wanted: Mapping[str, int], cells: Cells) -> list[str]:
     return [f"**Not finished**: {there:,} of {sum(wanted.values()):,} cells. Missing: {said}."]
 
 
-def _tier(name: str, cells: Cells, seeds: int) -> list[str]:
+def _tier(name: str, cells: Cells, seeds: int, *, finished: bool) -> list[str]:
     lines = [
         "Difference to random in area under the accuracy curve, points [95 % over seeds]; labels saved in brackets.",
         "",
@@ -81,7 +81,7 @@ def _tier(name: str, cells: Cells, seeds: int) -> list[str]:
     if seeds < LEAST_SEEDS:
         lines += [f"{seeds} seeds: a survey, from which nothing is claimed.", ""]
     if len(cells) > 1:
-        lines += _over_sets(name, cells)
+        lines += _over_sets(name, cells, finished=finished)
     return lines
 
 
@@ -123,7 +123,7 @@ def _picture(name: str, svg: str) -> str:
     return f"pictures/{path.name}"
 
 
-def _over_sets(name: str, cells: Cells) -> list[str]:
+def _over_sets(name: str, cells: Cells, *, finished: bool) -> list[str]:
     compared = view(cells, Question())
     lines = [
         f"Over these {len(compared['sets'])} sets (each counts once):",
@@ -145,8 +145,8 @@ def _over_sets(name: str, cells: Cells) -> list[str]:
     if compared["ranks"]:
         chart = critical_differences([s["strategy"] for s in compared["strategies"]], compared["ranks"])
         lines += [f"![Critical differences]({_picture(f'{name}-ranks', standalone(chart))})", ""]
-    if not compared["enough_seeds"]:
-        return lines
+    if not finished or not compared["enough_seeds"]:
+        return [*lines, "Whether `auto` earned its name is judged when the whole tier is there.", ""]
     return [*lines, *_verdict(cells)]
 
 
