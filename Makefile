@@ -109,11 +109,15 @@ docs: $(VENV)/.dev ## run every example in the docs, and write the generated pag
 
 bench: bench-speed bench-efficiency ## all benchmarks
 
-bench-speed: $(VENV)/.dev ## time per strategy against the machine's limit
-	@$(BIN)/python -m benchmarks.speed
+# Peers are timed where they are installed: PEERS names a Python that has `querist[peers]`, torch and, if you like,
+# batchbald-redux and bmdal_reg.
+PEERS ?= $(BIN)/python
+bench-speed: $(VENV)/.dev ## time per strategy, against one read and against peers, into docs/benchmarks.md
+	@PYTHONPATH=src:. $(PEERS) -m benchmarks.speed --full --write
 
-bench-efficiency: $(VENV)/.dev ## labels saved on real data sets (QUERIST_DATA)
+bench-efficiency: $(VENV)/.dev ## labels saved on real data sets (QUERIST_DATA); goes on where it stopped
 	@$(BIN)/python -m benchmarks.efficiency
+	@$(BIN)/python -m benchmarks.efficiency --write-docs
 
 audit: $(VENV)/.dev ui/node_modules/.ok ## ask the public databases about known vulnerabilities of what we depend on
 	@$(BIN)/python -m uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r requirements/base.txt

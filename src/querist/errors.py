@@ -119,6 +119,10 @@ class Conflict(QueristError):
     """What is asked contradicts what has been recorded (a key used twice with other content, say)."""
 
 
+class Overtaken(Conflict):
+    """Something was recorded since the writer read: read again, and decide anew."""
+
+
 class TooMany(QueristError):
     """Too many requests, or too large a body."""
 

@@ -47,6 +47,8 @@ def runs(kind: str, wanted: int, kept: Path) -> None:
                 chance = random.Random(f"{kind} {number}")
                 world.run(random_deaths(chance, min(AT_ONCE, wanted - kills), 0.4))
                 found = world.findings
+                if not found.nothing:
+                    world.keep(kept.with_name(f"crash-{kind}-{number}.jsonl"))
             kills += sum(found.kills.values())
             line = _line(kind, number, found, time.monotonic() - began)
             with kept.open("a") as file:

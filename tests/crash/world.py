@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import multiprocessing
 import os
 import random
@@ -94,6 +95,7 @@ class Made:
             settings={
                 "loop": {"mode": "batch", "batch": batch, "seed_set": {"least": 12, "per_class": 4}},
                 "lanes": {"control": 0.25, "evaluation": 0.25},
+                "stop": {"any": [{"rule": "budget", "labels": 10_000}]},
             },
         )
         store = open_store(self.folder, read_spec(self.folder))
@@ -249,8 +251,10 @@ class World:
                 missed += not self.die(part, death)
             else:
                 self.kill(part, death)
-        patience = time.monotonic() + LONGEST
+        patience, head = time.monotonic() + LONGEST, 0
         while not self.over():
+            if self.store.head()[0] > head:
+                patience, head = time.monotonic() + LONGEST, self.store.head()[0]
             assert time.monotonic() < patience, "the project stands still"
             for part, process in self.processes.items():
                 assert process.exitcode is None, f"{part} ended with {process.exitcode}"
@@ -295,6 +299,13 @@ class World:
             self._add(self.findings.different, (f"{name} {a[0]}" for a, b in pairs if a != b))
             if len(ours[name]) < len(wanted):
                 self._add(self.findings.different, [f"{name}: {len(ours[name])} of {len(wanted)}"])
+
+    def keep(self, file: Path) -> None:
+        """Write the ledger down, to find out afterwards what went wrong."""
+        with file.open("w") as out:
+            for line in self.store.events():
+                told = {"seq": line.seq, "at": line.at, "key": line.key, "kind": line.event.kind, "actor": line.actor}
+                out.write(json.dumps({**told, "body": line.event.to_json()}) + "\n")
 
     def record(self) -> dict[str, Any]:
         """What must not depend on deaths and on the order of answers: batches, data sets, models."""

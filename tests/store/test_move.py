@@ -143,7 +143,7 @@ def test_two_histories_are_never_mixed(old: SqlStore, ends: tuple[str, str], tmp
 
 def test_names_that_are_taken_are_told(old: SqlStore, ends: tuple[str, str], tmp_path: Path) -> None:
     there = Database(ends[1], root=tmp_path, create=True)
-    taken = People(there).create_person("ann", role="admin")
+    taken = People(there).create_person("ann", role="owner")
     SqlStore.create(there, name="reviews", root=tmp_path).append("t", TimerFired("x", 1))
     moved = move(tmp_path, old, ends[1])
     assert moved.told == ("account 'ann' is 'ann (reviews)' there: the name was taken",)

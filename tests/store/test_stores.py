@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from querist.errors import BadValue, Busy, Conflict, Denied, NotFound
+from querist.errors import BadValue, Busy, Conflict, Denied, NotFound, Overtaken
 from querist.events import (
     GENESIS,
     AnswerAdjudicated,
@@ -114,6 +114,18 @@ def test_the_event_that_is_returned_is_the_one_that_will_be_read(store: Store) -
     )
     assert [line.event for line in store.events(written.seq - 1)] == [written.event]
     assert store.answers()[0].value == [1, "ü", None, {"b": 0.1}]
+
+
+def test_an_answer_whose_writer_did_not_know_of_another_is_refused(store: Store) -> None:
+    """Two tabs of one person: the second is to correct the first, not to stand beside it."""
+    read = store.head()[0]
+    said = AnswerSubmitted("a", "single_label", "answered", "yes")
+    first, _ = store.append("k1", said, actor="p_ann", read=read)
+    with pytest.raises(Overtaken, match="'a' meanwhile"):
+        store.append("k2", said, actor="p_ann", read=read)
+    assert store.append("k1", said, actor="p_ann", read=read)[1] is False
+    assert store.append("k3", said, actor="p_bob", read=read)[1]
+    assert store.append("k2", said, actor="p_ann", read=first.seq)[1]
 
 
 # Answers.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -200,3 +201,26 @@ def test_erasing_leaves_no_trace_in_the_file_and_the_chain_holds(file_filled: Sq
     file_filled.close()
     left = [path.name for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert left == []
+
+
+def test_people_may_go_on_while_it_verifies(filled: SqlStore) -> None:
+    """It compares at one instant: what is written while it reads is no damage."""
+    stop = threading.Event()
+
+    def label() -> None:
+        n = 0
+        while not stop.is_set():
+            n += 1
+            answer(filled, "c", str(n), key=f"busy {n}")
+            if n % 5 == 0:
+                select(filled, ["a", "b", "c"], round=n)
+
+    person = threading.Thread(target=label)
+    person.start()
+    try:
+        found = [verify(filled) for _ in range(8)]
+    finally:
+        stop.set()
+        person.join()
+    assert all(report.ok for report in found), found
+    assert found[-1].events > found[0].events

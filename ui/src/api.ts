@@ -144,6 +144,9 @@ export const api = {
   changePassword: (old: string, fresh: string) =>
     known(read(client.PUT(`${base}/me/password`, { body: { old, new: fresh } }))),
 
+  elsewhere: () => read(client.GET(`${base}/oidc`)),
+  elsewhereUrl: (next: string, invitation = "") =>
+    `${base}/oidc/start?${new URLSearchParams({ next, invitation }).toString()}`,
   invitation: (token: string) => read(client.POST(`${base}/people/invitation`, { body: { token } })),
   join: (token: string, name: string, password: string) =>
     known(read(client.POST(`${base}/people/join`, { body: { token, name, password } }))),

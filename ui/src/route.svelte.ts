@@ -1,7 +1,7 @@
 // Addresses: the browser's own history, one pattern for each page.
 
 export type Page =
-  | { name: "signIn"; token: string; next: string }
+  | { name: "signIn"; token: string; next: string; refused: string }
   | { name: "join"; token: string }
   | { name: "projects" }
   | { name: "create" }
@@ -14,7 +14,8 @@ export function pageOf(url: URL): Page {
   const [first, project, tab = "", item = null] = parts;
   if (!parts.length) return { name: "projects" };
   if (first === "sign-in" && parts.length === 1) {
-    return { name: "signIn", token: url.searchParams.get("token") ?? "", next: inside(url.searchParams.get("next")) };
+    const said = (name: string) => url.searchParams.get(name) ?? "";
+    return { name: "signIn", token: said("token"), next: inside(said("next")), refused: said("refused") };
   }
   if (first === "join" && parts.length === 1) return { name: "join", token: url.searchParams.get("token") ?? "" };
   if (first === "projects" && parts.length === 1) return { name: "projects" };

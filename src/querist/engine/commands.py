@@ -10,7 +10,7 @@ from querist.engine import assignment, opinions, prefill, reasons
 from querist.engine.project import Project
 from querist.engine.round import State, Wait, missing_labels, next_step
 from querist.engine.run import step_name
-from querist.errors import BadValue, Conflict, Denied, NotFound
+from querist.errors import BadValue, Conflict, Denied, NotFound, Overtaken
 from querist.events import (
     AnswerSubmitted,
     AnswerWithdrawn,
@@ -26,6 +26,8 @@ from querist.store.protocol import Lease
 from querist.types import Content, Json, Lane, Outcome, Source
 
 LEASE_SECONDS: Final = 600
+
+CLASS_OPERATIONS: Final = ("add", "rename", "merge")
 
 
 class Form(Protocol):
@@ -128,9 +130,13 @@ def submit(
     known = project.store.find(key)
     if known is not None:
         return _receipt(project, _same(project, known, person, form), person), False
+    read = project.state().seq
     event, late = _answer(project, person, form, source, may_correct_others)
     try:
-        recorded, is_new = project.record(key, event, actor=person)
+        recorded, is_new = project.record(key, event, actor=person, read=read)
+    except Overtaken:
+        # Another answer by the same person came in between: this one corrects it, instead of standing beside it.
+        return submit(project, person, form, source=source, may_correct_others=may_correct_others)
     except Conflict:
         # The same answer came twice at once, and this one saw the other as an earlier answer to correct.
         known = project.store.find(key)
@@ -325,24 +331,38 @@ def settle(project: Project, person: str, key: str, reason: str = "") -> Json:  
 def change_classes(
     project: Project, person: str, key: str, operation: str, before: Sequence[str], after: Sequence[str]
 ) -> None:
-    """Add a class, or rename one everywhere: old answers are untouched, and read under the new name.
+    """Add a class, rename one, or merge several into one: old answers are untouched, and read under the new name.
+
+    The next data set holds them under it; nothing has to be asked again.
 
     Raises:
-        BadValue: an operation other than add and rename, a class that is there already, or is not there.
+        BadValue: another operation, a class that is there already, or is not there.
     """
     classes = project.state().classes
-    if operation not in ("add", "rename"):
-        raise BadValue("operation", operation, "not known here", choices=["add", "rename"])
+    if operation not in CLASS_OPERATIONS:
+        raise BadValue("operation", operation, "not known here", choices=CLASS_OPERATIONS)
     if len(after) != 1 or not after[0].strip():
         raise BadValue("after", list(after), "one class name is wanted")
     if project.store.find(key) is not None:
         return
     if operation == "rename" and (len(before) != 1 or before[0] not in classes):
         raise BadValue("before", list(before), f"no such class; have: {', '.join(classes)}", choices=classes)
-    if after[0] in classes:
-        raise BadValue("after", after[0], "there is a class of that name; merging comes with reviews", choices=classes)
+    if operation == "merge":
+        _check_merge(before, classes)
+    elif after[0] in classes:
+        raise BadValue("after", after[0], "there is a class of that name; merge the two instead", choices=classes)
     event = ClassesChanged(operation=operation, before=list(before), after=list(after))
     project.record(key, event, actor=person)
+
+
+def _check_merge(before: Sequence[str], classes: Sequence[str]) -> None:
+    unknown = next((name for name in before if name not in classes), None)
+    if unknown is not None:
+        raise BadValue("before", unknown, f"no such class; have: {', '.join(classes)}", choices=classes)
+    if len(set(before)) < 2:
+        raise BadValue("before", list(before), "a merge takes two classes or more", choices=classes)
+    if len(set(before)) == len(classes):
+        raise BadValue("before", list(before), "one class at least must stay beside the merged one", choices=classes)
 
 
 def change_settings(project: Project, person: str, sections: Mapping[str, Mapping[str, Any]]) -> None:

@@ -158,9 +158,11 @@ class Project:
         root = data if data.is_absolute() else self.folder / data
         return root if root.is_dir() else root.parent
 
-    def record(self, key: str, event: Event, *, actor: str = "engine") -> tuple[Recorded, bool]:
+    def record(
+        self, key: str, event: Event, *, actor: str = "engine", read: int | None = None
+    ) -> tuple[Recorded, bool]:
         """Append an event under its key; a known key gives the event that is there, and False."""
-        return self.store.append(key, event, actor=actor)
+        return self.store.append(key, event, actor=actor, read=read)
 
     def last(self, kind: str, *, through: int | None = None) -> Recorded | None:
         """Return the latest event of a kind, at most at a place in the ledger."""

@@ -204,7 +204,6 @@ class LabelsSection(Section):
     consensus: Literal["majority", "dawid_skene", "crowdlab"] = "majority"
     sure: float = Field(0.0, ge=0, lt=1)
     scale: Literal["nominal", "ordinal", "interval"] = "nominal"
-    gold_feedback: Literal["silent", "training"] = "silent"
     prefill: Literal["off", "shown", "after"] = "off"
     blind_share: float = Field(0.2, ge=0, le=1)
     guidelines: str = ""

@@ -30,7 +30,7 @@ def page(summary: Json) -> str:
         made_on=simulation.day(summary["made_at"]),
         runs=sum(setting["cells"]["planned"] for setting in settings),
         spent=sum(setting["cells"]["seconds"] for setting in settings),
-        metric=capital(METRICS.get(summary["metric"]) or summary["metric"]),
+        metric=capital(METRICS.get(str(summary["metric"]), str(summary["metric"]))),
         baseline=summary["baseline"],
         priced=summary["plan"]["price"] is not None,
         views=[_view(view, settings) for view in summary["views"] if view["strategies"]],
@@ -86,23 +86,27 @@ def _of_view(view: Json, settings: Sequence[Json]) -> list[Json]:
 
 def _lead(best: Json, view: Json, summary: Json, saved: list[float]) -> Markup:
     whole, sets, baseline = best["against"]["whole"], len(view["sets"]), summary["baseline"]
-    text = f"Over {sets} data sets a model whose labels were chosen by {best['strategy']} was on average "
-    ahead = f"{points(whole['difference'], signed=False)} points better than with {baseline} labelling"
     interval = between(points(whole["low"]), points(whole["high"]))
-    sentence = escape(text) + Markup("<strong>{}</strong> ({}, 95 %).").format(ahead, interval)
     if whole["difference"] < 0:
-        sentence = escape(f"Over {sets} data sets the best strategy differs by {points(whole['difference'])} points ")
-        sentence += escape(f"({interval}).")
-    if saved:
-        spread = f"{percent(min(saved), 0)} to {percent(max(saved), 0)}"
-        target = (
-            "to be as good as random labelling at the end of its budget" if baseline == "random" else "to be as good"
-        )
+        behind = points(-whole["difference"], signed=False)
+        text = f"Over {sets} data sets even the best strategy was {behind} points behind {baseline} labelling"
+        sentence = escape(f"{text} ({interval}, 95 %).")
+    else:
+        text = f"Over {sets} data sets a model whose labels were chosen by {best['strategy']} was "
+        sentence = escape(text) + Markup("<strong>{}</strong>").format(_ahead(whole, summary["metric"]))
         sentence += escape(
-            f" {capital(target)} it needed {percent(1 - median(saved), 0)} of the labels in the middle case; "
+            f" than one with {baseline} labels ({interval}, 95 %), averaged over all stages of labelling."
         )
-        sentence += escape(f"savings ran from {spread}.")
-    return sentence
+    if not saved:
+        return sentence
+    target = f"{capital(baseline)} labelling's result at the end of its budget took {best['strategy']} "
+    spread = f"savings ran from {percent(min(saved), 0)} to {percent(max(saved), 0)}"
+    return sentence + escape(f" {target}{percent(1 - median(saved), 0)} of the labels in the middle case; {spread}.")
+
+
+def _ahead(whole: Json, metric: str) -> str:
+    size = points(whole["difference"], signed=False)
+    return f"right in {size} more of 100 cases" if metric == "accuracy" else f"{size} points better"
 
 
 def _points(best: Json, view: Json, summary: Json) -> list[Point]:

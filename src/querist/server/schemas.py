@@ -406,14 +406,14 @@ class ProjectChange(Ask):
 
 
 class ClassChange(Ask):
-    """`POST /projects/P/classes`: rename a class everywhere; answers with `Project`. Old answers are untouched."""
+    """`POST /projects/P/classes`: rename, add or merge; answers with `Project`. Old answers are untouched."""
 
     key: UUID
     """Client's UUID: the same change twice is one."""
-    operation: Literal["rename", "add"]
-    """Merging and splitting come with reviews."""
-    before: Annotated[list[Name], Field(max_length=1)] = []
-    """The class as it is called now; empty for `add`."""
+    operation: Literal["rename", "add", "merge"]
+    """`merge` reads the answers of several classes as one."""
+    before: Annotated[list[Name], Field(max_length=200)] = []
+    """The class as it is called now; empty for `add`, two or more for `merge`."""
     after: Annotated[list[Name], Field(min_length=1, max_length=1)]
     """As it shall be called."""
 

@@ -204,6 +204,13 @@ class Link(Reply):
     """Address below the server's; works once, within the hour."""
 
 
+class OidcShown(Reply):
+    """`GET /oidc`: whether people may sign in elsewhere."""
+
+    name: str | None
+    """What the button says; None: only here."""
+
+
 # --- agreement, people, decisions
 
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from querist.errors import BadValue, Conflict
+from querist.errors import BadValue, Conflict, Overtaken
 from querist.events import AnswerSubmitted, Event, Recorded, from_json
 from querist.types import Json, Sha256, canonical_json
 
@@ -55,6 +55,13 @@ def check_same(known: Recorded, event: Event, actor: str) -> None:
         raise Conflict(
             f"key {known.key!r} was used for something else in event {known.seq}", field="key", value=known.key
         )
+
+
+def overtaken(event: AnswerSubmitted, actor: str, seq: int) -> Overtaken:
+    """Return the error for an answer whose writer did not know of another one by the same person."""
+    return Overtaken(
+        f"{actor} has answered item {event.item!r} meanwhile, in event {seq}", field="item", value=event.item
+    )
 
 
 def _meaning(event: Event) -> Json:

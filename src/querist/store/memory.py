@@ -26,7 +26,7 @@ from querist.events import (
 )
 from querist.store import views
 from querist.store.erasing import derived_from
-from querist.store.ledger import check_same
+from querist.store.ledger import check_same, overtaken
 from querist.store.memory_artefacts import MemoryArtefacts
 from querist.store.protocol import (
     Arrange,
@@ -127,12 +127,19 @@ class MemoryStore:
 
     # The ledger.
 
-    def append(self, key: str, event: Event, *, actor: str = "engine") -> tuple[Recorded, bool]:
+    def append(
+        self, key: str, event: Event, *, actor: str = "engine", read: int | None = None
+    ) -> tuple[Recorded, bool]:
         """Append the event and update the views; see `protocol.Store`."""
         known = self._keys.get(key)
         if known is not None:
             check_same(known, event, actor)
             return known, False
+        if read is not None and isinstance(event, AnswerSubmitted):
+            rows = self.tables.by_item.get(event.item, ())
+            later = next((row.seq for row in rows if row.person == actor and row.seq > read), None)
+            if later is not None:
+                raise overtaken(event, actor, later)
         if isinstance(event, PoolImported) and event.role == "pool":
             check_size(event, len(self._rows))
         recorded = Linked(len(self._events) + 1, key, self._clock(), actor, event, self._chain)

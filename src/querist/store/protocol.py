@@ -164,7 +164,9 @@ class Store(Protocol):
         """Files named by the hash of their content."""
         ...
 
-    def append(self, key: str, event: Event, *, actor: str = "engine") -> tuple[Recorded, bool]:
+    def append(
+        self, key: str, event: Event, *, actor: str = "engine", read: int | None = None
+    ) -> tuple[Recorded, bool]:
         """Append the event and update the views; return it and True, or the one already under the key and False.
 
         A `batch_selected` swaps the queue: rows of earlier rounds make room unless they stand in its `pending`; picks
@@ -173,6 +175,7 @@ class Store(Protocol):
         Raises:
             Conflict: the key is known with another kind or, for people's events, from another person or with another
                 meaning (item, outcome, value, reason …; what the service adds, such as lane and model, may differ).
+            Overtaken: the person has answered the item behind the line `read`, up to which the writer had read.
             NotFound: an answer is withdrawn, replaced or adjudicated that does not exist.
         """
         ...

@@ -14,12 +14,13 @@ from querist.store.schema import HEAD, ITEM, METADATA, REBUILDABLE
 from querist.store.sql import PAGE, SqlStore
 
 
-def replay(store: SqlStore) -> views.Tables:
-    """Return the views as the ledger says they should be, in memory: a few hundred bytes for each answer."""
-    folded = views.Tables()
+def replay(store: SqlStore) -> tuple[views.Tables, int]:
+    """Return the views as the ledger says they should be, and its last line; a few hundred bytes for each answer."""
+    folded, seq = views.Tables(), 0
     for recorded in store.events():
         views.apply(folded, recorded, views.attached(recorded.event, store.artefacts))
-    return folded
+        seq = recorded.seq
+    return folded, seq
 
 
 def imported_items(store: SqlStore) -> Iterator[dict[str, Any]]:
@@ -39,7 +40,7 @@ def rebuild(store: SqlStore) -> None:
 
     Items come from the artefacts of the imports; their content is no view and stays as it is. Leases stay.
     """
-    folded = replay(store)
+    folded, _ = replay(store)
     with store.database.writing() as connection:
         for table in REBUILDABLE:
             connection.execute(delete(table).where(table.c.project == store.number))

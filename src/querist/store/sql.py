@@ -12,14 +12,23 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
 from querist.errors import BadValue, Conflict, NotFound
-from querist.events import GENESIS, BatchSelected, Event, ItemWithdrawn, PoolImported, Recorded, from_json
+from querist.events import (
+    GENESIS,
+    AnswerSubmitted,
+    BatchSelected,
+    Event,
+    ItemWithdrawn,
+    PoolImported,
+    Recorded,
+    from_json,
+)
 from querist.store import items as shelf
 from querist.store import queue, tables, views
 from querist.store.artefacts import FileArtefacts
 from querist.store.database import Database
 from querist.store.dialect import batches, forget, insert_if_new, insert_rows
 from querist.store.erasing import derived_from
-from querist.store.ledger import Line, check_same, write_line
+from querist.store.ledger import Line, check_same, overtaken, write_line
 from querist.store.memory import CLAIM_SECONDS, check_size, counts, taken_over, wall_clock
 from querist.store.protocol import (
     Arrange,
@@ -152,7 +161,9 @@ class SqlStore:
 
     # The ledger.
 
-    def append(self, key: str, event: Event, *, actor: str = "engine") -> tuple[Recorded, bool]:
+    def append(
+        self, key: str, event: Event, *, actor: str = "engine", read: int | None = None
+    ) -> tuple[Recorded, bool]:
         """Append the event and update the views; see `protocol.Store`."""
         new = _New(key, event, actor, views.attached(event, self.artefacts))
         with self.database.writing() as connection:
@@ -162,7 +173,16 @@ class SqlStore:
             if known is not None:
                 check_same(known, event, actor)
                 return known, False
+            if read is not None and isinstance(event, AnswerSubmitted):
+                self._check_read(connection, event, actor, read)
             return self._write(connection, [new])[0], True
+
+    def _check_read(self, connection: Connection, event: AnswerSubmitted, actor: str, read: int) -> None:
+        mine = (ANSWER.c.project == self.number) & (ANSWER.c.item == event.item) & (ANSWER.c.person == actor)
+        query = select(ANSWER.c.seq).where(mine, ANSWER.c.seq > read).limit(1)
+        seq = connection.execute(query).scalar_one_or_none()
+        if seq is not None:
+            raise overtaken(event, actor, seq)
 
     def append_many(self, events: Iterable[NewEvent]) -> int:
         """Append events in one transaction; known keys are passed over. Return how many were new."""

@@ -6,10 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any, Final
 
-from sqlalchemy import Row, Table, select
+from sqlalchemy import Connection, Row, Table, select
 
 from querist.errors import Damaged, NotFound, QueristError
 from querist.events import GENESIS
@@ -17,7 +17,8 @@ from querist.store import tables
 from querist.store.references import children, named
 from querist.store.replay import imported_items, replay
 from querist.store.schema import HEAD, ITEM, LEDGER, METADATA
-from querist.store.sql import PAGE, SqlStore
+from querist.store.sql import PAGE, SqlStore, read_line
+from querist.store.views import Tables, apply, attached
 from querist.types import Sha256, canonical_json
 
 _SEARCHED: Final = 2_000
@@ -193,34 +194,55 @@ def _check_artefacts(store: SqlStore) -> tuple[int, list[Problem]]:
 
 
 def _check_views(store: SqlStore) -> list[Problem]:
+    """Compare each view with a replay of the ledger, both at the same instant: people may go on meanwhile."""
     try:
-        folded = replay(store)
+        folded, seq = replay(store)
+        with store.database.reading() as connection:
+            _catch_up(store, connection, folded, seq)
+            return _compare_all(store, connection, folded)
     except QueristError as error:
         return [Problem("ledger", None, "replay", error.message)]
+
+
+def _catch_up(store: SqlStore, connection: Connection, folded: Tables, seq: int) -> None:
+    """Apply what was written during the replay, up to the instant that the transaction sees."""
+    query = select(LEDGER).where(LEDGER.c.project == store.number, LEDGER.c.seq > seq).order_by(LEDGER.c.seq)
+    for row in connection.execute(query).all():
+        recorded = read_line(row)
+        apply(folded, recorded, attached(recorded.event, store.artefacts))
+
+
+def _compare_all(store: SqlStore, connection: Connection, folded: Tables) -> list[Problem]:
     problems = []
-    with store.database.reading() as connection:
-        size = connection.execute(select(HEAD.c.size).where(HEAD.c.project == store.number)).scalar_one()
+    size = connection.execute(select(HEAD.c.size).where(HEAD.c.project == store.number)).scalar_one()
     if size != folded.size:
         problems.append(Problem("head", None, "size", f"is {size}, a replay gives {folded.size}"))
     for name, rows in tables.dump(folded).items():
         table = METADATA.tables[name]
         keys = [column.name for column in table.primary_key if column.name != "project"]
         expected = sorted(rows, key=lambda row: tuple(row[key] for key in keys))
-        problems += _compare(store, table, keys, expected)
-    items = ({**row, "state": folded.states.get(row["id"], "unlabelled")} for row in imported_items(store))
-    problems += _compare(store, ITEM, ["row"], items, below=folded.size)
+        problems += _compare(store, connection, table, keys, expected)
+    imported = islice(imported_items(store), folded.size)
+    items = ({**row, "state": folded.states.get(row["id"], "unlabelled")} for row in imported)
+    problems += _compare(store, connection, ITEM, ["row"], items, below=folded.size)
     return problems
 
 
 def _compare(
-    store: SqlStore, table: Table, keys: list[str], expected: Iterable[Mapping[str, Any]], *, below: int | None = None
+    store: SqlStore,
+    connection: Connection,
+    table: Table,
+    keys: list[str],
+    expected: Iterable[Mapping[str, Any]],
+    *,
+    below: int | None = None,
 ) -> list[Problem]:
     """Return the first difference between a table and what a replay gives, both in the order of the keys."""
     query = select(table).where(table.c.project == store.number)
     if below is not None:
         query = query.where(table.c.row < below)
     query = query.order_by(*(table.c[key] for key in keys)).execution_options(stream_results=True)
-    with store.database.reading() as connection, connection.execute(query) as found:
+    with connection.execute(query) as found:
         for stored, wanted in zip_longest(found.mappings(), expected):
             # No key at all stands behind every key.
             here = (stored is None, [] if stored is None else [stored[key] for key in keys])

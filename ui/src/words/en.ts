@@ -49,6 +49,7 @@ export const en = {
     name: "Name",
     password: "Password",
     go: "Sign in",
+    elsewhere: (name: string) => `Sign in with ${name}`,
     byLink: "Signing you in by link",
     linkUsed: "This link has been used or has expired. Sign in with name and password, or start the service again for a new one.",
     note: "Sign-up is closed: the person who started this service makes accounts.",

@@ -47,6 +47,7 @@ from querist.events import (
     ModelTrained,
     PoolImported,
     Recorded,
+    Requested,
     Stopped,
 )
 from querist.measure import words
@@ -470,6 +471,9 @@ def _told(project: Project, recorded: Recorded) -> tuple[str, str]:
             return "Built features", f"{method}, {dim} columns"
         case Stopped(rule=rule):
             return "Stopped", rule_name(rule)
+        case Requested(what=what):
+            asked = {"settle": "the labels that settle it", "retrain": "a training", "refit": "new features"}
+            return f"{person} asked for {asked.get(what, what)}", ""
         case event:
             return f"{person}: {event.kind.replace('_', ' ')}", ""
 

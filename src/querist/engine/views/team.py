@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 
 from querist.crowd.agreement import alpha_by_distance, cohen_kappa, fleiss_kappa, krippendorff_alpha
-from querist.crowd.pace import bursts, drift, sessions
 from querist.engine.asking_again import gold_values
 from querist.engine.project import Project
 from querist.engine.reviewing import contested
@@ -21,6 +20,7 @@ from querist.engine.views.people import OURS, who
 from querist.errors import BadValue
 from querist.events import AnswerSubmitted
 from querist.measure.intervals import Estimate, bootstrap, wilson
+from querist.measure.pace import bursts, drift, sessions
 from querist.types import Answer, Array, ItemId, Json
 
 FEWEST: Final = 10

@@ -1,0 +1,70 @@
+"""The published bench: what it promises about its tiers, its kept cells and the sets that nobody tunes on."""
+
+import re
+from pathlib import Path
+
+import pytest
+from benchmarks import keeping
+from benchmarks.efficiency import STRATEGIES, tiers
+from benchmarks.sets import CORE, MORE, UNTOUCHED
+
+from querist.acquire import presets
+from querist.registry import has
+
+
+def test_the_core_has_its_strategies_sets_seeds_and_rounds() -> None:
+    core = tiers()["core"]
+    assert len(core.strategies) == 12
+    assert all(has("policy", name) or presets.strategy(name) for name in STRATEGIES)
+    assert len(core.sets) >= 12
+    assert core.seeds == 20
+    for each in core.sets:
+        cells = core.cells(each)
+        assert len(cells) == 240
+        assert {(cell.budget - cell.seed_set) / cell.batch for cell in cells} == {15}
+
+
+def test_the_untouched_sets_are_the_four_of_the_committed_page_and_in_no_other_tier() -> None:
+    page = (Path(__file__).parent.parent / "benchmarks" / "untouched.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert [each.name for each in UNTOUCHED] == named
+    assert len(named) == 4
+    assert not set(named) & {each.name for each in (*CORE, *MORE)}
+
+
+def test_every_tier_asks_for_random_and_breadth_repeats_nothing_of_the_core() -> None:
+    found = tiers()
+    assert all("random" in tier.strategies for tier in found.values())
+    assert set(found["breadth"].strategies) & set(STRATEGIES) == {"random"}
+
+
+def point(labels: int) -> dict:
+    figures = {name: 0.5 + labels / 1000 for name in keeping.LISTS if name != "bytes_query"}
+    return {"labels": labels, "recall": [0.25, None], "failed_fits": 1, "bytes_query": None, **figures}
+
+
+@pytest.mark.parametrize("points", [[], [point(20), point(40)]])
+def test_a_cell_survives_the_parquet(tmp_path, points) -> None:
+    result = {
+        "strategy": "margin",
+        "seed": 3,
+        "status": "finished" if points else "failed",
+        "error": None if points else "took longer than 1 s",
+        "seconds": 2.5,
+        "cell": {"strategy": "margin", "seed": 3},
+        "points": points,
+        "picks": [5, 1, 7],
+        "reliability": [{"n": 4, "certain": 0.9, "right": 0.75}] if points else [],
+    }
+    path = tmp_path / "kept" / "cells.parquet"
+    assert keeping.read(path) == {}
+    made = {"version": "1", "commit": "abc", "machine": "m", "finished": 7}
+    keeping.write(path, [keeping.row("digits", "key", result, made)])
+    (kept,) = keeping.read(path).values()
+    assert (kept["set"], kept["machine"], kept["finished"]) == ("digits", "m", 7)
+    back = keeping.result(kept)
+    for found, expected in zip(back.pop("points"), points, strict=True):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert found[name] == (pytest.approx(value) if isinstance(value, float) else value), name
+    assert back == {name: value for name, value in result.items() if name != "points"}
