@@ -73,6 +73,7 @@ def sign_in_links(folder: Path, people: int) -> list[str]:
     from querist.server.site import Site
 
     site = Site.open(folder)
+    site.people.create_person("owner", role="owner")
     names = [f"labeller{n}" for n in range(people)]
     for name in names:
         site.people.create_person(name, role="annotator")

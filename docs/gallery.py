@@ -53,7 +53,7 @@ def main(wanted: list[str]) -> int:
     home = Path(tempfile.mkdtemp())
     projects = every_task.make(home, *wanted)
     site = Site.open(home)
-    site.people.create_person("admin", role="admin")
+    site.people.create_person("admin", role="owner")
     said: list[Any] = []
     with running(create_app(site)) as base, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])

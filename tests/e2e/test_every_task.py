@@ -79,7 +79,7 @@ def desk(chromium, tmp_path_factory):
     home = tmp_path_factory.mktemp("every")
     projects = every_task.make(home)
     site = Site.open(home)
-    site.people.create_person("admin", role="admin")
+    site.people.create_person("admin", role="owner")
     with running(create_app(site)) as base:
         made = Desk(chromium, base, site, projects)
         yield made
