@@ -18,7 +18,7 @@ PORT ?= 8765
 WORKERS ?= 2
 KILLS ?= 1000
 
-.PHONY: help run demo test test-long crash browser lint fix docs bench bench-speed bench-efficiency lock ui clean
+.PHONY: help run demo test test-long crash browser lint fix docs bench bench-speed bench-efficiency lock ui clean audit
 
 help: ## list the words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -109,11 +109,18 @@ docs: $(VENV)/.dev ## run every example in the docs, and write the generated pag
 
 bench: bench-speed bench-efficiency ## all benchmarks
 
-bench-speed: $(VENV)/.dev ## time per strategy against the machine's limit
-	@$(BIN)/python -m benchmarks.speed
+# Peers are timed where they are installed: PEERS names a Python that has `querist[peers]`, torch and, if you like,
+# batchbald-redux and bmdal_reg.
+PEERS ?= $(BIN)/python
+bench-speed: $(VENV)/.dev ## time per strategy, against one read and against peers, into docs/benchmarks.md
+	@PYTHONPATH=src:. $(PEERS) -m benchmarks.speed --full --write
 
 bench-efficiency: $(VENV)/.dev ## labels saved on real data sets (QUERIST_DATA)
 	@$(BIN)/python -m benchmarks.efficiency
+
+audit: $(VENV)/.dev ui/node_modules/.ok ## ask the public databases about known vulnerabilities of what we depend on
+	@$(BIN)/python -m uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r requirements/base.txt
+	@cd ui && PATH="$(abspath $(BIN)):$$PATH" npm audit --omit=dev
 
 lock: $(VENV)/.dev ## pin and hash what pyproject.toml asks for
 	@for set in base dev; do \

@@ -70,6 +70,7 @@ class Row:
     extra_mb: float
     goal_reads: float | None
     beside: tuple[Ratio, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def reads(self) -> float:
@@ -79,7 +80,8 @@ class Row:
         reads = f"{self.reads:,.3g}"
         if self.goal_reads:
             reads += f" (goal {self.goal_reads:g}{'' if self.reads <= self.goal_reads else ', missed'})"
-        beside = "; ".join(ratio.words() for ratio in self.beside) or "none can"
+        words = [ratio.words() for ratio in self.beside] + [f"{name} is not installed" for name in self.missing]
+        beside = "; ".join(words) or "no peer can"
         return [self.work, spoken(self.seconds), reads, f"{self.extra_mb:,.0f} MB", beside]
 
 
@@ -115,7 +117,8 @@ def measure(piece: Piece, *, size: int, quick: bool, clock: Callable[[], float])
     ours()
     extra = tracemalloc.get_traced_memory()[1] / 1e6
     tracemalloc.stop()
-    return Row(piece.name, piece.work, seconds, read, extra, piece.reads, ratios)
+    missing = tuple(one.name for one in beside if one.theirs is None)
+    return Row(piece.name, piece.work, seconds, read, extra, piece.reads, ratios, missing)
 
 
 def compare(one: Beside, repeats: int, clock: Callable[[], float]) -> Ratio:

@@ -193,7 +193,7 @@ def igs(size: int) -> tuple[Work, list[np.ndarray], list[Beside]]:
 
 def batch_bald(size: int) -> tuple[Work, list[np.ndarray], list[Beside]]:
     samples = draws(100_000 // size)
-    part = np.ascontiguousarray(samples[:, : 5_000 // size])
+    part = np.ascontiguousarray(samples[:, : 1_000 // size])
     run = lambda: acquire.batch_bald(proba_samples=samples, n=10, rng=rng())  # noqa: E731
     ours = lambda: acquire.batch_bald(proba_samples=part, n=10, rng=rng())  # noqa: E731
     return run, [samples], [

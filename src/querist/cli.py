@@ -423,6 +423,123 @@ def gc(project: Folder = HERE) -> None:
     print(trust.collect(project))
 
 
+# --- people
+
+
+people_app = typer.Typer(help="Accounts: list, invite, change, end.", no_args_is_help=True)
+app.add_typer(people_app, name="people")
+Name = Annotated[str, typer.Argument(help="Name or pseudonym of the account.")]
+
+
+def _team(folder: Path) -> Any:
+    from querist.server.site import Site
+    from querist.store.team import Team
+
+    return Team(Site.open(folder).people)
+
+
+def _operator() -> Any:
+    """Whoever may read the project's folder owns it."""
+    from querist.store.people import Person
+
+    return Person("cli", "Command line", "owner")
+
+
+@people_app.command("list")
+def people_list(project: Folder = HERE, as_json: AsJson = False) -> None:
+    """List who may sign in, and open invitations."""
+    team = _team(project)
+    rows = [
+        {"id": person.id, "name": person.name, "role": person.role, "active": person.active}
+        for person in team.people.people()
+    ]
+    invited = [{"id": one.id, "role": one.role, "project": one.project} for one in team.invitations(everywhere=True)]
+
+    def text() -> str:
+        lines = [f"{row['name']:24} {row['role']:10} {row['id']}{'' if row['active'] else '  ended'}" for row in rows]
+        return "\n".join(lines + [f"(invited)                {one['role']:10} {one['id']}" for one in invited])
+
+    say({"people": rows, "invitations": invited}, as_json, text)
+
+
+@people_app.command("invite")
+def people_invite(project: Folder = HERE, role: str = "annotator") -> None:
+    """Print a link by which somebody makes an account, once, within a week."""
+    from typing import cast
+
+    from querist.store.people import Role
+
+    team = _team(project)
+    token, _ = team.invite(_operator(), role=cast("Role", role))
+    print(f"/join?token={token}\nPut the server's address in front; the link works once, within a week.")
+
+
+@people_app.command("role")
+def people_role(project: Folder, name: Name, role: Annotated[str, typer.Argument()]) -> None:
+    """Change what somebody may do; their sessions end."""
+    from typing import cast
+
+    from querist.store.people import Role
+
+    team = _team(project)
+    changed = team.change(_operator(), name, role=cast("Role", role))
+    print(f"{changed.name} is {changed.role}")
+
+
+@people_app.command("end")
+def people_end(project: Folder, name: Name) -> None:
+    """End somebody's access: sessions and tokens stop at once, answers stay."""
+    team = _team(project)
+    print(f"{team.change(_operator(), name, active=False).name} may not sign in any more")
+
+
+@people_app.command("sign-out")
+def people_sign_out(project: Folder, name: Name) -> None:
+    """End all sessions of somebody."""
+    team = _team(project)
+    print(f"{team.end_sessions(team.people.find(name))} sessions ended")
+
+
+@people_app.command("link")
+def people_link(project: Folder, name: Name) -> None:
+    """Print a one-time sign-in link for somebody who lost their password."""
+    team = _team(project)
+    print(f"/sign-in?token={team.people.create_link_token(team.people.find(name).id)}")
+
+
+@people_app.command("token")
+def people_token(project: Folder, name: Name, label: str, scope: str = "read", days: int = 90) -> None:
+    """Print an API token, which is shown this once; scope: read, label, review, manage."""
+    team = _team(project)
+    print(team.create_token(team.people.find(name), label, scope=scope, seconds=days * 86_400))
+
+
+@app.command()
+def gold(
+    project: Folder, answers: Annotated[Path, typer.Argument(help="CSV with the columns item and label.")]
+) -> None:
+    """Name items whose answer is known: they measure people, and train nothing."""
+    import csv
+
+    from querist.engine.asking_again import change_gold
+    from querist.engine.project import Project
+    from querist.errors import UnknownName
+    from querist.types import short_hash
+
+    with answers.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        for column in ("item", "label"):
+            if column not in (reader.fieldnames or ()):
+                raise UnknownName("column", column, reader.fieldnames or ())
+        values = {row["item"]: row["label"] for row in reader}
+    opened = Project.open(project)
+    left_out = change_gold(opened, "cli", f"gold/{short_hash(values)}", values)
+    print(
+        f"{len(values) - len(left_out)} gold items"
+        + (f"; {len(left_out)} measure the model and were left out" if left_out else "")
+    )
+
+
 # --- steering
 
 
@@ -475,61 +592,89 @@ def rename_class(project: Folder, before: str, after: str) -> None:
 # --- comparing strategies
 
 
+Known = Annotated[
+    str,
+    typer.Argument(help="Data with known labels (Parquet, CSV, JSONL, .npz, a folder; or: digits), or a bench.toml."),
+]
+Target = Annotated[str | None, typer.Option(help="Column with the labels.")]
+Text = Annotated[str | None, typer.Option(help="Column with the text; default: a table of all other columns.")]
+Columns = Annotated[str | None, typer.Option(help="Columns of a table, comma-separated; default all.")]
+Image = Annotated[str | None, typer.Option(help="Column with paths of images.")]
+Cost = Annotated[str | None, typer.Option(help="Column with what each label costs.")]
+Strategies = Annotated[list[str] | None, typer.Option("--strategy", help="May be given several times.")]
+Model = Annotated[str, typer.Option(help="What learns.")]
+Features = Annotated[str, typer.Option(help="How rows become arrays.")]
+Batch = Annotated[int, typer.Option(help="Labels a round.")]
+Budget = Annotated[int, typer.Option(help="Training labels in all, first labels included.")]
+SeedSet = Annotated[int | None, typer.Option(help="Random labels to begin with; default max(20, 5 per class).")]
+Seeds = Annotated[int, typer.Option(help="Repetitions, each with its own split.")]
+HoldOut = Annotated[float, typer.Option(help="Share that only measures, and is not counted.")]
+Metric = Annotated[str, typer.Option(help="accuracy, balanced_accuracy, macro_f1, roc_auc or average_precision.")]
+Calibrate = Annotated[bool, typer.Option(help="Fit a temperature, as projects do.")]
+LabelNoise = Annotated[float, typer.Option(help="Share of the training labels that are wrong.")]
+Imbalance = Annotated[float, typer.Option(help="Commonest to rarest class in the pool, 1 to 1000; 1: as it is.")]
+Copies = Annotated[int, typer.Option(help="How often each item of the pool occurs.")]
+Price = Annotated[float | None, typer.Option(help="Price of one label, or of one unit of cost.")]
+Currency = Annotated[str, typer.Option(help="Its currency.")]
+TargetScore = Annotated[float | None, typer.Option(help="Value of the metric to count labels to.")]
+Jobs = Annotated[int | None, typer.Option(help="Processes; default: the cores.")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds after which a run is given up, and stays as failed.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for report, tables and finished runs.")]
+
+
 @app.command()
 def simulate(
-    data: Annotated[str, typer.Argument(help="Parquet, CSV, JSONL, .npz or a folder, with known labels; or: digits.")],
-    target: Annotated[str | None, typer.Option(help="Column with the labels.")] = None,
-    text: Annotated[
-        str | None, typer.Option(help="Column with the text; default: a table of all other columns.")
-    ] = None,
-    columns: Annotated[str | None, typer.Option(help="Columns of a table, comma-separated; default all.")] = None,
-    image: Annotated[str | None, typer.Option(help="Column with paths of images.")] = None,
-    strategy: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
-    model: Annotated[str, typer.Option(help="What learns.")] = "logistic_regression",
-    features: Annotated[str, typer.Option(help="How rows become arrays.")] = "auto",
-    batch: Annotated[int, typer.Option(help="Labels a round.")] = 20,
-    budget: Annotated[int, typer.Option(help="Training labels in all, first labels included.")] = 400,
-    seed_set: Annotated[
-        int | None, typer.Option(help="Random labels to begin with; default max(20, 5 per class).")
-    ] = None,
-    seeds: Annotated[int, typer.Option(help="Repetitions, each with its own split.")] = 5,
-    hold_out: Annotated[float, typer.Option(help="Share that only measures, and is not counted.")] = 0.3,
-    metric: Annotated[str, typer.Option(help="accuracy, balanced_accuracy or macro_f1.")] = "accuracy",
-    calibrate: Annotated[bool, typer.Option(help="Fit a temperature, as projects do.")] = True,
-    price: Annotated[float | None, typer.Option(help="Price of one label.")] = None,
-    currency: Annotated[str, typer.Option(help="Its currency.")] = "USD",
-    target_accuracy: Annotated[float | None, typer.Option(help="Value of the metric to count labels to.")] = None,
-    jobs: Annotated[int | None, typer.Option(help="Processes; default: the cores.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for report, tables and finished cells.")] = None,
+    data: Known,
+    target: Target = None,
+    text: Text = None,
+    columns: Columns = None,
+    image: Image = None,
+    cost: Cost = None,
+    strategies: Strategies = None,
+    model: Model = "logistic_regression",
+    features: Features = "auto",
+    batch: Batch = 20,
+    budget: Budget = 400,
+    seed_set: SeedSet = None,
+    seeds: Seeds = 5,
+    hold_out: HoldOut = 0.3,
+    metric: Metric = "accuracy",
+    calibrate: Calibrate = True,
+    label_noise: LabelNoise = 0.0,
+    imbalance: Imbalance = 1.0,
+    copies: Copies = 1,
+    price: Price = None,
+    currency: Currency = "USD",
+    target_accuracy: TargetScore = None,
+    jobs: Jobs = None,
+    timeout: Timeout = None,
+    out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare strategies on data whose labels are known, against random labelling."""
-    from querist.engine import simulate as bench
+    given = {name: value for name, value in locals().items() if name not in ("data", "as_json")}
+    found = _bench(data, out, jobs) if data.endswith(".toml") else _simulate(data, given)
+    say(found.summary, as_json, found.text)
+    if found.failed_wholly:
+        raise typer.Exit(1)
 
-    result = bench.simulate(
-        data,
-        target=target,
-        text=text,
-        columns=names(columns),
-        image=image,
-        strategies=strategy or ["margin"],
-        model=model,
-        features=features,
-        batch=batch,
-        budget=budget,
-        seed_set=seed_set,
-        seeds=seeds,
-        hold_out=hold_out,
-        metric=metric,
-        calibrate=calibrate,
-        price=price,
-        currency=currency,
-        target_accuracy=target_accuracy,
-        jobs=jobs,
-        out=out,
-        progress=sys.stderr.isatty(),
+
+def _bench(data: str, out: Path | None, jobs: int | None) -> Any:
+    from querist.engine.study import run_study
+
+    return run_study(data, out=out, jobs=jobs, progress=sys.stderr.isatty())
+
+
+def _simulate(data: str, given: dict[str, Any]) -> Any:
+    from querist.engine import simulate as bench
+    from querist.engine.conditions import Conditions
+
+    conditions = Conditions(given.pop("label_noise"), {}, given.pop("imbalance"), given.pop("copies"))
+    strategies = given.pop("strategies") or ["margin"]
+    columns = names(given.pop("columns"))
+    return bench.simulate(
+        data, columns=columns, strategies=strategies, conditions=conditions, progress=sys.stderr.isatty(), **given
     )
-    say(result.summary, as_json, result.text)
 
 
 @app.command()

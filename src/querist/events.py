@@ -230,6 +230,7 @@ class ModelTrained(Event):
     calibration: Json  # {method, parameters, ece_before, ece_after} or {}
     oof_skill: Json  # {skill, low, high, majority, n} or {}
     seconds: float
+    notes: list[str] = field(default_factory=list)  # what the library warned of
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,28 @@ def test_refine_is_its_definition_where_every_strategy_sees_all_that_is_left(rou
     assert found.tolist() == best("last", pool, 4).tolist()
 
 
+def test_narrow_is_the_slow_strategy_among_what_the_quick_ones_name():
+    given = {"proba": PROBA, "embed": RNG.normal(size=(50, 3))}
+    made = strategy("narrow", {"parts": ["margin"], "final": "entropy", "keep": 12})
+    named = np.argsort(-margin(proba=PROBA))[:12]
+    expected = sorted(named, key=lambda row: -entropy(proba=PROBA)[row])[:4]
+    batch = choose(made, given, n=4, rng=np.random.default_rng(0))
+    assert batch.rows.tolist() == [int(row) for row in expected]
+    everything = choose(strategy(made, {"keep": 50}), given, n=4, rng=np.random.default_rng(0))
+    assert everything.rows.tolist() == np.argsort(-entropy(proba=PROBA))[:4].tolist()
+    some = choose(made, given, n=9, rng=np.random.default_rng(0), eligible=np.arange(50) < 10)
+    assert sorted(some.rows.tolist()) == sorted(set(range(10)) - {int(entropy(proba=PROBA)[:10].argmin())})
+
+
+@pytest.mark.parametrize("name", ["narrow_eer_newton", "narrow_eer_ridge", "narrow_eer_parzen", "narrow_eer_knn"])
+def test_the_forms_of_expected_error_reduction_look_at_a_shortlist(name):
+    made = strategy(name)
+    assert made.selector_settings["keep"] <= 1000
+    needs, _ = required_signals(made)
+    assert {"embed", "labelled_embed", "labelled_target"} <= set(needs)
+    assert ("proba" in needs) == (name in ("narrow_eer_newton", "narrow_eer_ridge"))
+
+
 def test_refine_asks_for_the_signals_of_all_its_parts():
     needs, can_use = required_signals(strategy("refine"))
     assert needs == ("embed", "proba")

@@ -175,3 +175,20 @@ def test_a_chance_everywhere_is_told_from_a_chance_somewhere():
     assert not everywhere("margin")
     assert not everywhere("margin", settings={"random_share": 0.5})
     assert not everywhere("random", settings={"quotas": {"0": 1}})
+
+
+def test_weighted_estimates_are_refused_where_some_row_had_no_chance():
+    from querist.errors import BadValue
+    from querist.measure.unbiased import lure
+
+    sure = {"proba": np.concatenate([np.full((20, 2), 0.5), [[1.0, 0.0]]])}
+    for name, allowed in (("power_margin", False), ("softmax_margin", True)):
+        batch = choose(strategy(name), sure, n=5, rng=rng())
+        assert np.isfinite(batch.probabilities).all()
+        if allowed:
+            assert lure(np.ones(5), batch.probabilities, 21, everywhere=batch.everywhere) > 0
+        else:
+            with pytest.raises(BadValue, match="had no chance of being picked"):
+                lure(np.ones(5), batch.probabilities, 21, everywhere=batch.everywhere)
+    with pytest.raises(BadValue, match="a strategy that ranks"):
+        lure(np.ones(5), choose(strategy("margin"), sure, n=5, rng=rng()).probabilities, 21)

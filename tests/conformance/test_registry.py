@@ -130,6 +130,15 @@ def vandal(*, proba):
     return proba[:, 0]
 
 
+def promised(*, proba):
+    """Promise what it does not keep.
+
+    >>> promised(proba=np.array([[0.6, 0.4]]))
+    array([0.6])
+    """
+    return 1 - proba.max(axis=1)
+
+
 def undefined(*, proba):
     with np.errstate(all="ignore"):
         return 1 / (1 - proba[:, 0])
@@ -142,6 +151,7 @@ def undefined(*, proba):
         (relative, {"may_be_sharded"}),
         (by_place, {"follows_a_permutation", "may_be_sharded", "documented"}),
         (vandal, {"leaves_its_input_alone", "documented"}),
+        (promised, {"documented"}),
         (undefined, {"gives_one_finite_score_per_row", "documented"}),
     ],
 )

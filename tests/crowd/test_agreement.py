@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from querist.crowd import agreement
 from querist.crowd.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
 from querist.errors import BadValue
 
@@ -122,3 +123,25 @@ def test_misuse_is_refused_by_name(call, named):
     with pytest.raises(BadValue) as caught:
         call()
     assert caught.value.field == named
+
+
+def test_alpha_by_distance_is_alpha_where_distances_are_equality_and_matches_its_definition(crowd):
+    item, annotator, label, _, _ = crowd(3, items=40, annotators=6, each=3)
+    table = np.full((6, 40), np.nan)
+    table[annotator, item] = label
+    apart = (label[:, None] != label[None, :]).astype(float)
+    assert agreement.alpha_by_distance(item, apart) == pytest.approx(agreement.krippendorff_alpha(table))
+    rng = np.random.default_rng(0)
+    far = rng.random((len(item), len(item)))
+    far = np.triu(far, 1) + np.triu(far, 1).T
+    pairs = [(i, j) for i in range(len(item)) for j in range(len(item)) if i != j]
+    within = np.mean([far[i, j] for i, j in pairs if item[i] == item[j]])
+    anywhere = np.mean([far[i, j] for i, j in pairs])
+    assert agreement.alpha_by_distance(item, far) == pytest.approx(1 - within / anywhere)
+
+
+def test_alpha_by_distance_refuses_what_has_no_pairs():
+    with pytest.raises(BadValue, match="no item has two"):
+        agreement.alpha_by_distance(np.array([0, 1]), np.zeros((2, 2)))
+    with pytest.raises(BadValue, match=r"must be \(2, 2\)"):
+        agreement.alpha_by_distance(np.array([0, 0]), np.zeros((3, 3)))

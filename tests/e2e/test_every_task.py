@@ -247,7 +247,9 @@ def test_a_letter_of_ones_own_answers_and_a_taken_one_is_refused(desk):
     assert "W is taken: why this item" in desk.page.inner_text("dialog")
     field.fill("r")
     field.press("Tab")
-    desk.press("Escape", "r")
+    desk.press("Escape")
+    desk.page.wait_for_selector("dialog", state="detached")
+    desk.press("r")
     assert desk.answers(1)[0].value == "refund"
 
 

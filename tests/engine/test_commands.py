@@ -9,6 +9,7 @@ from querist.engine import commands, views
 from querist.engine.offline import FileAnswer
 from querist.engine.project import Project
 from querist.engine.run import run_until_waiting
+from querist.engine.steps import resolve
 from querist.errors import BadValue, Conflict, Denied, NotFound
 from querist.server import schemas
 
@@ -198,3 +199,23 @@ def test_items_are_found_by_text_state_class_and_person(digits: Project, answer:
     assert [row["item"] for row in views.items(digits, query=items[0])["items"]] == [items[0]]
     with pytest.raises(BadValue, match="cursor"):
         views.items(digits, cursor="; drop table")
+
+
+def test_merged_classes_are_read_as_one_and_nothing_is_asked_again(digits: Project, answer: Answer) -> None:
+    answer(digits, 12)
+    before = digits.state()
+    commands.change_classes(digits, "p_1", "merge", "merge", ["3", "8"], ["3 or 8"])
+    commands.change_classes(digits, "p_1", "merge", "merge", ["3", "8"], ["3 or 8"])
+    state = digits.state()
+    assert len(state.classes) == 9
+    assert state.classes[3] == "3 or 8"
+    assert state.fresh == before.fresh
+    resolved = resolve(digits, state, through=state.seq)
+    assert {entry.value for entry in resolved.values()} <= set(state.classes)
+    for given, match in [(["3 or 8", "11"], "no such class"), (["1"], "two classes or more")]:
+        with pytest.raises(BadValue, match=match):
+            commands.change_classes(digits, "p_1", "again", "merge", given, ["x"])
+    with pytest.raises(BadValue, match="must stay"):
+        commands.change_classes(digits, "p_1", "again", "merge", list(state.classes), ["x"])
+    with pytest.raises(BadValue, match="operation"):
+        commands.change_classes(digits, "p_1", "again", "split", ["1"], ["x"])

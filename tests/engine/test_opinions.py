@@ -146,7 +146,7 @@ def test_agreement_asks_nobody_else() -> None:
     [item] = take(project, "ann")
     for person in ("ann", "bob"):
         give(project, person, item)
-    assert item not in project.state().wanted
+    assert project.state().wanted[item] == 2
     assert project.state().settled(item)
 
 
@@ -157,7 +157,7 @@ def test_the_worker_makes_good_for_a_crash_between_an_answer_and_its_follow_up()
         project.record(
             str(uuid.uuid4()), AnswerSubmitted(item, "single_label", "answered", value, lane="query"), actor=person
         )
-    assert item not in project.state().wanted
+    assert project.state().wanted[item] == 2
     assert opinions.ask_further(project, [item]) == 1
     assert opinions.ask_further(project, [item]) == 0
     assert project.state().wanted[item] == 3
@@ -194,11 +194,21 @@ def crowd_of_five(method: str, **labels: Any) -> Project:
     """Two people who know and three who mostly guess: votes alone go wrong."""
     project = make(labels={"opinions": 5, "consensus": method, **labels}, lanes={"reserve": 0, "control": 0.0})
     rng = np.random.default_rng(0)
-    for item in [f"i{number}" for number in range(80)]:
+    for item in _asked(project, 80):
         for person, skill in SKILLS.items():
             wrong = str((int(truth(item)) + rng.integers(1, 3)) % 3)
             give(project, person, item, truth(item) if rng.random() < skill else wrong)
     return project
+
+
+def _asked(project: Project, n: int) -> list[str]:
+    """Put the first n items into the queue, whatever the strategy would choose."""
+    names = [f"i{number}" for number in range(n)]
+    last = project.last("batch_selected")
+    assert last is not None
+    assert isinstance(last.event, BatchSelected)
+    project.record("r9/select/0", _batch(project, last.event, number=9, items=names))
+    return names
 
 
 @pytest.mark.parametrize("method", ["dawid_skene", "crowdlab"])
@@ -215,6 +225,13 @@ def test_too_little_overlap_counts_votes_and_says_so() -> None:
     label(project, "ann", 40)
     told = [event.event for event in project.store.events(kinds=["fallback"])]
     assert ("consensus", "dawid_skene", "votes") in {(event.what, event.wanted, event.used) for event in told}  # type: ignore[attr-defined]
+
+
+def test_a_change_of_mind_about_overlap_leaves_older_labels_as_they_are() -> None:
+    project = make(lanes={"evaluation": 0.0, "control": 0.0, "reserve": 0})
+    done = label(project, "ann", 10)
+    commands.change_settings(project, "boss", {"labels": {"opinions": 2}})
+    assert set(training_rows(project, project.state(), through=project.state().seq)) == set(done)
 
 
 def test_an_unsure_consensus_asks_one_more() -> None:

@@ -21,7 +21,7 @@ def test_unknown_section_is_named() -> None:
 
 
 def test_nested_keys_are_checked() -> None:
-    with pytest.raises(UnknownName, match=r"\[loop.retrain_every\] 'most'.*have: least, share"):
+    with pytest.raises(UnknownName, match=r"\[loop.retrain_every\] 'most'.*have: hours, least, share"):
         ProjectSpec.from_json({**MINIMAL, "loop": {"retrain_every": {"most": 3}}})
 
 

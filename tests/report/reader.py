@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 class Reader(HTMLParser):
     """Collects tags, ids, links and text, and checks that tags are closed in order."""
 
-    VOID = frozenset({"meta", "link", "br", "line", "path", "circle"})
+    VOID = frozenset({"meta", "link", "br", "input", "line", "path", "circle"})
 
     def __init__(self, html: str) -> None:
         super().__init__()

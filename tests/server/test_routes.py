@@ -13,7 +13,9 @@ from querist.server.app import ROUTERS, service
 from querist.server.contents import API
 
 ROOT = Path(__file__).parents[2]
-OPEN = {("POST", "/session"), ("POST", "/people/invitation"), ("POST", "/people/join")}
+OPEN = {("POST", "/session"), ("POST", "/people/invitation"), ("POST", "/people/join")} | {
+    ("GET", f"/oidc{step}") for step in ("", "/start", "/callback")
+}
 
 
 def routes():

@@ -4,12 +4,14 @@ import type { components, paths } from "./wire";
 
 type Schemas = components["schemas"];
 export type Added = Schemas["Added"];
+export type Accounts = Schemas["Accounts"];
 export type AnswerForm = Schemas["AnswerForm"];
 export type AnswerReceipt = Schemas["AnswerReceipt"];
 export type AnswerView = Schemas["AnswerView"];
 export type Calibration = Schemas["Calibration"];
 export type ClassGuide = Schemas["ClassGuide"];
 export type Classes = Schemas["Classes"];
+export type Contested = Schemas["Contested"];
 export type Content = Schemas["Content"];
 export type Curves = Schemas["Curves"];
 export type Estimate = Schemas["Estimate"];
@@ -31,10 +33,14 @@ export type Point = Schemas["Point"];
 export type Project = Schemas["Project"];
 export type ProjectRow = Schemas["ProjectRow"];
 export type Projects = Schemas["Projects"];
+export type PersonRow = Schemas["PersonRow"];
+export type Review = Schemas["Review"];
+export type Role = Schemas["Account"]["role"];
 export type Rounds = Schemas["Rounds"];
 export type Status = Schemas["Status"];
 export type StopRule = Schemas["StopRule"];
 export type Task = Schemas["Task"];
+export type TeamView = Schemas["TeamView"];
 export type Timing = Schemas["Timing"];
 export type Undone = Schemas["Undone"];
 export type Waiting = Schemas["Waiting"];
@@ -137,6 +143,40 @@ export const api = {
   signOut: () => read(client.DELETE(`${base}/session`)),
   changePassword: (old: string, fresh: string) =>
     known(read(client.PUT(`${base}/me/password`, { body: { old, new: fresh } }))),
+
+  elsewhere: () => read(client.GET(`${base}/oidc`)),
+  elsewhereUrl: (next: string, invitation = "") =>
+    `${base}/oidc/start?${new URLSearchParams({ next, invitation }).toString()}`,
+  invitation: (token: string) => read(client.POST(`${base}/people/invitation`, { body: { token } })),
+  join: (token: string, name: string, password: string) =>
+    known(read(client.POST(`${base}/people/join`, { body: { token, name, password } }))),
+
+  team: (project: string) => read(client.GET(`${base}/projects/{project}/team`, one(project))),
+  members: (project: string) => read(client.GET(`${base}/projects/{project}/members`, one(project))),
+  invite: (project: string, role: Role) =>
+    read(client.POST(`${base}/projects/{project}/members/invitations`, { ...one(project), body: { role } })),
+  takeBack: (project: string, invitation: string) =>
+    read(
+      client.DELETE(`${base}/projects/{project}/members/invitations/{invitation}`, {
+        params: { path: { project, invitation } },
+      }),
+    ),
+  setRole: (project: string, person: string, role: Role) =>
+    read(
+      client.PUT(`${base}/projects/{project}/members/{person}`, {
+        params: { path: { project, person } },
+        body: { role },
+      }),
+    ),
+  review: (project: string) =>
+    read(client.GET(`${base}/projects/{project}/review`, { params: { path: { project }, query: { limit: 50 } } })),
+  decide: (project: string, item: string, value: unknown, reason: string, note: string) =>
+    read(
+      client.POST(`${base}/projects/{project}/items/{item}/decision`, {
+        ...itemOf(project, item),
+        body: { key: uuid(), value, reason: reason as Schemas["Decision"]["reason"], note },
+      }),
+    ),
 
   projects: () => read(client.GET(`${base}/projects`)),
   project: (project: string) => read(client.GET(`${base}/projects/{project}`, one(project))),

@@ -5,5 +5,8 @@ import "./styles/tokens.css";
 import "./styles/components.css";
 import { mount } from "svelte";
 import App from "./app.svelte";
+import { language } from "./words";
+
+document.documentElement.lang = language;
 
 mount(App, { target: document.getElementById("app")! });

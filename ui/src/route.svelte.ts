@@ -1,10 +1,11 @@
 // Addresses: the browser's own history, one pattern for each page.
 
 export type Page =
-  | { name: "signIn"; token: string; next: string }
+  | { name: "signIn"; token: string; next: string; refused: string }
+  | { name: "join"; token: string }
   | { name: "projects" }
   | { name: "create" }
-  | { name: "overview" | "label" | "settings"; project: string }
+  | { name: "overview" | "label" | "review" | "team" | "settings"; project: string }
   | { name: "items"; project: string; item: string | null }
   | { name: "nowhere" };
 
@@ -13,15 +14,17 @@ export function pageOf(url: URL): Page {
   const [first, project, tab = "", item = null] = parts;
   if (!parts.length) return { name: "projects" };
   if (first === "sign-in" && parts.length === 1) {
-    return { name: "signIn", token: url.searchParams.get("token") ?? "", next: inside(url.searchParams.get("next")) };
+    const said = (name: string) => url.searchParams.get(name) ?? "";
+    return { name: "signIn", token: said("token"), next: inside(said("next")), refused: said("refused") };
   }
+  if (first === "join" && parts.length === 1) return { name: "join", token: url.searchParams.get("token") ?? "" };
   if (first === "projects" && parts.length === 1) return { name: "projects" };
   if (first === "projects" && project === "new" && parts.length === 2) return { name: "create" };
   if (first !== "p" || !project || parts.length > 4) return { name: "nowhere" };
   if (tab === "items") return { name: "items", project, item };
   if (parts.length > 3) return { name: "nowhere" };
   if (tab === "") return { name: "overview", project };
-  if (tab === "label" || tab === "settings") return { name: tab, project };
+  if (tab === "label" || tab === "review" || tab === "team" || tab === "settings") return { name: tab, project };
   return { name: "nowhere" };
 }
 
@@ -44,6 +47,8 @@ export const paths = {
   create: "/projects/new",
   overview: (project: string) => `/p/${encodeURIComponent(project)}`,
   label: (project: string) => `/p/${encodeURIComponent(project)}/label`,
+  review: (project: string) => `/p/${encodeURIComponent(project)}/review`,
+  team: (project: string) => `/p/${encodeURIComponent(project)}/team`,
   settings: (project: string) => `/p/${encodeURIComponent(project)}/settings`,
   items: (project: string, item?: string | null) =>
     `/p/${encodeURIComponent(project)}/items${item ? `/${encodeURIComponent(item)}` : ""}`,

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from querist.errors import BadValue
 from querist.types import Array
 
 MEMORY_LIMIT: Final = 256 * 2**20
@@ -48,6 +49,16 @@ def working_type(x: Any) -> np.dtype[Any]:
 def is_sparse(x: Any) -> bool:
     """Say whether x is a sparse matrix or array of scipy."""
     return hasattr(x, "tocsr")
+
+
+def refuse_sparse(strategy: str, embed: Any) -> None:
+    """Raise for CSR rows, naming the setting that makes them dense.
+
+    Raises:
+        BadValue: they are sparse.
+    """
+    if is_sparse(embed):
+        raise BadValue("embed", "CSR", f'{strategy} needs dense rows: use features with `method = "svd"`')
 
 
 def read(x: Any, rows: Any, dtype: np.dtype[Any] | None = None) -> Array:

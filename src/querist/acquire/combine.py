@@ -1,4 +1,4 @@
-"""Combinators: several scores of the same rows become one; and `refine`, which lets several strategies narrow the pool.
+"""Combinators: several scores of the same rows become one; and `refine` and `narrow`, in which strategies propose.
 
 A strategy names a combinator where it would name a scorer, with the parts in its settings:
 `Strategy("mine", scorer="product", scorer_settings={"parts": ["entropy", "information_density"]})`.
@@ -160,6 +160,51 @@ def refine(
         if len(pool) < n:
             left = np.setdiff1d(rows, pool)
             pool = np.sort(np.concatenate([pool, rng.choice(left, size=n - len(pool), replace=False)]))
+    return propose(final, pool, n)
+
+
+@register("combinator")
+def narrow(
+    propose: Callable[[Strategy, Array, int], Array],
+    rows: Array,
+    n: int,
+    *,
+    rng: Rng,  # noqa: ARG001 - the form of a combinator of strategies
+    proposers: Sequence[Strategy] | None = None,
+    parts: Sequence[str] = ("margin",),
+    final: Any = "eer_newton",
+    keep: int = 200,
+) -> Array:
+    """Let quick strategies name some rows, and a slow one choose among these: what makes look-ahead affordable.
+
+    Args:
+        propose: called with a strategy, rows and a number; returns the rows that it would choose.
+        rows: (r,) rows that may be chosen.
+        n: how many.
+        rng: not used; strategies draw from their own.
+        proposers: the strategies of `parts`.
+        parts: names of the quick strategies; each names its share of `keep`.
+        final: the slow strategy.
+        keep: how many rows it sees, n at least.
+
+    Returns:
+        (n,) rows in the order of choice.
+
+    Roy & McCallum, ICML 2001, who sample the candidates of expected error reduction.
+
+    >>> low = lambda strategy, rows, n: np.sort(rows)[:n] if strategy == "low" else np.sort(rows)[::-1][:n]
+    >>> narrow(low, np.arange(100), 2, rng=np.random.default_rng(0), parts=["low"], final="high", keep=10)
+    array([9, 8])
+    """
+    pool = np.asarray(rows)
+    voters = list(proposers if proposers is not None else parts)
+    wanted = max(n, keep)
+    if wanted < len(pool):
+        share = -(-wanted // len(voters))
+        pool = np.unique(np.concatenate([propose(voter, pool, share) for voter in voters]))  # type: ignore[arg-type]
+    if len(pool) < n:
+        left = np.setdiff1d(rows, pool)
+        pool = np.sort(np.concatenate([pool, left[: n - len(pool)]]))
     return propose(final, pool, n)
 
 

@@ -191,12 +191,18 @@ def gives_a_mask(entry: Entry) -> None:
 
 
 def documented(entry: Entry) -> None:
-    """The docstring says what it is in a line, and has an example."""
+    """The docstring says what it is in a line, and has an example that runs and gives what it says."""
     text = inspect.getdoc(entry.function) or ""
     if not text:
         raise Broken("has no docstring")
-    if not doctest.DocTestParser().get_examples(text):
+    names = {"np": np, **entry.function.__globals__, entry.name: entry.function}
+    example = doctest.DocTestParser().get_doctest(text, names, entry.name, None, 0)
+    if not example.examples:
         raise Broken("the docstring has no example that runs")
+    said: list[str] = []
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    if doctest.DocTestRunner(optionflags=flags).run(example, out=said.append).failed:
+        raise Broken("the example in the docstring fails: " + " ".join("".join(said).split()))
 
 
 SCORER_CHECKS: Final = (

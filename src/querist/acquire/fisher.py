@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from querist.acquire.blocks import MEMORY_LIMIT, dots, is_sparse, read, spans, working_type
+from querist.acquire.blocks import MEMORY_LIMIT, dots, read, refuse_sparse, spans, working_type
 from querist.acquire.distances import PRODUCT
 from querist.acquire.greedy import Front
 from querist.errors import BadValue
@@ -76,8 +76,7 @@ def bait(
     """
     if form not in FORMS:
         raise BadValue("form", form, "is not a form of BAIT", choices=FORMS)
-    if is_sparse(embed):
-        raise BadValue("embed", "CSR", 'bait needs dense rows: use features with `method = "svd"`')
+    refuse_sparse("bait", embed)
     n = min(n, len(proba))
     if n < 1:
         return np.empty(0, np.int64)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from querist.acquire.blocks import MEMORY_LIMIT, read, spans, working_type
+from querist.acquire.blocks import MEMORY_LIMIT, read, refuse_sparse, spans, working_type
 from querist.acquire.clusters import k_means, medoids
 from querist.acquire.distances import PRODUCT, Space
 from querist.acquire.diversity import stacked
@@ -52,6 +52,7 @@ def drop_query(
     >>> drop_query(embed=x, head_weight=head, head_bias=np.zeros(2), n=1, rng=np.random.default_rng(0), drop=0.5)
     array([1])
     """
+    refuse_sparse("drop_query", embed)
     if not 0 <= drop < 1:
         raise BadValue("drop", drop, "must be at least 0 and less than 1")
     weight, bias = (np.asarray(part, working_type(embed)) for part in (head_weight, head_bias))
@@ -131,6 +132,7 @@ def alfa_mix(
     ...          labelled_target=np.array([0, 1]), n=2, rng=np.random.default_rng(0))
     array([1, 2])
     """
+    refuse_sparse("alfa_mix", embed)
     dtype = working_type(embed)
     weight, bias = np.asarray(head_weight, dtype), np.asarray(head_bias, dtype)
     known, target = read(labelled_embed, slice(None), dtype), np.asarray(labelled_target)

@@ -12,6 +12,13 @@ from querist.acquire.select import required_signals, scorer_of, selector_of
 from querist.errors import BadValue, UnknownName
 from querist.types import Json, Strategy
 
+
+def _narrowed(slow: str, quick: str, keep: int) -> Strategy:
+    return Strategy(
+        f"narrow_{slow}", selector="narrow", selector_settings={"parts": [quick], "final": slow, "keep": keep}
+    )
+
+
 PRESETS: Final = {
     preset.name: preset
     for preset in (
@@ -37,6 +44,11 @@ PRESETS: Final = {
         ),
         Strategy("margin_per_cost", scorer="per_cost", scorer_settings={"parts": ["margin"]}),
         Strategy("refine", selector="refine"),
+        Strategy("narrow", selector="narrow"),
+        _narrowed("eer_newton", "margin", 200),
+        _narrowed("eer_ridge", "margin", 1000),
+        _narrowed("eer_parzen", "kmeans_plus_plus", 1000),
+        _narrowed("eer_knn", "kmeans_plus_plus", 1000),
     )
 }
 

@@ -86,7 +86,7 @@ def required_signals(strategy: Strategy) -> Required:
 
 
 def entries(strategy: Strategy) -> Iterator[registry.Entry]:
-    """Yield what the strategy is made of: filters, scorer or combinator with its parts, selector or `refine` with its.
+    """Yield what the strategy is made of: filters, scorer or combinator with its parts, selector or combinator, too.
 
     Raises:
         UnknownName: the registry does not have one of them.
@@ -99,7 +99,7 @@ def entries(strategy: Strategy) -> Iterator[registry.Entry]:
             yield from (registry.find("scorer", part) for part in parts_of(strategy.scorer_settings))
     yield (selector := selector_of(strategy.selector))
     if selector.kind == "combinator":
-        for part in refined_by(strategy.selector_settings):
+        for part in refined_by(selector, strategy.selector_settings):
             yield from entries(part)
 
 
@@ -285,7 +285,7 @@ class _Plan:
         entry = selector_of(self.strategy.selector)
         if entry.kind == "combinator":
             self.chances.append(np.full(n, np.nan))
-            refined: Array = entry.function(self._propose, rows, n, rng=self.rng, **self._refine_settings())
+            refined: Array = entry.function(self._propose, rows, n, rng=self.rng, **self._refine_settings(entry))
             return refined
         near = self._shortlist(entry, rows, n)
         everything = len(near) == len(self.scores)
@@ -312,8 +312,8 @@ class _Plan:
         )
         return batch.rows
 
-    def _refine_settings(self) -> dict[str, Any]:
-        strategies = refined_by(self.strategy.selector_settings)
+    def _refine_settings(self, entry: registry.Entry) -> dict[str, Any]:
+        strategies = refined_by(entry, self.strategy.selector_settings)
         own = {key: v for key, v in self.strategy.selector_settings.items() if key not in ("parts", "final")}
         return {**own, "proposers": strategies[:-1], "final": strategies[-1]}
 
@@ -335,12 +335,11 @@ def _everywhere(strategy: Strategy, scores: Array) -> bool:
     return how != "power" or strategy.scorer is None or bool((scores > 0).all())
 
 
-def refined_by(settings: Mapping[str, Any]) -> list[Strategy]:
+def refined_by(entry: registry.Entry, settings: Mapping[str, Any]) -> list[Strategy]:
     """Return the strategies that propose, and last the one that chooses among what they proposed."""
     from querist.acquire.presets import strategy
 
-    defaults = registry.find("combinator", "refine").settings
-    names = [*settings.get("parts", defaults["parts"]), settings.get("final", defaults["final"])]
+    names = [*settings.get("parts", entry.settings["parts"]), settings.get("final", entry.settings["final"])]
     return [strategy(name) for name in names]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from querist.engine import opinions, reasons
+from querist.engine import assignment, opinions, prefill, reasons
 from querist.engine.project import Project
 from querist.engine.round import State, Wait, missing_labels, next_step
 from querist.engine.run import step_name
@@ -26,6 +26,8 @@ from querist.store.protocol import Lease
 from querist.types import Content, Json, Lane, Outcome, Source
 
 LEASE_SECONDS: Final = 600
+
+CLASS_OPERATIONS: Final = ("add", "rename", "merge")
 
 
 class Form(Protocol):
@@ -51,6 +53,8 @@ class Form(Protocol):
     def guideline(self) -> int | None: ...
     @property
     def replaces(self) -> int | None: ...
+    @property
+    def shown(self) -> Json | None: ...
 
 
 # --- labelling
@@ -58,21 +62,24 @@ class Form(Protocol):
 
 def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Json:
     """Give a person up to n items in all, those still held included; return the new ones, or why there are none."""
-    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS)
-    new = [lease for lease in leases if lease.id not in set(held)]
     state = project.state()
+    arrange = assignment.arrange(project, state, person)
+    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange)
+    new = [lease for lease in leases if lease.id not in set(held)]
     return {
         "tasks": tasks(project, new),
         "waiting": waiting(project, state) if not leases else None,
         "answered_today": project.answers_today(person),
         "labelled": state.training,
-        "to_first_model": None if state.model is not None else missing_labels(state),
+        "to_first_model": missing_labels(state) if state.model is None and project.learns else None,
     }
 
 
 def tasks(project: Project, leases: Sequence[Lease]) -> list[Json]:
     """Return leases with what a person sees of their items; items whose content was erased are left out."""
-    contents = project.store.contents([lease.item for lease in leases])
+    items = [lease.item for lease in leases]
+    contents = project.store.contents(items)
+    guessed = prefill.for_tasks(project, items, [lease.lane for lease in leases])
     show_reasons = project.spec.labels.show_reasons
     return [
         {
@@ -81,9 +88,9 @@ def tasks(project: Project, leases: Sequence[Lease]) -> list[Json]:
             "item": lease.item,
             "content": content.to_json(),
             "why": reasons.short(project, lease.item, lease.lane) if show_reasons else None,
-            "prefill": None,
+            "prefill": guess,
         }
-        for lease, content in zip(leases, contents, strict=True)
+        for lease, content, guess in zip(leases, contents, guessed, strict=True)
         if content is not None
     ]
 
@@ -177,6 +184,7 @@ def _answer(
         raise BadValue("value", form.value, f"must be empty when the outcome is {form.outcome!r}")
     lease = next((lease for lease in project.store.leases() if lease.id == form.lease), None)
     picked = project.store.picked(form.item)
+    lane = lane_of(project, state, form.item)
     event = AnswerSubmitted(
         item=form.item,
         task=project.spec.project.task,
@@ -184,9 +192,10 @@ def _answer(
         value=value,
         confidence=form.confidence,
         reason=form.reason,
-        lane=lane_of(project, state, form.item),
+        lane=lane,
         round=picked[-1].round if picked else None,
         model=state.model,
+        shown=prefill.seen_with(project, form.item, lane, form.shown) if form.outcome == "answered" else None,
         guideline=form.guideline,
         active_ms=form.active_ms,
         replaces=_replaced(state, person, form, may_correct_others),
@@ -322,24 +331,38 @@ def settle(project: Project, person: str, key: str, reason: str = "") -> Json:  
 def change_classes(
     project: Project, person: str, key: str, operation: str, before: Sequence[str], after: Sequence[str]
 ) -> None:
-    """Add a class, or rename one everywhere: old answers are untouched, and read under the new name.
+    """Add a class, rename one, or merge several into one: old answers are untouched, and read under the new name.
+
+    The next data set holds them under it; nothing has to be asked again.
 
     Raises:
-        BadValue: an operation other than add and rename, a class that is there already, or is not there.
+        BadValue: another operation, a class that is there already, or is not there.
     """
     classes = project.state().classes
-    if operation not in ("add", "rename"):
-        raise BadValue("operation", operation, "not known here", choices=["add", "rename"])
+    if operation not in CLASS_OPERATIONS:
+        raise BadValue("operation", operation, "not known here", choices=CLASS_OPERATIONS)
     if len(after) != 1 or not after[0].strip():
         raise BadValue("after", list(after), "one class name is wanted")
     if project.store.find(key) is not None:
         return
     if operation == "rename" and (len(before) != 1 or before[0] not in classes):
         raise BadValue("before", list(before), f"no such class; have: {', '.join(classes)}", choices=classes)
-    if after[0] in classes:
-        raise BadValue("after", after[0], "there is a class of that name; merging comes with reviews", choices=classes)
+    if operation == "merge":
+        _check_merge(before, classes)
+    elif after[0] in classes:
+        raise BadValue("after", after[0], "there is a class of that name; merge the two instead", choices=classes)
     event = ClassesChanged(operation=operation, before=list(before), after=list(after))
     project.record(key, event, actor=person)
+
+
+def _check_merge(before: Sequence[str], classes: Sequence[str]) -> None:
+    unknown = next((name for name in before if name not in classes), None)
+    if unknown is not None:
+        raise BadValue("before", unknown, f"no such class; have: {', '.join(classes)}", choices=classes)
+    if len(set(before)) < 2:
+        raise BadValue("before", list(before), "a merge takes two classes or more", choices=classes)
+    if len(set(before)) == len(classes):
+        raise BadValue("before", list(before), "one class at least must stay beside the merged one", choices=classes)
 
 
 def change_settings(project: Project, person: str, sections: Mapping[str, Mapping[str, Any]]) -> None:

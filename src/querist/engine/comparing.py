@@ -28,6 +28,8 @@ CONTROL_WHEN_WORSE: Final = 0.5
 """Share of labels drawn at random once the strategy was found worse than random."""
 CONTROL_WHEN_NO_BETTER: Final = 0.3
 """The same once a gain of 2 points or more was ruled out: enough to see sooner whether the strategy pays."""
+FEWEST_OF_A_CLASS: Final = 20
+"""Evaluation items that must count in the metric of a class before a saving is given."""
 SUGGESTED: Final = "Try another strategy under Settings, or random."
 
 
@@ -133,10 +135,15 @@ def compare(
     except NotReady:
         return None
     try:
-        saved = labels_saved(active, random, seed=project.seed)
+        saved = labels_saved(active, random, seed=project.seed) if _enough(active) else None
     except NotReady:
         saved = None
     return Compared(wanted, active, random, found, saved)
+
+
+def _enough(active: Arm) -> bool:
+    """Whether enough items count in the metric: with fewer of a class the bootstrap of a saving was seen to fail."""
+    return active.of is None or float(active.of[-1].sum()) >= FEWEST_OF_A_CLASS
 
 
 def against_random(

@@ -109,7 +109,7 @@ class Conditions:
             UnknownName: `confusion` names a class that the data do not have.
 
         >>> said = Conditions(label_noise=0.5).answers(np.zeros(1000, int), ["a", "b"], seed=0)
-        >>> 450 < said.sum() < 550
+        >>> bool(450 < said.sum() < 550)
         True
         """
         said = np.asarray(target).copy()

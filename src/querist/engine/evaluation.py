@@ -20,7 +20,7 @@ from querist.engine.round import State
 from querist.engine.training import prediction
 from querist.errors import ModelFailure, NotReady
 from querist.events import ModelEvaluated, ModelTrained
-from querist.measure import intervals
+from querist.measure import calibration, intervals, scores
 from querist.measure.evidence import comparison_look
 from querist.measure.shadow import Fit, collect, cross_fit_plan, largest_size, shadow_sizes
 from querist.tasks.targets import aligned
@@ -258,6 +258,7 @@ def evaluate(project: Project, state: State, number: int) -> None:
         kept = {"items": artefacts.put_json(latest.items), "proba": artefacts.put_matrix(proba)}
         predictions = artefacts.put_json(kept)
         metrics = figures(measured.values, proba, kind, use=measured.known, seed=project.seed, resample=True)
+        metrics |= _uncalibrated(project, measured)
         baseline = _random_arm_if_due(project, state, measured, number)
         evidence, seen = against_random(project, state, measured, latest, baseline)
     rules, stop = verdicts(project, state, latest=latest)
@@ -274,6 +275,26 @@ def evaluate(project: Project, state: State, number: int) -> None:
         watch=seen,
     )
     project.record(f"r{number}/evaluate", event)
+
+
+def _uncalibrated(project: Project, measured: Measuring) -> Json:
+    """Calibration error and losses without the calibrator, on the same answers: what it was worth."""
+    inner = getattr(project.model(), "model", None)
+    known = measured.known
+    if inner is None or known.sum() < FEWEST_FOR_CURVE or project.target.signal != "proba":
+        return {}
+    proba = prediction(inner, measured.features, project.target, seed=project.seed)[known]
+    target = measured.target[known]
+    found = {
+        "calibration_error": calibration.expected_calibration_error(proba=proba, target=target, debiased=True),
+        "brier": scores.brier(target, proba),
+        "log_loss": scores.log_loss(target, proba),
+    }
+    return {
+        f"{name}_before": {"value": value, "low": value, "high": value, "n": len(target)}
+        for name, value in found.items()
+        if np.isfinite(value)
+    }
 
 
 def figures(

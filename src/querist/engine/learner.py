@@ -13,9 +13,12 @@ from querist.engine.project import Project
 from querist.engine.round import Freeze, Select, Stop, Wait, next_step
 from querist.engine.spec import ProjectSpec
 from querist.engine.steps import run, select
+from querist.engine.training import prediction
 from querist.errors import BadValue, NotFound
 from querist.events import AnswerSubmitted, ClassesChanged, PoolImported, ProjectCreated
 from querist.store.protocol import ItemRow, NewEvent
+from querist.tasks import task_type
+from querist.tasks.structured import encode
 from querist.types import Array, Content, Features, Json, Learner, Strategy, short_hash
 
 
@@ -38,6 +41,9 @@ class ActiveLearner:
         calibrate: fit a temperature on out-of-fold probabilities before uncertainty is used (five more fits a round).
         batch: how many `ask()` gives when no number is said.
         groups: (n,) rows of a group stay on one side of each calibration split.
+        task: the kind of label: "single_label"; "multi_label", where a label is a list of names; "numeric", a number;
+            "pairwise", "first" or "second", over a pool of `Content` pairs or of differences.
+        task_settings: of the kind of label, such as {"low": 0, "high": 80}.
 
     Raises:
         BadValue: an empty pool, ids that are not distinct.
@@ -68,6 +74,8 @@ class ActiveLearner:
         calibrate: bool = False,
         batch: int = 50,
         groups: Sequence[Any] | None = None,
+        task: str = "single_label",
+        task_settings: Mapping[str, Any] | None = None,
     ) -> None:
         from querist.models import learner
 
@@ -77,8 +85,10 @@ class ActiveLearner:
         if len(self._ids) != size or (self._row_ids is not None and len(self._row_ids) != size):
             raise BadValue("ids", f"{len(self._ids)} ids", f"must be {size} distinct ids, one for each row of the pool")
         self._labels: dict[str, Any] = {}
-        recipe: Learner = learner(model)
-        spec = _spec(strategy, settings, seed, batch, calibrate, features, recipe, self._names(classes or ()))
+        names = self._names(classes or ())
+        recipe: Learner = learner(model, signal=_signal(task, names, task_settings or {}))
+        spec = _spec(strategy, settings, seed, batch, calibrate, features, recipe, names)
+        spec = spec.changed(project={"task": task, "settings": dict(task_settings or {})})
         self._project = _project(spec, recipe, pool, [str(name) for name in self._ids], groups)
         if isinstance(strategy, Strategy):
             self._project.cache["strategy"] = strategy
@@ -113,18 +123,17 @@ class ActiveLearner:
             raise BadValue("labels", f"{len(labels)} labels", f"must be one for each of the {len(ids)} ids")
         items = [self._item(name) for name in ids]
         self._project.store.rows(items)
-        names = self._names(labels)
-        self._declare(names)
+        values = self._values(labels)
         state = self._project.state()
         asked = dict.fromkeys(state.batch.items, state.round)
         events = []
-        for item, name in zip(items, names, strict=True):
+        for item, value in zip(items, values, strict=True):
             earlier = state.live.get(item, ())
             event = AnswerSubmitted(
                 item=item,
                 task=self._project.spec.project.task,
                 outcome="answered",
-                value=name,
+                value=value,
                 lane="query" if item in asked else "seed",
                 round=asked.get(item),
                 replaces=earlier[-1].seq if earlier else None,
@@ -134,30 +143,37 @@ class ActiveLearner:
         self._project.store.append_many(events)
 
     def predict(self, rows: Any) -> Array:
-        """Return the likeliest label of each row.
+        """Return the likeliest label of each row: a class, a list of names (as objects), a number.
 
         Raises:
-            NotReady: no model yet: labels of two classes are needed.
+            NotReady: no model yet: labels of two kinds are needed.
         """
-        names = self.classes
-        return np.asarray([names[number] for number in self.predict_proba(rows).argmax(axis=1)])
+        matrix = self.predict_proba(rows)
+        if self._one_class:
+            names = self.classes
+            return np.asarray([names[number] for number in matrix.argmax(axis=1)])
+        predicted = self._project.target.predicted(matrix)
+        if self._project.target.signal == "label_proba":
+            return encode(self._project.task.decode(predicted))
+        return np.asarray(self._project.task.decode(predicted))
 
     def predict_proba(self, rows: Any) -> Array:
-        """Return (n, c) probabilities, columns in the order of `classes`.
+        """Return (n, c) probabilities, columns in the order of `classes`; of numbers (n, 2) means and deviations.
 
         Raises:
-            NotReady: no model yet: labels of two classes are needed.
+            NotReady: no model yet: labels of two kinds are needed.
         """
         self._learn()
-        model = self._project.model()
-        features = self._features_of(rows)
-        return model.signals(["proba"], features, rng=np.random.default_rng(self._project.seed))["proba"]
+        project = self._project
+        return prediction(project.model(), self._features_of(rows), project.target, seed=project.seed)
 
     # --- what is known
 
     @property
     def classes(self) -> list[Any]:
         """The labels, in the order of the columns of `predict_proba`."""
+        if not self._one_class:
+            return list(self._project.target.columns)
         return [self._labels[name] for name in self._project.state().classes]
 
     @property
@@ -218,6 +234,19 @@ class ActiveLearner:
                 step = Freeze(state.round if state.phase in ("seed", "collect") else state.round + 1)
             run(self._project, step)
 
+    @property
+    def _one_class(self) -> bool:
+        return self._project.spec.project.task == "single_label"
+
+    def _values(self, labels: Sequence[Any]) -> list[Any]:
+        """Labels as the ledger keeps them; classes of one class each are learnt from what is told."""
+        if not self._one_class:
+            plain = [label.tolist() if isinstance(label, np.generic | np.ndarray) else label for label in labels]
+            return [self._project.task.check(label) for label in plain]
+        names = self._names(labels)
+        self._declare(names)
+        return list(names)
+
     def _declare(self, names: Sequence[str]) -> None:
         known = self._project.state().classes
         new = set(names) - set(known)
@@ -249,6 +278,20 @@ class ActiveLearner:
             return _as_features(rows)
         features: Features = self._project.pipeline().transform(_contents(rows))
         return features
+
+
+def _signal(task: str, classes: Sequence[str], settings: Mapping[str, Any]) -> str:
+    """What the task needs of its model.
+
+    Raises:
+        BadValue: the learner of this kind of label is still to come, or its classes or settings cannot be.
+    """
+    if task == "single_label":
+        return "proba"
+    target = task_type(task, classes=classes, settings=settings).target
+    if target is None:
+        raise BadValue("task", task, "its learner is still to come; people can label it: querist init --task")
+    return target.signal
 
 
 def _spec(

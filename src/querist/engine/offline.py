@@ -92,6 +92,7 @@ class FileAnswer:
     lease: str | None = None
     guideline: int | None = None
     replaces: int | None = None
+    shown: Json | None = None
 
 
 def tell(project: Project, answers: Path, *, person: str) -> Json:

@@ -42,10 +42,11 @@ def most_opinions(state: State) -> int:
 
 
 def wanted(state: State, item: ItemId, answers: Sequence[Answer]) -> int:
-    """Return how many opinions settle an item; a label that came with the data settles it alone."""
-    if any(answer.person == "import" for answer in answers):
-        return 1
-    return max(state.wanted.get(item, 0), opinions(state))
+    """Return how many opinions settle an item: as many as its batch asked for, and those that were added since.
+
+    A label that came with the data settles it alone.
+    """
+    return 1 if any(answer.person == "import" for answer in answers) else state.wanted.get(item, 1)
 
 
 def merge(project: Project, state: State, by_item: Mapping[ItemId, Sequence[Answer]]) -> Opinions:

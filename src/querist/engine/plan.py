@@ -22,7 +22,7 @@ from querist.engine.labelled import Labelled, load
 from querist.engine.spec import Section, readable
 from querist.engine.summary import RISING
 from querist.errors import BadValue, Damaged, NotFound
-from querist.types import Json, Strategy
+from querist.types import Json, Strategy, short_hash
 
 FILE: Final = "the bench's file"
 
@@ -105,8 +105,12 @@ class Setting:
 
     @property
     def model_name(self) -> str:
-        """The model's name."""
-        return self.model if isinstance(self.model, str) else str(self.model.name)
+        """The model's name; a learner's own settings tell it from another of the same name."""
+        return (
+            self.model
+            if isinstance(self.model, str)
+            else f"{self.model.name} {short_hash(dict(self.model.settings))[:4]}"
+        )
 
 
 class Plan(Section):

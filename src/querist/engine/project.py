@@ -29,6 +29,9 @@ STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "b
 DAY: Final = 86_400 * 1_000_000
 """Microseconds."""
 
+PAUSE: Final = 15 * 60 * 1_000_000
+"""Microseconds without an answer that are a break."""
+
 
 class Project:
     """One project, opened. Safe to share between threads; every process opens its own.
@@ -66,6 +69,7 @@ class Project:
         self.times: dict[int, tuple[int | None, int]] = {}
         self.person_name: Callable[[str], str | None] = lambda _: None
         self.tally: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        self.working: dict[str, tuple[int, int]] = {}
 
     @classmethod
     def open(cls, folder: Path) -> Project:
@@ -118,6 +122,9 @@ class Project:
                     self.__dict__.pop("learner", None)
                 case AnswerSubmitted(source="ui" | "api", active_ms=active_ms, round=number):
                     self.tally[recorded.at // DAY][recorded.actor] += 1
+                    began, last = self.working.get(recorded.actor, (recorded.at, recorded.at))
+                    began = recorded.at if recorded.at - last > PAUSE else began
+                    self.working[recorded.actor] = (began, recorded.at)
                     self.active_ms += active_ms or 0
                     if active_ms is not None:
                         self.times[recorded.seq] = (number, active_ms)
@@ -129,6 +136,11 @@ class Project:
         self.state()
         today = self.tally[time.time_ns() // 1000 // DAY]
         return today[person] if person is not None else sum(today.values())
+
+    def working_minutes(self, person: str, now: int) -> float:
+        """Return for how long a person has been answering without a break of a quarter of an hour; `now` in µs."""
+        began, last = self.working.get(person, (now, now))
+        return 0.0 if now - last > PAUSE else (last - began) / 60e6
 
     def media(self) -> Path | None:
         """Return the media folder; None for a project that lives in memory, whose contents bring their own."""

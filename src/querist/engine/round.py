@@ -37,6 +37,7 @@ from querist.events import (
     Resumed,
     SpecChanged,
     Stopped,
+    TimerFired,
 )
 from querist.types import ItemId, Json, Lane, Outcome, Phase, ShortHash, Source, short_hash
 
@@ -356,7 +357,7 @@ def seed_size(state: State) -> int:
 
 
 def opinions(state: State) -> int:
-    """Return how many people are asked about each item."""
+    """Return how many people are asked about each item of the batches to come."""
     return 1 if state.spec is None else int(state.spec.get("labels", {}).get("opinions", 1))
 
 
@@ -398,7 +399,6 @@ class _Changing:
         self.withdrawn = set(state.withdrawn)
         self.wanted = dict(state.wanted)
         self.again = set(state.again)
-        self.opinions = opinions(state)
         self.training = state.training
         self.paid = state.paid
 
@@ -467,8 +467,8 @@ class _Changing:
                 self.withdrawn.add(item)
 
     def _enough(self, item: ItemId) -> bool:
-        live, opinions = self.live[item], self.wanted.get(item) or self.opinions
-        return len(live) >= opinions or any(answer.source == "import" for answer in live)
+        live = self.live[item]
+        return len(live) >= self.wanted.get(item, 1) or any(answer.source == "import" for answer in live)
 
     def _note_fresh(self, seq: int, lane: Lane | None) -> None:
         if lane not in MEASURING:
@@ -496,7 +496,6 @@ class _Changing:
                     # Another strategy is another question: what was found about the last one is no verdict on it.
                     self.set(strategy_seq=recorded.seq, alarms_due={}, alarms={})
                 self.set(spec=spec, spec_seq=recorded.seq, classes=classes)
-                self.opinions = opinions(self.state)
             case ClassesChanged():
                 self._change_classes(event)
             case PoolImported():
@@ -537,7 +536,7 @@ class _Changing:
             case Resumed() if self.state.stopped is not None:
                 overruled = {**self.state.overruled, self.state.stopped: max(1, self.paid)}
                 self.set(phase=self._unless_busy("select"), stopped=None, stop_rule=None, overruled=overruled)
-            case Requested(what="retrain"):
+            case Requested(what="retrain") | TimerFired(name="retrain"):
                 self.set(retrain=True)
             case Requested(what="refit"):
                 self.set(refit=True)
@@ -583,6 +582,10 @@ class _Changing:
         # Lanes that ask once more are the only ones to choose an item that has answers, or whose answer is known.
         again = {item for item in event.items if item in self.live or item in self.state.gold}
         self.again = again if event.part == 0 else self.again | again
+        if event.opinions > 1:
+            for item in event.items:
+                if item not in again:
+                    self.wanted.setdefault(item, event.opinions)
         batch = Batch(earlier | frozenset(event.items), event.part + 1, event.short, event.opinions)
         self.set(phase="collect", round=event.round, batch=batch, stop_rule=None, stop_evidence={})
 

@@ -106,6 +106,30 @@ def applied(
     return found
 
 
+def strata(project: Project, taken: Array, size: int, slots: int) -> list[Constraint]:
+    """Return the wish that the values of the column of the seed set get equal shares; none where no column is named.
+
+    Args:
+        project: the project.
+        taken: rows that are labelled or out, which count.
+        size: of the pool.
+        slots: places in the batch.
+
+    Raises:
+        UnknownName: the column is not there.
+    """
+    column = project.spec.loop.seed_set.stratify
+    if not column:
+        return []
+    key = ("strata", column, size)
+    if key not in project.cache:
+        values = [str(value) for value in _column(project, column, size)]
+        project.cache[key] = np.unique(values, return_inverse=True)[1]
+    codes: Array = project.cache[key]
+    share = math.ceil((len(taken) + slots) / (1 + int(codes.max(initial=0))))
+    return [at_most("stratify", codes, share, taken=codes[taken])]
+
+
 def _keep_apart(project: Project, found: Applied, taken: Array, most: float) -> None:
     embed = project.features().embed
     if hasattr(embed, "tocsr"):

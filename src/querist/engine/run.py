@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Final
@@ -15,6 +16,7 @@ from querist.engine.project import Project
 from querist.engine.round import Step, Wait, next_step
 from querist.engine.steps import run
 from querist.errors import Busy, QueristError
+from querist.events import TimerFired
 
 log = logging.getLogger("querist.worker")
 
@@ -67,6 +69,7 @@ def _work_once(project: Project, owner: str, heartbeat: _Heartbeat) -> float:
     try:
         step = next_step(project.state())
         if isinstance(step, Wait):
+            fire_timers(project, now=time.time_ns() // 1000)
             return POLL
         name = step_name(step)
         if not _claim(project, name, owner):
@@ -121,6 +124,26 @@ def _run_claimed(project: Project, step: Step, owner: str, heartbeat: _Heartbeat
         # A claim that cannot be let go of, because the database is away, runs out by itself.
         with contextlib.suppress(QueristError):
             project.store.unclaim(name, owner)
+
+
+def fire_timers(project: Project, *, now: int) -> bool:
+    """Record that a training is due by time, if it is; what waits for a clock is an event, so that replay needs none.
+
+    Args:
+        project: the project.
+        now: UTC in microseconds.
+    """
+    state = project.state()
+    hours = project.spec.loop.retrain_every.hours
+    if not hours or not state.fresh or state.retrain:
+        return False
+    # From the last training, or from the first answer that waits for one.
+    trained = project.last("model_trained")
+    since = trained if trained is not None else next(iter(project.store.events(state.fresh[0] - 1)))
+    due = since.at + int(hours * 3_600_000_000)
+    if now < due:
+        return False
+    return project.record(f"timer/retrain/{due}", TimerFired(name="retrain", due=due))[1]
 
 
 def step_name(step: Step) -> str:

@@ -19,11 +19,14 @@ from querist.engine.asking_again import Again, gold_items, second_opinions
 from querist.engine.lanes import lane_slots, next_in_order
 from querist.engine.project import Project
 from querist.engine.round import MEASURING, State, batch_size, budget, control_share, seed_size
-from querist.engine.rules import applied, bound, excluded
+from querist.engine.rules import applied, bound, excluded, strata
 from querist.errors import BadValue, MissingSignal
 from querist.events import BatchSelected, DatasetFrozen, Fallback
 from querist.signals import ROLES
 from querist.types import Array, Features, ItemId, Json, Lane, Pick, Strategy
+
+PATIENT: Final = 3
+"""Seed sets after which a named strategy takes over, whatever the model's skill."""
 
 TARGETS: Final = 2000
 """Rows that stand for "where predictions will be needed", drawn with the project's seed."""
@@ -85,7 +88,9 @@ def choose(project: Project, state: State, *, n: int, number: int, part: int, pe
     picks = _in_order(project, lanes, rows_by_lane, again.picks, batch, lane)
     listed = int(excluded(project, state.pool_size).sum())
     removed = {**({"exclude": listed} if listed else {}), **batch.removed}
-    evidence = {**decision.evidence, **again.evidence, **({"rules": removed} if removed else {})}
+    # `everywhere`: whether weighted estimates may speak for the whole pool; the probabilities stand beside the picks.
+    rules = {"rules": removed} if removed else {}
+    evidence = {**decision.evidence, **again.evidence, "everywhere": batch.everywhere, **rules}
     return Chosen(picks, strategy, evidence, fallbacks)
 
 
@@ -237,17 +242,53 @@ def decide(project: Project, state: State, *, batch: int) -> tuple[Decision, lis
     situation = situation_of(project, state, batch=batch)
     if registry.has("policy", section.name):
         decision: Decision = registry.find("policy", section.name).function(situation, **section.settings)
+        decision = _seeded(project, decision)
         return decision, _blind(project, state, situation, decision)
     wanted = _named(project)
     needs, _ = required_signals(wanted)
     of_model = [name for name in needs if name not in ALWAYS or (name == "labelled_target" and not state.training)]
     if state.choosing_model is None and of_model:
-        covering = _coverage(situation, "there is no model yet")
+        covering = _seeded(project, _coverage(situation, "there is no model yet"))
         return covering, _blind(project, state, situation, covering)
-    if of_model and state.training < seed_size(state):
-        covering = _coverage(situation, f"{state.training} of {seed_size(state)} labels of the seed set")
+    if of_model and (doubt := _not_yet(state, situation)):
+        covering = _seeded(project, _coverage(situation, doubt))
         return covering, _blind(project, state, situation, covering)
-    return Decision(wanted, {"in_force": "learning", "reason": f"the project asks for {wanted.name}"}), []
+    return Decision(wanted, _handed_over(situation, wanted)), []
+
+
+def _seeded(project: Project, decision: Decision) -> Decision:
+    """Cover the pool in the way that the settings ask for; where distances cannot be measured, by lot."""
+    by = project.spec.loop.seed_set.by
+    if by == "auto" or decision.evidence.get("in_force") != "coverage" or decision.strategy.name == "random":
+        return decision
+    return Decision(strategy_of(by), decision.evidence)
+
+
+def _not_yet(state: State, situation: Situation) -> str:
+    """Return why the model does not choose yet, or an empty text.
+
+    It chooses from a full seed set on, when the lower end of its out-of-fold skill above the majority class is above 0;
+    at the latest when the seed set is there three times over, since of a rare class accuracy says too little.
+    """
+    size = seed_size(state)
+    if state.training < size:
+        return f"{state.training} of {size} labels of the seed set"
+    skill = situation.skill
+    if skill is None or skill.low > 0 or state.training >= PATIENT * size:
+        return ""
+    return (
+        f"out of fold the model is {100 * skill.value:.0f} points above the largest class "
+        f"(between {100 * skill.low:.0f} and {100 * skill.high:.0f}), which may be nothing"
+    )
+
+
+def _handed_over(situation: Situation, wanted: Strategy) -> Json:
+    """What goes into the ledger with a batch of the strategy that was asked for: also what the model had shown."""
+    evidence: Json = {"in_force": "learning", "reason": f"the project asks for {wanted.name}"}
+    skill = situation.skill
+    if skill is not None:
+        evidence["skill"] = {"value": skill.value, "low": skill.low, "high": skill.high}
+    return {**evidence, "labelled": situation.labelled, "classes_seen": situation.classes_seen}
 
 
 ALWAYS: Final = frozenset(
@@ -348,6 +389,8 @@ def _by_strategy(
     signals = signals_for(project, state, strategy, pending=np.flatnonzero(pending), labelled=candidates.labelled)
     out = np.flatnonzero(candidates.labelled | pending)
     wanted = applied(project, state, signals, eligible=eligible, taken=out, slots=slots)
+    if "proba" not in required_signals(strategy).needs:
+        wanted.preferences.extend(strata(project, out, len(eligible), slots))
     eligible = wanted.eligible
     rng = project.rng(number, "select", part)
     if slots == 0 or not eligible.any():

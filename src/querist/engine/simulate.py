@@ -17,6 +17,7 @@ from querist import registry
 from querist.acquire import presets
 from querist.engine.bench import run_cells, write_text
 from querist.engine.cells import Cell, split
+from querist.engine.conditions import Conditions
 from querist.engine.labelled import Labelled, load
 from querist.engine.summary import RISING, Question, summarise
 from querist.engine.versions import machine, versions
@@ -40,6 +41,11 @@ class SimulationResult:
 
     def __str__(self) -> str:
         return self.text()
+
+    @property
+    def failed_wholly(self) -> bool:
+        """Whether there is nothing but failures."""
+        return bool(self.summary["cells"]["failed"] == self.summary["cells"]["planned"])
 
     @property
     def comparisons(self) -> list[Json]:
@@ -112,6 +118,7 @@ def simulate(
     text: str | None = None,
     columns: Sequence[str] = (),
     image: str | None = None,
+    cost: Any = None,
     features: str = "auto",
     name: str | None = None,
     strategies: Sequence[str | Strategy] = ("margin",),
@@ -122,10 +129,13 @@ def simulate(
     seed_set: int | None = None,
     hold_out: float = 0.3,
     calibrate: bool = True,
+    conditions: Conditions | None = None,
+    advisers: int = 5,
     baseline: str = "random",
     metric: str = "accuracy",
     target_accuracy: float | None = None,
     price: float | None = None,
+    seconds_per_label: float | None = None,
     currency: str = "USD",
     jobs: int | None = None,
     timeout: float | None = None,
@@ -149,6 +159,7 @@ def simulate(
         text: the column of the text. Without `text`, `columns` or `image` all other columns are used.
         columns: the columns of a table to learn from.
         image: the column of the image paths.
+        cost: what labelling each row costs: a column, or (n,) figures where `data` is an array or a list.
         features: how rows become arrays; `auto` chooses by the kind of data.
         name: of the data, in the report.
         strategies: names or `Strategy` values; the baseline is added where it is missing.
@@ -159,10 +170,13 @@ def simulate(
         seed_set: first labels, drawn at random; None takes max(20, 5 per class), at most a quarter of the budget.
         hold_out: share of the rows that only measures.
         calibrate: scale the probabilities by a temperature fitted out of fold, as projects do.
+        conditions: wrong answers, rare classes, copies; see `querist.engine.conditions.Conditions`.
+        advisers: bootstrapped copies of the model that give their opinion to strategies that need several.
         baseline: what every other strategy is compared with.
-        metric: the figure of the headline: accuracy, balanced_accuracy or macro_f1.
+        metric: the figure of the headline: accuracy, balanced_accuracy, macro_f1, roc_auc or average_precision.
         target_accuracy: the value of the metric to reach; None takes the baseline's at the end of the budget.
-        price: what a label costs, in `currency`.
+        price: what a label costs in `currency`, or one unit of `cost`.
+        seconds_per_label: people's time for a label.
         currency: three letters.
         jobs: processes; None takes all processors. Results do not depend on it.
         timeout: seconds after which a cell is given up and stays in the tables as failed.
@@ -181,12 +195,16 @@ def simulate(
     >>> [(c["strategy"], c["baseline"], c["metric"], c["n"]) for c in result.comparisons][:1]
     [('margin', 'random', 'accuracy_area_under_curve', 2)]
     """
-    labelled = load(data, y, target=target, text=text, columns=columns, image=image, features=features, name=name)
+    roles = {"target": target, "text": text, "image": image, "cost": cost if isinstance(cost, str) else None}
+    labelled = load(
+        data, y, target=target, text=text, columns=columns, image=image, features=features, name=name, cost=cost
+    )
     wanted = _with_baseline(strategies, baseline)
-    question = Question(metric, baseline, target_accuracy, price, currency)
+    question = Question(metric, baseline, target_accuracy, price, currency, seconds_per_label)
     first = _seed_set(seed_set, budget, len(labelled.classes))
     check(labelled, question, batch=batch, budget=budget, first=first, hold_out=hold_out)
-    cell = Cell(wanted[0], 0, model, batch, budget, first, hold_out, calibrate)
+    switched = conditions or Conditions()
+    cell = Cell(wanted[0], 0, model, batch, budget, first, hold_out, calibrate, switched, advisers)
     listed = [*range(seeds)] if isinstance(seeds, int) else list(seeds)
     if not listed:
         raise BadValue("seeds", seeds, "at least one seed is needed")
@@ -196,8 +214,7 @@ def simulate(
     results = run_cells(labelled, cells, kept=kept, jobs=jobs, timeout=timeout, progress=progress)
     summary = setting_summary(labelled, cell, results, question, listed, wanted)
     summary["seconds"] = time.perf_counter() - began
-    columns_said = {"target": target, "text": text, "image": image, "columns": list(columns)}
-    summary["settings"]["command"] = command(summary, columns_said)
+    summary["settings"]["command"] = command(summary, {**roles, "columns": list(columns)})
     result = SimulationResult(summary, tuple(results), None if out is None else Path(out))
     if out is not None:
         result.write(out, page=page)
@@ -312,8 +329,13 @@ def command(summary: Json, columns: Json) -> str:
     seeds = settings["seeds"]
     count = len(seeds) if seeds == [*range(len(seeds))] else seeds
     roles = {name: value for name, value in columns.items() if value}
-    if source is None or roles.keys() - {"target", "text"} or settings["metric"] != "accuracy":
+    switched = settings.get("conditions", {})
+    said |= {name: value for name, value in switched.items() if name != "confusion"}
+    if source is None or roles.keys() - {"target", "text", "cost"} or "confusion" in switched:
         first = "x, y" if source is None else repr(source)
+        said = {k: v for k, v in said.items() if k not in switched}
+        if switched:
+            said["conditions"] = Conditions(**switched)
         said = {**({} if source is None else roles), "strategies": named, "seeds": count, **said}
         return f"querist.simulate({first}, {', '.join(f'{name}={value!r}' for name, value in said.items())})"
     words = ["querist", "simulate", shlex.quote(source)]

@@ -125,17 +125,27 @@ class RulesSection(Section):
 
 
 class RetrainEvery(Section):
-    """New training labels that start a training: the larger of a count and a share of the labels so far."""
+    """New training labels that start a training: the larger of a count and a share of the labels so far.
+
+    With `hours`, whatever is new trains when so long has passed since the last training, however little it is.
+    """
 
     least: int = Field(10, ge=1)
     share: float = Field(0.1, ge=0, le=1)
+    hours: float = Field(0.0, ge=0)
 
 
 class SeedSet(Section):
-    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class."""
+    """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class.
+
+    `by` is how they cover the pool. `stratify` names a column (a source, or somebody's guess of the class) whose values
+    get equal shares as far as the pool allows.
+    """
 
     least: int = Field(20, ge=1)
     per_class: int = Field(5, ge=0)
+    by: Literal["auto", "max_herding", "typiclust", "kmeans", "k_center", "random"] = "auto"
+    stratify: str = ""
 
 
 class LoopSection(Section):
@@ -194,7 +204,6 @@ class LabelsSection(Section):
     consensus: Literal["majority", "dawid_skene", "crowdlab"] = "majority"
     sure: float = Field(0.0, ge=0, lt=1)
     scale: Literal["nominal", "ordinal", "interval"] = "nominal"
-    gold_feedback: Literal["silent", "training"] = "silent"
     prefill: Literal["off", "shown", "after"] = "off"
     blind_share: float = Field(0.2, ge=0, le=1)
     guidelines: str = ""
@@ -210,6 +219,27 @@ class LabelsSection(Section):
         if self.sure and self.consensus == "majority":
             raise ValueError("sure needs consensus = dawid_skene or crowdlab: a count of votes has no certainty")
         return self
+
+
+class PersonRules(Section):
+    """What one person is asked: `groups` they know, `conflicts` (groups or items) they must not see, their share."""
+
+    groups: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    weight: float = Field(1.0, gt=0, le=1)
+
+
+class AssignmentSection(Section):
+    """Who gets which item. `people` are named by their pseudonym; `group` is the pool's column of that name.
+
+    `by_group`: an item of a group goes only to people who know the group. `once_per_group`: nobody gets two items of
+    one group. `rotate`: hard items go round, nobody gets many in a row.
+    """
+
+    by_group: bool = False
+    once_per_group: bool = False
+    rotate: bool = False
+    people: dict[str, PersonRules] = {}
 
 
 class CostSection(Section):
@@ -243,9 +273,9 @@ class StopSection(Section):
 
 
 class Schedule(Section):
-    """How a new model begins."""
+    """How a new model begins: `auto` fine-tunes where the learner can, from scratch in every `full_every`-th round."""
 
-    how: Literal["scratch", "fine_tune"] = "scratch"
+    how: Literal["auto", "scratch", "fine_tune"] = "auto"
     full_every: int = Field(5, ge=1)
 
 
@@ -262,7 +292,7 @@ class ModelSection(Section):
 
     name: str = "logistic_regression"
     settings: dict[str, Any] = {}
-    calibrate: Literal["auto", "temperature", "off"] = "auto"
+    calibrate: Literal["auto", "temperature", "platt", "vector", "dirichlet", "isotonic", "off"] = "auto"
     schedule: Schedule = Schedule()
     committee: CommitteeSection = CommitteeSection()
 
@@ -285,6 +315,7 @@ class ProjectSpec(Section):
     lanes: LanesSection = LanesSection()
     evaluation: EvaluationSection = EvaluationSection()
     labels: LabelsSection = LabelsSection()
+    assignment: AssignmentSection = AssignmentSection()
     cost: CostSection = CostSection()
     stop: StopSection = StopSection()
     model: ModelSection = ModelSection()

@@ -30,7 +30,7 @@ from querist.engine.round import (
     Train,
 )
 from querist.engine.round import opinions as asked_of_each
-from querist.engine.training import fit
+from querist.engine.training import bare, fit, goes_on, notes_of
 from querist.errors import ModelFailure
 from querist.events import (
     Alarm,
@@ -42,7 +42,7 @@ from querist.events import (
     ModelTrained,
     Stopped,
 )
-from querist.types import Answer, Content, ItemId, Json, Resolved, TaskType, canonical_json, short_hash
+from querist.types import Answer, Content, ItemId, Json, Model, Resolved, TaskType, canonical_json, short_hash
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
@@ -346,8 +346,9 @@ def train(project: Project, state: State, number: int) -> None:
         project.record(f"r{number}/train/one_class", fallback)
         return
     began = time.monotonic()
-    calibrate = project.spec.model.calibrate != "off"
+    calibrate = project.spec.model.calibrate
     seed = int(project.rng(0, "train").integers(2**31))
+    how, start = _schedule(project, state, number)
     try:
         fitted = fit(
             project.learner,
@@ -357,6 +358,7 @@ def train(project: Project, state: State, number: int) -> None:
             groups=_groups(project, rows.tolist()),
             calibrate=calibrate,
             seed=seed,
+            start=start,
         )
     except ModelFailure as error:
         failed = ModelFailed(round=number, dataset=state.dataset or "", error=str(error))
@@ -366,7 +368,7 @@ def train(project: Project, state: State, number: int) -> None:
         fallback = Fallback(
             round=number,
             what="calibration",
-            wanted="out-of-fold temperature",
+            wanted="out-of-fold calibration",
             used="uncalibrated probabilities",
             reason=fitted.uncalibrated,
         )
@@ -379,6 +381,7 @@ def train(project: Project, state: State, number: int) -> None:
         "seed": seed,
         "calibration": fitted.calibration,
         "classes": list(task.target.columns),
+        **({"start": state.model} if start is not None else {}),
     }
     model = short_hash(manifest)
     files = project.store.artefacts.put_files(fitted.model.save()) if project.folder is not None else ""
@@ -388,16 +391,41 @@ def train(project: Project, state: State, number: int) -> None:
         dataset=state.dataset or "",
         features=state.features,
         learner={**learner, "classes": list(task.target.columns)},
-        how="scratch",
+        how=how,
         parent=state.model,
         files=files,
         labelled=len(frozen["item"]),
         calibration=fitted.calibration,
         oof_skill=fitted.skill,
         seconds=round(time.monotonic() - began, 3),
+        notes=notes_of(fitted.model),
     )
     project.keep_model(model, fitted.model)
     project.record(f"r{number}/train", event)
+
+
+def _schedule(project: Project, state: State, number: int) -> tuple[str, Model | None]:
+    """Return how the round's model begins: from scratch, or from the last one; says so where that cannot be."""
+    schedule = project.spec.model.schedule
+    able = goes_on(project.learner)
+    if schedule.how == "scratch" or (schedule.how == "auto" and not able):
+        return "scratch", None
+    if not able:
+        reason = f"{project.learner.name} cannot go on from a model"
+        fallback = Fallback(
+            round=number, what="schedule", wanted="fine-tuning", used="training from scratch", reason=reason
+        )
+        project.record(f"r{number}/train/schedule", fallback)
+        return "scratch", None
+    tuned = 0
+    for event in reversed(project.trained()):
+        if event.how != "fine_tune":
+            break
+        tuned += 1
+    # The first of every `full_every` begins anew, and so does a model on other features.
+    if state.choosing_model is None or tuned + 1 >= schedule.full_every:
+        return "scratch", None
+    return "fine_tune", bare(project.model())
 
 
 def frozen_rows(project: Project, number: int) -> Json:

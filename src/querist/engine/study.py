@@ -32,6 +32,11 @@ class Study:
     cells: tuple[tuple[Json, ...], ...]
     folder: Path | None = None
 
+    @property
+    def failed_wholly(self) -> bool:
+        """Whether there is nothing but failures."""
+        return all(cell["status"] == "failed" for cells in self.cells for cell in cells)
+
     def text(self) -> str:
         """Return the comparison as a few lines for a terminal."""
         lines = [
@@ -110,7 +115,8 @@ def run_study(
         found = run_cells(labelled, cells, kept=kept, jobs=jobs, timeout=made.timeout, progress=progress)
         results.append(tuple(found))
         summary = setting_summary(labelled, cells[0], found, question, made.listed_seeds, made.all_strategies)
-        summaries.append({"title": title(setting, settings), "factors": factors(setting), **summary})
+        named = {"title": title(setting, settings), "factors": factors(setting), "view": view_words(setting, settings)}
+        summaries.append({**named, **summary})
     command = (
         f"querist simulate {plan} --out {out}"
         if isinstance(plan, Path | str)
@@ -179,23 +185,15 @@ def title(setting: Setting, settings: list[Setting]) -> str:
 def views(settings: list[Setting], results: list[tuple[Json, ...]], plan: Plan) -> list[Json]:
     """Return a comparison over data sets for each combination of the other factors."""
     grouped: dict[str, dict[str, tuple[Json, ...]]] = {}
-    words: dict[str, Json] = {}
     for setting, cells in zip(settings, results, strict=True):
-        others = {name: value for name, value in factors(setting).items() if name != "data"}
-        key = json.dumps(others)
-        grouped.setdefault(key, {})[setting.data] = cells
-        words[key] = others
+        grouped.setdefault(view_words(setting, settings), {})[setting.data] = cells
     question = question_of(plan)
-    several = len(grouped) > 1
-    return [
-        {"words": _words(words[key]) if several else "", **view(sets, question, rope=plan.rope)}
-        for key, sets in grouped.items()
-    ]
+    return [{"words": words, **view(sets, question, rope=plan.rope)} for words, sets in grouped.items()]
 
 
-def _words(others: Json) -> str:
-    said = f"{others['model'].replace('_', ' ')}, batches of {others['batch']}, {others['seed_set']} first labels"
-    return f"{said}, {others['conditions']}" if others["conditions"] else said
+def view_words(setting: Setting, settings: list[Setting]) -> str:
+    """Return what tells a setting's view from the others: nothing, where only data sets differ."""
+    return title(setting, settings).removeprefix(setting.data).removeprefix(", ")
 
 
 def _said(words: str) -> str:

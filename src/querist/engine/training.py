@@ -1,20 +1,27 @@
-"""Fit a model and say how far it can be trusted: out-of-fold temperature and skill, cross-fitted random arm."""
+"""Fit a model and say how far it can be trusted: a calibrator chosen out of fold, and the skill."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
 from querist.errors import ModelFailure
-from querist.measure.calibration import apply_temperature, expected_calibration_error, fit_temperature
+from querist.measure import calibrators
+from querist.measure.calibration import change
 from querist.models.calibrated import Calibrated
+from querist.models.mapped import Mapped
 from querist.types import Array, Features, Json, Learner, Model, TargetKind
 
 FOLDS: Final = 5
 LEAST_PER_CLASS: Final = 5
+ENOUGH_FOR: Final = {"platt": 50, "vector": 50, "dirichlet": 100, "isotonic": 500}
+"""Labels for each class from which a richer map than a temperature is tried."""
+CLEARLY: Final = 0.005
+"""Nats of cross-validated log loss by which a richer map must beat the temperature: it can change predictions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +42,9 @@ def fit(
     kind: TargetKind,
     weight: Array | None = None,
     groups: Sequence[Any] | None = None,
-    calibrate: bool = True,
+    calibrate: str = "auto",
     seed: int = 0,
+    start: Model | None = None,
 ) -> Fitted:
     """Fit on all rows; if asked, measure the skill on rows that the model had not seen, and fit a temperature where
     probabilities are learnt.
@@ -50,8 +58,10 @@ def fit(
         kind: what is learnt; not all of its columns need occur.
         weight: (l,) weights of the rows.
         groups: (l,) rows of a group stay on one side of each split.
-        calibrate: whether to spend the five extra fits.
+        calibrate: "off", a method of `measure.calibrators`, or "auto", which lets cross-validation choose among those
+            that the labels suffice for; all but "off" spend five more fits.
         seed: of the learner and of the folds.
+        start: a model to go on from, for a learner that can (`goes_on`); models out of fold begin anew, always.
 
     Raises:
         ModelFailure: the learner failed, or the targets are all alike.
@@ -59,13 +69,18 @@ def fit(
     lacks = kind.lacks(target)
     if lacks:
         raise ModelFailure(f"{lacks}; a model needs two kinds")
-    model = learner.fit(features, target, classes=len(kind.columns), weight=weight, seed=seed)
-    if not calibrate:
+    columns = len(kind.columns)
+    if start is None:
+        model = learner.fit(features, target, classes=columns, weight=weight, seed=seed)
+    else:
+        # Only learners that name the argument are given it.
+        model = cast(Any, learner).fit(features, target, classes=columns, weight=weight, seed=seed, start=start)
+    if calibrate == "off":
         return Fitted(model)
     held_out = getattr(model, "held_out", None)
     if held_out is not None:
         # A network spared some labels for early stopping: five more trainings would cost more than they tell.
-        return _calibrated(model, *held_out, kind=kind, rows="spared labels")
+        return _calibrated(model, *held_out, kind=kind, rows="spared labels", how=calibrate, seed=seed)
     few = _too_few(target, kind)
     if few:
         return Fitted(model, uncalibrated=few)
@@ -74,21 +89,7 @@ def fit(
         return Fitted(model, uncalibrated="the groups leave no way to split the labels into folds")
     if kind.signal != "proba":
         return Fitted(model, skill=_skill(matrix, target, kind))
-    return _calibrated(model, matrix, target, kind=kind, rows="out of fold")
-
-
-def _calibrated(model: Model, proba: Array, target: Array, *, kind: TargetKind, rows: str) -> Fitted:
-    """Return the model behind the temperature that fits what it said of rows that it had not seen."""
-    temperature = fit_temperature(np.log(np.clip(proba, 1e-12, None)), target)
-    calibration = {
-        "method": "temperature",
-        "parameters": {"temperature": temperature},
-        "ece_before": expected_calibration_error(proba=proba, target=target),
-        "ece_after": expected_calibration_error(proba=apply_temperature(proba, temperature), target=target),
-        "rows": rows,
-        "n": len(target),
-    }
-    return Fitted(Calibrated(model, temperature), calibration, _skill(proba, target, kind))
+    return _calibrated(model, matrix, target, kind=kind, rows="out of fold", how=calibrate, seed=seed)
 
 
 def prediction(model: Model, features: Features, kind: TargetKind, *, seed: int = 0) -> Array:
@@ -106,6 +107,58 @@ def _too_few(target: Array, kind: TargetKind) -> str | None:
     present, counts = np.unique(strata, return_counts=True)
     few = int((counts < LEAST_PER_CLASS).sum())
     return f"{few} of {present.size} classes have fewer than {LEAST_PER_CLASS} labels" if few else None
+
+
+def goes_on(learner: Learner) -> bool:
+    """Whether a learner can go on from a model: its `fit` takes `start`.
+
+    >>> from querist.models import learner
+    >>> goes_on(learner("logistic_regression"))
+    False
+    """
+    return "start" in inspect.signature(learner.fit).parameters
+
+
+def bare(model: Model) -> Model:
+    """Return the model inside calibration."""
+    while isinstance(model, Calibrated | Mapped):
+        model = model.model
+    return model
+
+
+def notes_of(model: Model) -> list[str]:
+    """Return what the library warned of while fitting, a sentence each."""
+    return [str(note) for note in getattr(bare(model), "notes", ())]
+
+
+def _calibrated(
+    model: Model, proba: Array, target: Array, *, kind: TargetKind, rows: str, how: str, seed: int
+) -> Fitted:
+    """Return the model behind the map that fits what it said of rows that it had not seen."""
+    log_proba = np.log(np.clip(proba, 1e-12, None))
+    losses: dict[str, float] = {}
+    if how == "auto":
+        calibrator, losses = _chosen(log_proba, target, seed)
+    else:
+        calibrator = calibrators.fit(how, log_proba, target)
+    moved = change(proba, calibrator(proba), target)
+    calibration = {**calibrator.to_json(), **moved.to_json(), "losses": losses, "rows": rows, "n": len(target)}
+    if calibrator.method == "temperature":
+        temperature = float(calibrator.parameters["temperature"])
+        return Fitted(Calibrated(model, temperature), calibration, _skill(proba, target, kind))
+    return Fitted(Mapped(model, calibrator), calibration, _skill(proba, target, kind))
+
+
+def _chosen(log_proba: Array, target: Array, seed: int) -> tuple[calibrators.Calibrator, dict[str, float]]:
+    """A temperature, unless a richer map that the labels suffice for is clearly better in cross-validation."""
+    per_class = target.size / max(1, np.unique(target).size)
+    methods = [name for name, enough in ENOUGH_FOR.items() if per_class >= enough]
+    temperature = calibrators.fit("temperature", log_proba, target)
+    if not methods:
+        return temperature, {}
+    best, losses = calibrators.choose(log_proba, target, methods=["temperature", *methods], seed=seed)
+    clearly = losses[best.method] < losses["temperature"] - CLEARLY
+    return (best if clearly else temperature), losses
 
 
 def _out_of_fold(

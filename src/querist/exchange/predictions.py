@@ -63,6 +63,8 @@ def predictions_file(
     with written_whole(target) as file, _OPEN[format](file, [f"{prefix}{name}" for name in classes]) as write_columns:
 
         def write(items: Sequence[str], proba: Array) -> None:
+            if proba.shape != (len(items), len(classes)):
+                raise BadValue("proba", proba.shape, f"must be of shape {(len(items), len(classes))}")
             named = labels(proba) if labels else [classes[number] for number in proba.argmax(axis=1)]
             sure = certainty(proba) if certainty else proba.max(axis=1)
             write_columns(_columns(items, proba, classes, [_text(label) for label in named], sure, prefix))
@@ -77,8 +79,6 @@ def _text(label: Any) -> Any:
 def _columns(
     items: Sequence[str], proba: Array, classes: Sequence[str], labels: list[Any], sure: Array, prefix: str
 ) -> dict[str, Any]:
-    if proba.shape != (len(items), len(classes)):
-        raise BadValue("proba", proba.shape, f"must be of shape {(len(items), len(classes))}")
     # As text, float32 is written with the digits that it has and no others.
     rounded, certain = (np.round(a.astype(np.float64), 6) if a.dtype == np.float32 else a for a in (proba, sure))
     columns: dict[str, Any] = {"item": list(items), "label": labels, "certainty": certain.tolist()}

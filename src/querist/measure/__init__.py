@@ -1,6 +1,7 @@
 """How good, how sure, how much was saved: figures from arrays, with intervals, and the words for them."""
 
 from querist.measure import (
+    across,
     alarm,
     calibration,
     calibrators,
@@ -8,17 +9,20 @@ from querist.measure import (
     curves,
     duel,
     evidence,
+    found,
     guarantee,
     intervals,
     metrics,
     saving,
     scores,
     shadow,
+    slices,
     unbiased,
     words,
 )
 
 __all__ = [
+    "across",
     "alarm",
     "calibration",
     "calibrators",
@@ -26,12 +30,14 @@ __all__ = [
     "curves",
     "duel",
     "evidence",
+    "found",
     "guarantee",
     "intervals",
     "metrics",
     "saving",
     "scores",
     "shadow",
+    "slices",
     "unbiased",
     "words",
 ]

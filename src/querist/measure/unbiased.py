@@ -14,24 +14,29 @@ from querist.measure.intervals import Estimate, normal_quantile
 from querist.types import Array
 
 
-def lure_weights(probabilities: Array, n: int) -> Array:
+def lure_weights(probabilities: Array, n: int, *, everywhere: bool = True) -> Array:
     """Return the weight of each pick with which the mean of weighted losses is unbiased for the pool's mean loss.
 
     Args:
         probabilities: (m,) in order of picking, of each pick among what was left of the pool.
         n: rows in the pool at the beginning.
+        everywhere: whether each row that was left had a positive chance at every pick, as a batch's `everywhere` and
+            the evidence in the ledger say; rows that could not be picked cannot be spoken for.
 
     Returns:
         (m,) weights; all 1 when the picks were uniform, or when the whole pool was picked.
 
     Raises:
-        BadValue: a probability is 0, missing or above 1; more picks than rows.
+        BadValue: a probability is 0, missing or above 1; not everywhere positive; more picks than rows.
 
     Farquhar, Gal & Rainforth, ICLR 2021.
 
     >>> lure_weights(np.array([1 / 4, 1 / 3]), 4)
     array([1., 1.])
     """
+    if not everywhere:
+        reason = "some rows of the pool had no chance of being picked (a score of 0, a filter, a rule); use softmax"
+        raise BadValue("everywhere", everywhere, reason)
     q = np.asarray(probabilities, dtype=float)
     m = len(q)
     if q.ndim != 1 or m == 0:
@@ -50,7 +55,7 @@ def lure_weights(probabilities: Array, n: int) -> Array:
     return weights
 
 
-def lure(losses: Array, probabilities: Array, n: int) -> float:
+def lure(losses: Array, probabilities: Array, n: int, *, everywhere: bool = True) -> float:
     """Return the mean loss over the pool, unbiased, from actively chosen labels (levelled unbiased risk estimator).
 
     Use it to measure with labels that a sampling strategy chose. To train an over-parameterised network do not
@@ -60,13 +65,14 @@ def lure(losses: Array, probabilities: Array, n: int) -> float:
         losses: (m,) in order of picking.
         probabilities: (m,) of each pick among what was left.
         n: rows in the pool at the beginning.
+        everywhere: see `lure_weights`, which refuses where it is false.
 
     Farquhar, Gal & Rainforth, ICLR 2021.
 
     >>> lure(np.array([1.0, 0.0]), np.array([0.5, 0.5]), 3)
     0.416...
     """
-    weights = lure_weights(probabilities, n)
+    weights = lure_weights(probabilities, n, everywhere=everywhere)
     losses = np.asarray(losses, dtype=float)
     if losses.shape != weights.shape:
         raise BadValue("losses", losses.shape, f"must have the shape of probabilities, {weights.shape}")

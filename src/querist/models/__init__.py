@@ -45,6 +45,7 @@ _LOADERS: Final[Mapping[str, str]] = {
     "advised": "querist.models.advised",
     "calibrated": "querist.models.calibrated",
     "committee": "querist.models.committee",
+    "mapped": "querist.models.mapped",
     "one_vs_rest": "querist.models.one_vs_rest",
     "regression": "querist.models.regression",
     "sklearn": "querist.models.sklearn",

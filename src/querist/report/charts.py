@@ -88,6 +88,7 @@ def learning_curves(
     parts += [_band(s, x, y) for s in series]
     # Later lines lie on top; random's is the ground that the others stand out from.
     parts += [_line(s, x, y) for s in sorted(series, key=lambda s: (s.style != 0, -s.style))]
+    parts += [_values(s, x, y, unit) for s in series]
     parts += _bracket(bracket, x, y) if bracket else []
     parts += _names_at_the_end(series, x, y, frame) if frame.right > 80 else _names_on_the_lines(series, x, y)
     return _chart(frame, finding, parts)
@@ -137,6 +138,17 @@ def _band(series: Series, x: Scale, y: Scale) -> Markup:
 def _line(series: Series, x: Scale, y: Scale) -> Markup:
     d = path([x(at) for at in series.labels], [y(100 * value) for value in series.mean])
     return element("path", class_=f"line s{series.style}", d=d)
+
+
+def _values(series: Series, x: Scale, y: Scale, unit: str) -> Markup:
+    """Each point tells its figures where the pointer rests on it."""
+    found = []
+    for at, mean, low, high in zip(series.labels, series.mean, series.low, series.high, strict=True):
+        band = f" ({number(100 * low, 1)} to {number(100 * high, 1)})" if low is not None and high is not None else ""
+        words = f"{capital(series.name)}, {number(at)} {unit.lower()}: {number(100 * mean, 1)} %{band}"
+        mark = element("circle", cx=x(at), cy=y(100 * mean), r=7)
+        found.append(element("g", element("title", words), mark, class_=f"hit f{series.style}"))
+    return Markup("").join(found)
 
 
 def _bracket(bracket: Bracket, x: Scale, y: Scale) -> list[Markup]:

@@ -22,6 +22,8 @@ METRICS: Final = {
     "accuracy": "correct",
     "balanced_accuracy": "correct, classes counted equally",
     "macro_f1": "macro-F1",
+    "roc_auc": "area under the ROC curve",
+    "average_precision": "average precision",
 }
 
 
@@ -65,7 +67,7 @@ def verdict(record: Json) -> Verdict:
 def findings(summary: Json) -> Findings:
     """Return the headline, the lead and at most four points of a simulation's summary."""
     baseline = summary["baseline"]
-    compared = [s for s in summary["strategies"] if s.get("against") and s["against"]["area"]["difference"] is not None]
+    compared = compared_in(summary)
     if not compared:
         return _without_comparison(summary)
     best = best_of(compared)
@@ -78,6 +80,11 @@ def findings(summary: Json) -> Findings:
     else:
         headline = f"Not decided: {name} or {baseline} labelling"
     return Findings(headline, _lead(best, summary, said), tuple(_points(best, compared, summary)))
+
+
+def compared_in(summary: Json) -> list[Json]:
+    """Return the strategies that share a finished seed with the baseline."""
+    return [s for s in summary["strategies"] if s.get("against") and s["against"]["area"]["difference"] is not None]
 
 
 def best_of(compared: Sequence[Json]) -> Json:

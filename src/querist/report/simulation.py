@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from querist.report import charts
 from querist.report.figures import money, number, percent, points, seconds
-from querist.report.findings import METRICS, best_of, findings, in_words, verdict
+from querist.report.findings import METRICS, best_of, compared_in, findings, in_words, verdict
 from querist.report.page import render
 from querist.types import Json
 
@@ -26,8 +26,8 @@ def page(summary: Json) -> str:
     The first screen says in words what was found, how sure that is and where it does worse; below it are the tables,
     the settings and the command that repeats it.
     """
-    drawn = _drawn(summary)
-    styles = {name: style for style, name in enumerate(drawn, 0 if summary["baseline"] else 1)}
+    shown = drawn(summary)
+    styles = {name: style for style, name in enumerate(shown, 0 if summary["baseline"] else 1)}
     final = summary["strategies"][0]["final"]["labels"] if summary["strategies"] else None
     middle = summary["strategies"][0]["middle"]["labels"] if summary["strategies"] else None
     return render(
@@ -36,7 +36,7 @@ def page(summary: Json) -> str:
         data=summary["data"],
         seeds=len(summary["settings"]["seeds"]),
         cells=summary["cells"],
-        made_on=_day(summary["made_at"]),
+        made_on=day(summary["made_at"]),
         baseline=summary["baseline"] or "nothing",
         metric_title=_title(summary),
         middle_labels=number(middle),
@@ -44,23 +44,24 @@ def page(summary: Json) -> str:
         priced=summary["settings"]["price"] is not None,
         target_words=_target_words(summary),
         failures=summary["failures"],
-        **_curves(summary, drawn, styles),
-        **_table(summary, styles),
+        **curves(summary, shown, styles),
+        **table(summary, styles),
         classes=_classes(summary),
         **_calibration(summary, styles),
         **_seeds(summary),
-        facts=_facts(summary),
+        facts=facts(summary),
         versions=sorted(summary["versions"].items()),
         command=summary["settings"].get("command", ""),
     )
 
 
-def _day(made_at: int) -> str:
+def day(made_at: int) -> str:
+    """Return a day as people write it."""
     when = time.gmtime(made_at)
     return f"{when.tm_mday} {time.strftime('%B %Y', when)}"
 
 
-def _drawn(summary: Json) -> list[str]:
+def drawn(summary: Json) -> list[str]:
     """The baseline, then the strategies from the best area down, as many as there are looks."""
     area = {s["strategy"]: s["area"][summary["metric"]]["mean"] for s in summary["strategies"]}
     ranked = sorted(area, key=lambda name: (name != summary["baseline"], -area[name]))
@@ -74,7 +75,8 @@ def _title(summary: Json) -> str:
     return f"{words[:1].upper()}{words[1:]}, on {held_out} held-out items, %"
 
 
-def _curves(summary: Json, drawn: Sequence[str], styles: dict[str, int]) -> Json:
+def curves(summary: Json, drawn: Sequence[str], styles: dict[str, int]) -> Json:
+    """Return the learning curves, wide and narrow, and their table."""
     if not drawn:
         return {"curves_wide": None, "curves_narrow": None, "curve_rows": [], "curve_names": [], "not_drawn": []}
     series = [_series(summary, name, styles[name]) for name in drawn]
@@ -94,6 +96,7 @@ def _curves(summary: Json, drawn: Sequence[str], styles: dict[str, int]) -> Json
         "curves_narrow": narrow,
         "curve_rows": rows,
         "curve_names": [s.name for s in series],
+        "curve_styles": styles,
         "not_drawn": [name for name in summary["curves"] if name not in drawn],
     }
 
@@ -110,13 +113,9 @@ def _with_interval(mean: float, low: float | None, high: float | None) -> str:
     return f"{percent(mean)} ({number(100 * low, 1)} to {number(100 * high, 1)})"
 
 
-def _compared(summary: Json) -> list[Json]:
-    return [s for s in summary["strategies"] if s.get("against") and s["against"]["area"]["difference"] is not None]
-
-
 def _bracket(summary: Json) -> charts.Bracket | None:
     """The saving of the best strategy, where it is shown and measured."""
-    compared = _compared(summary)
+    compared = compared_in(summary)
     if not compared:
         return None
     saving = best_of(compared)["labels_saved"]
@@ -137,7 +136,7 @@ def _target_words(summary: Json) -> str:
     return f"to reach {target}, where {summary['baseline']} ends, on curves made monotone; nothing is extrapolated."
 
 
-class _Scale:
+class Scale:
     """Places on a symmetric scale of points around 0, in per cent of its width."""
 
     def __init__(self, records: Sequence[Json]) -> None:
@@ -150,6 +149,7 @@ class _Scale:
         return 0 if self.limit >= 0.01 else 1
 
     def bar(self, record: Json) -> Json | None:
+        """Return where an interval and its middle lie; nothing where there is no difference."""
         if record["difference"] is None:
             return None
         places = [record[key] if record[key] is not None else record["difference"] for key in ("low", "high")]
@@ -157,14 +157,15 @@ class _Scale:
         return {"a": a, "m": m, "b": b, "zero": True}
 
 
-def _table(summary: Json, styles: dict[str, int]) -> Json:
+def table(summary: Json, styles: dict[str, int]) -> Json:
+    """Return the rows of the comparison, best first, and the scale of their bars."""
     metric = summary["metric"]
-    scale = _Scale([s["against"]["area"] for s in _compared(summary)])
+    scale = Scale([s["against"]["area"] for s in compared_in(summary)])
     ranked = sorted(summary["strategies"], key=lambda s: -(s["area"][metric]["mean"] or 0))
     return {"rows": [_row(s, summary, scale, styles) for s in ranked], "scale": scale}
 
 
-def _row(record: Json, summary: Json, scale: _Scale, styles: dict[str, int]) -> Json:
+def _row(record: Json, summary: Json, scale: Scale, styles: dict[str, int]) -> Json:
     metric = summary["metric"]
     against, saving = record.get("against"), record.get("labels_saved") or {}
     area = against["area"] if against else None
@@ -204,7 +205,7 @@ def _to(record: Json, written: Any) -> str:
 def _classes(summary: Json) -> Json:
     """Recall of each class; of many classes those that changed most."""
     strategies = summary["strategies"]
-    compared = _compared(summary)
+    compared = compared_in(summary)
     best = best_of(compared) if compared else None
     order = list(range(len(strategies[0]["recall"]))) if strategies else []
     changes = [best["against"]["recall"][k] for k in order] if best else []
@@ -212,7 +213,7 @@ def _classes(summary: Json) -> Json:
         order.sort(key=lambda k: -abs(changes[k]["difference"] or 0))
         order = sorted(order[:CLASSES_SHOWN])
     shown = [s for s in strategies if s is best or s["strategy"] == summary["baseline"]] if best else strategies[:4]
-    scale = _Scale([changes[k] for k in order]) if best else None
+    scale = Scale([changes[k] for k in order]) if best else None
     return {
         "best": best["strategy"] if best else None,
         "names": [s["strategy"] for s in shown],
@@ -244,7 +245,7 @@ def _class_sentence(best: Json, summary: Json) -> str:
 
 
 def _calibration(summary: Json, styles: dict[str, int]) -> Json:
-    compared = _compared(summary)
+    compared = compared_in(summary)
     best = best_of(compared) if compared else (summary["strategies"][0] if summary["strategies"] else None)
     shown = [s for s in summary["strategies"] if s is best or s["strategy"] == summary["baseline"]]
     shown.sort(key=lambda s: s["strategy"] == summary["baseline"])
@@ -298,7 +299,8 @@ def _seeds(summary: Json) -> Json:
     }
 
 
-def _facts(summary: Json) -> list[tuple[str, str]]:
+def facts(summary: Json) -> list[tuple[str, str]]:
+    """Return what was set, as pairs of a word and its value."""
     data, settings = summary["data"], summary["settings"]
     sizes = ", ".join(f"{name}: {number(count)}" for name, count in list(data["classes"].items())[:CLASSES_SHOWN])
     more = len(data["classes"]) - CLASSES_SHOWN
@@ -315,6 +317,7 @@ def _facts(summary: Json) -> list[tuple[str, str]]:
         ),
         ("First labels", first),
         ("Batch", f"{number(settings['batch'])} labels"),
+        ("Validation labels", "not used: temperatures are fitted out of fold on the training labels"),
         ("Budget", f"{number(settings['budget'])} labels; {settings['counted']}"),
         ("Seeds", ", ".join(str(seed) for seed in settings["seeds"])),
         ("Strategies", ", ".join(s if isinstance(s, str) else s["name"] for s in settings["strategies"])),

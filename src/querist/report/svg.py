@@ -72,26 +72,38 @@ def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> l
     >>> spread([10, 12, 50], gap=16, low=0, high=60)
     [3.0, 19.0, 50.0]
     """
-    blocks: list[tuple[float, list[int]]] = []  # mean place, members in order
+    blocks: list[_Block] = []
     for number in sorted(range(len(wanted)), key=lambda i: wanted[i]):
-        block = (wanted[number], [number])
-        while blocks and _bottom(blocks[-1], gap) > _top(block, gap) - gap:
+        block = _Block([number], wanted[number], gap, low, high)
+        # A block that an edge pushes back may run into the one before it: places are compared, not wishes.
+        while blocks and blocks[-1].bottom > block.top - gap + 1e-9:
             above = blocks.pop()
-            members = above[1] + block[1]
-            place = (above[0] * len(above[1]) + block[0] * len(block[1])) / len(members)
-            block = (place, members)
-        half = (len(block[1]) - 1) * gap / 2
-        blocks.append((min(max(block[0], low + half), high - half), block[1]))
+            members = above.members + block.members
+            mean = (above.mean * len(above.members) + block.mean * len(block.members)) / len(members)
+            block = _Block(members, mean, gap, low, high)
+        blocks.append(block)
     found = [0.0] * len(wanted)
     for block in blocks:
-        for place, number in enumerate(block[1]):
-            found[number] = _top(block, gap) + place * gap
+        for place, number in enumerate(block.members):
+            found[number] = block.top + place * gap
     return found
 
 
-def _top(block: tuple[float, list[int]], gap: float) -> float:
-    return block[0] - (len(block[1]) - 1) * gap / 2
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Names that touch, `gap` apart, as near to the mean of their wishes as the edges let them."""
 
+    members: list[int]
+    mean: float
+    gap: float
+    low: float
+    high: float
 
-def _bottom(block: tuple[float, list[int]], gap: float) -> float:
-    return block[0] + (len(block[1]) - 1) * gap / 2
+    @property
+    def top(self) -> float:
+        length = (len(self.members) - 1) * self.gap
+        return max(min(self.mean - length / 2, self.high - length), self.low)
+
+    @property
+    def bottom(self) -> float:
+        return self.top + (len(self.members) - 1) * self.gap

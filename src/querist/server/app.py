@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 
 import querist
-from querist.server import accounts, creation, figures, items, labelling, pages, problems, projects, sign_in, team
+from querist.server import accounts, creation, figures, items, labelling, oidc, pages, problems, projects, sign_in, team
 from querist.server.access import site_of
 from querist.server.contents import API
 from querist.server.guard import Guard
@@ -19,6 +19,7 @@ from querist.server.site import Site
 
 ROUTERS = (
     sign_in.router,
+    oidc.router,
     accounts.router,
     creation.router,
     projects.router,

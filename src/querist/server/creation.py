@@ -67,7 +67,7 @@ def create_project(form: schemas.ProjectCreate, visitor: Managing, request: Requ
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return shown(Visit(visitor, site.add(Opened.open(folder))))
+    return shown(Visit(visitor, site.add(Opened.open(folder)), visitor.role))
 
 
 @router.post("/{project}/items")

@@ -406,14 +406,14 @@ class ProjectChange(Ask):
 
 
 class ClassChange(Ask):
-    """`POST /projects/P/classes`: rename a class everywhere; answers with `Project`. Old answers are untouched."""
+    """`POST /projects/P/classes`: rename, add or merge; answers with `Project`. Old answers are untouched."""
 
     key: UUID
     """Client's UUID: the same change twice is one."""
-    operation: Literal["rename", "add"]
-    """Merging and splitting come with reviews."""
-    before: Annotated[list[Name], Field(max_length=1)] = []
-    """The class as it is called now; empty for `add`."""
+    operation: Literal["rename", "add", "merge"]
+    """`merge` reads the answers of several classes as one."""
+    before: Annotated[list[Name], Field(max_length=200)] = []
+    """The class as it is called now; empty for `add`, two or more for `merge`."""
     after: Annotated[list[Name], Field(min_length=1, max_length=1)]
     """As it shall be called."""
 
@@ -444,6 +444,17 @@ class WhyShort(Reply):
     """"margin · rank 1 of 1,296 · round 5"; empty for evaluation items."""
 
 
+class Guess(Reply):
+    """The model's guess, as a controlled variable: never on items that measure; a share of items is always blind."""
+
+    value: Any
+    """A label in the form of its kind."""
+    when: Literal["shown", "after"]
+    """Before the person answers, or after."""
+    model: str
+    """Whose guess it is."""
+
+
 class Task(Reply):
     """An item that is out with this person until `expires_at`."""
 
@@ -457,8 +468,8 @@ class Task(Reply):
     """What to show."""
     why: WhyShort | None = None
     """None when the project hides reasons."""
-    prefill: Any = None
-    """The model's guess where the project shows it; else null."""
+    prefill: Guess | None = None
+    """The model's guess where this project shows it, and this item is not blind; else null."""
 
 
 class NextRequest(Ask):
@@ -536,6 +547,8 @@ class AnswerForm(Ask):
     """Version that was in view."""
     replaces: Annotated[int, Field(ge=1)] | None = None
     """Seq of the person's own answer that this one corrects (of anybody's, for reviewers)."""
+    shown: dict[str, Any] | None = None
+    """The guess that came with the item, as it came."""
 
 
 class AnswerReceipt(Reply):
@@ -949,6 +962,21 @@ class Stopped(Reply):
     """"Stopped at 1,240 labels, on the target rule. 90 % correct, between 87 % and 93 %."."""
 
 
+class Prefill(Reply):
+    """How much oftener people say what the model says where they see its guess."""
+
+    mode: Literal["off", "shown", "after"]
+    """As set now."""
+    seen: Estimate
+    """Agreement where the guess was seen before the answer."""
+    blind: Estimate
+    """Agreement where it was not."""
+    shift: Estimate | None
+    """The difference; None while it is too early."""
+    sentence: str
+    """The same in words."""
+
+
 class Status(Reply):
     """`GET /projects/P/status`: the first screen of the overview, and `querist status --json`."""
 
@@ -974,6 +1002,8 @@ class Status(Reply):
     """What moves."""
     feed: list[FeedEntry]
     """The latest 20 events, newest first."""
+    prefill: Prefill | None = None
+    """What showing the model's guess does to answers; None where it is not shown."""
     notices: list[Notice]
     """Fallbacks, alarms and failures, newest first."""
     defaults: list[Default]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from querist.errors import Conflict, NotFound
 from querist.server.live import Change, Feed
+from querist.server.oidc import Provider
 from querist.server.uploads import Uploads
 from querist.store.team import Team
 from querist.types import Json
@@ -44,6 +45,7 @@ class Site:
     def __init__(self, people: People, projects: list[Project], *, home: Path | None = None) -> None:
         self.people = people
         self.team = Team(people)
+        self.provider = Provider.from_environment()
         self.home = home
         self._projects = {project.id: project for project in projects}
         for project in projects:

@@ -204,6 +204,13 @@ class Link(Reply):
     """Address below the server's; works once, within the hour."""
 
 
+class OidcShown(Reply):
+    """`GET /oidc`: whether people may sign in elsewhere."""
+
+    name: str | None
+    """What the button says; None: only here."""
+
+
 # --- agreement, people, decisions
 
 
@@ -376,5 +383,5 @@ class Gold(Reply):
 
     values: dict[str, Any]
     """Known answers by item."""
-    left_out: Annotated[list[str], Field(default_factory=list)]
+    left_out: list[str]
     """Items that were not taken, because they measure the model."""

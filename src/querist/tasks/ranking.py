@@ -38,7 +38,7 @@ class Ranking:
     settings_schema: ClassVar[Mapping[str, Any]] = _SETTINGS_SCHEMA
     example: ClassVar[Mapping[str, Any]] = _EXAMPLE
     model: ClassVar[str] = "none"
-    features: ClassVar[str] = "svd"
+    features: ClassVar[str] = "words"
     question: ClassVar[str] = "Put them in order, the best first"
     has_classes: ClassVar[bool] = False
     reduce: ClassVar[str | None] = None

@@ -247,6 +247,7 @@ export class Session implements Listener {
     form.active_ms = this.ports.attention.take();
     form.confidence = extra.unsure ? "unsure" : null;
     form.reason = extra.reason ?? null;
+    form.shown = (task.prefill as AnswerForm["shown"]) ?? null;
     this.trail.unshift(this.given(form, task));
     this.previous = null;
     if (this.toFirstModel) this.toFirstModel -= 1;
@@ -258,7 +259,7 @@ export class Session implements Listener {
 
   private form(part: Pick<AnswerForm, "item" | "outcome" | "value"> & { lease: string | null }): AnswerForm {
     const { guideline } = this;
-    return { key: this.ports.uuid(), confidence: null, reason: null, active_ms: null, guideline, replaces: null, ...part };
+    return { key: this.ports.uuid(), confidence: null, reason: null, active_ms: null, guideline, replaces: null, shown: null, ...part };
   }
 
   private given(form: AnswerForm, task: Task): Given {

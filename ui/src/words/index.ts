@@ -1,5 +1,9 @@
-// The catalogue in use. Another language is another object of type `Words`, and its locale.
+// The catalogue in use. Another language is an object in the shape of `Words`; a word that it lacks stays English.
+import { de } from "./de";
 import { en, type Words } from "./en";
+import { filled } from "./filled";
+import { language } from "./locale";
 
-export const words: Words = en;
+export const words: Words = language === "de" ? filled(en, de) : en;
 export * from "./figures";
+export { language, languages, type Language } from "./locale";

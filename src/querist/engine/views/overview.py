@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from querist.engine import commands
+from querist.engine import commands, prefill
 from querist.engine.project import Project
 from querist.engine.round import (
     BuildFeatures,
@@ -47,9 +47,11 @@ from querist.events import (
     ModelTrained,
     PoolImported,
     Recorded,
+    Requested,
     Stopped,
 )
 from querist.measure import words
+from querist.tasks.targets import FIGURE_NAMES
 from querist.types import Json, Lane
 
 ALARM_NAMES: Final = {
@@ -106,7 +108,7 @@ def status(project: Project) -> Json:
     return {
         "project": project.id,
         "name": project.spec.project.name,
-        "verdict": _verdict(stand, own=bool(state.validation)),
+        "verdict": _with_own_figures(project, stand, _verdict(stand, own=bool(state.validation))),
         "accuracy": accuracy,
         "advice": _advice(state, stand, rules),
         "stopped": _stopped(project, state, stand),
@@ -116,6 +118,7 @@ def status(project: Project) -> Json:
         "now": now(project),
         "feed": feed(project),
         "notices": _notices(project, state),
+        "prefill": prefill.shift(project),
         "defaults": defaults(project, state),
         "strategy": _strategy(project),
     }
@@ -133,6 +136,8 @@ def status_text(found: Json) -> str:
         f"queue: {state['queue']['ready']} ready, {state['queue']['out']} out with people",
         f"advice: {found['advice']['sentence']} {found['advice']['detail']}".rstrip(),
     ]
+    if found["prefill"] is not None:
+        lines.append(found["prefill"]["sentence"])
     lines += [f"note: {notice['sentence']}" for notice in found["notices"] if notice["live"]]
     return "\n".join(line for line in lines if line)
 
@@ -155,6 +160,21 @@ def _verdict(stand: Standing, *, own: bool) -> Json:
     if own:
         lead = f"{evaluated:,} items of your own held-out file."
     return {"headline": f"{headline},", "between": between, "lead": f"Measured on {lead}", "early": False}
+
+
+def _with_own_figures(project: Project, stand: Standing, verdict: Json) -> Json:
+    """The verdict with what "correct" means here, and with the task's own figures, each in its interval."""
+    if not project.learns or stand.latest is None:
+        coming = "" if project.learns else f" A learner for {project.task.name} is still to come; labels export now."
+        return {**verdict, "lead": verdict["lead"] + coming}
+    kind = stand.latest.kind
+    said = [f"Correct means: {kind.means}."] if kind.means else []
+    for name, title in FIGURE_NAMES.items():
+        figure = stand.figures.get(name)
+        if figure is not None and kind.signal != "proba":
+            unit = f" {kind.unit}" if kind.unit and name in ("rmse", "mae") else ""
+            said.append(f"{title} {figure['value']:.3g}{unit}, between {figure['low']:.3g} and {figure['high']:.3g}.")
+    return {**verdict, "lead": " ".join([verdict["lead"], *said])}
 
 
 def _estimate(found: Json | None) -> Any:
@@ -451,16 +471,21 @@ def _told(project: Project, recorded: Recorded) -> tuple[str, str]:
             return "Built features", f"{method}, {dim} columns"
         case Stopped(rule=rule):
             return "Stopped", rule_name(rule)
+        case Requested(what=what):
+            asked = {"settle": "the labels that settle it", "retrain": "a training", "refit": "new features"}
+            return f"{person} asked for {asked.get(what, what)}", ""
         case event:
             return f"{person}: {event.kind.replace('_', ' ')}", ""
 
 
 def _notices(project: Project, state: State) -> list[Json]:
     found = []
-    for recorded in project.store.events(kinds=["fallback", "alarm", "model_failed"]):
+    for recorded in project.store.events(kinds=["fallback", "alarm", "model_failed", "model_trained"]):
         match recorded.event:
             case Fallback(round=number) as event:
                 kind, sentence = "fallback", fallback_sentence(event)
+            case ModelTrained(round=number, notes=notes) if notes:
+                kind, sentence = "fallback", f"Training warned: {' '.join(notes)}"
             case ModelFailed(round=number, error=error):
                 kind, sentence = "failure", f"Training failed, the last good model stays: {error}"
             case Alarm(round=number, evidence=evidence):

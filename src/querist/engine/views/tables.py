@@ -16,6 +16,7 @@ from querist.events import (
     BatchSelected,
     DatasetFrozen,
     Fallback,
+    ModelEvaluated,
     ModelFailed,
     ModelTrained,
     Recorded,
@@ -182,7 +183,7 @@ def calibration(project: Project) -> Json:
         "before": None,
         "after": None,
         "method": str(fitted.get("method", _why_uncalibrated(project))),
-        "parameters": dict(fitted.get("parameters", {})),
+        "parameters": {name: v for name, v in fitted.get("parameters", {}).items() if isinstance(v, float | int)},
         "n": stand.evaluation,
     }
     latest = stand.latest
@@ -195,7 +196,7 @@ def calibration(project: Project) -> Json:
     proba = np.asarray(latest.proba[known], dtype=float)
     after = calibrations.expected_calibration_error(proba=proba, target=target[known])
     temperature = fitted.get("parameters", {}).get("temperature")
-    before = None
+    before = _recorded_before(project)
     if temperature:
         raw = calibrations.apply_temperature(proba, 1 / temperature)
         before = calibrations.expected_calibration_error(proba=raw, target=target[known])
@@ -215,6 +216,14 @@ def calibration(project: Project) -> Json:
         "after": after,
     }
     return found
+
+
+def _recorded_before(project: Project) -> float | None:
+    """The error without the calibrator, where it cannot be taken back from the archived predictions."""
+    recorded = project.last("model_evaluated")
+    metrics = recorded.event.metrics if recorded is not None and isinstance(recorded.event, ModelEvaluated) else {}
+    found = metrics.get("calibration_error_before")
+    return None if found is None else float(found["value"])
 
 
 def _why_uncalibrated(project: Project) -> str:

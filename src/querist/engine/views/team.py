@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 
 from querist.crowd.agreement import alpha_by_distance, cohen_kappa, fleiss_kappa, krippendorff_alpha
-from querist.crowd.pace import bursts, drift, sessions
 from querist.engine.asking_again import gold_values
 from querist.engine.project import Project
 from querist.engine.reviewing import contested
@@ -21,6 +20,7 @@ from querist.engine.views.people import OURS, who
 from querist.errors import BadValue
 from querist.events import AnswerSubmitted
 from querist.measure.intervals import Estimate, bootstrap, wilson
+from querist.measure.pace import bursts, drift, sessions
 from querist.types import Answer, Array, ItemId, Json
 
 FEWEST: Final = 10
@@ -89,9 +89,10 @@ def _measure(project: Project, state: State) -> Json:
 def _answers(project: Project, state: State) -> dict[ItemId, list[Answer]]:
     """Each person's latest answer to each item, without skips, imports and withdrawn items."""
     found: defaultdict[ItemId, dict[str, Answer]] = defaultdict(dict)
+    task = project.task
     for answer in project.store.answers():
         if answer.outcome == "answered" and answer.person not in OURS and answer.item not in state.withdrawn:
-            found[answer.item][answer.person] = renamed(answer, state)
+            found[answer.item][answer.person] = renamed(answer, state, task)
     return {item: list(answers.values()) for item, answers in found.items()}
 
 
@@ -184,7 +185,7 @@ def _pairs(project: Project, shared: Mapping[ItemId, Sequence[Answer]]) -> list[
     for answers in shared.values():
         for a, b in combinations(sorted(answers, key=lambda answer: answer.person), 2):
             together[a.person, b.person].append((a.value, b.value))
-    rows = [
+    rows: list[Json] = [
         {
             "a": who(project, a),
             "b": who(project, b),

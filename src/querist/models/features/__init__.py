@@ -23,9 +23,10 @@ from querist.models.threads import one_thread_if_small
 from querist.types import Array, Features, Json
 
 METHODS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "tfidf": ("querist.models.features.text:TfidfPipeline", ("text", "pair", "row")),
-    "svd": ("querist.models.features.text:SvdPipeline", ("text", "pair", "row")),
+    "tfidf": ("querist.models.features.text:TfidfPipeline", ("text", "pair")),
+    "svd": ("querist.models.features.text:SvdPipeline", ("text", "pair")),
     "columns": ("querist.models.features.columns:ColumnsPipeline", ("row",)),
+    "words": ("querist.models.features.text:SvdPipeline", ("row",)),
     "pixels": ("querist.models.features.pixels:PixelsPipeline", ("image",)),
     "sound": ("querist.models.features.sound:SoundPipeline", ("audio",)),
     "difference": ("querist.models.features.difference:DifferencePipeline", ("pair",)),

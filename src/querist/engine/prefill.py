@@ -1,0 +1,129 @@
+"""The model's guess beside an item, as a controlled variable: who saw it, who did not, and what seeing it did.
+
+A share of the items is always blind, by a keyed number of the item; items that measure or compare are never shown with
+a guess. Each answer records the guess and whether it was seen, so that the shift that showing causes can be measured:
+how much oftener people say what the model says when they see it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from querist.engine.lanes import keyed_numbers
+from querist.engine.project import Project
+from querist.engine.training import prediction
+from querist.events import AnswerSubmitted
+from querist.measure.intervals import normal_quantile, wilson
+from querist.types import ItemId, Json, Lane
+
+NEVER: Final[frozenset[str]] = frozenset({"evaluation", "control", "gold", "duel"})
+"""Lanes in which nobody sees a guess: it would change what is measured."""
+FEWEST: Final = 30
+"""Answers on either side from which the shift is told."""
+
+
+def is_blind(project: Project, item: ItemId, lane: Lane | None) -> bool:
+    """Say whether an item is answered without the model's guess: fixed for each item by the project's seed."""
+    if project.spec.labels.prefill == "off" or lane in NEVER:
+        return True
+    return bool(keyed_numbers(project.seed, "blind", [item])[0] < project.spec.labels.blind_share)
+
+
+def guesses(project: Project, items: Sequence[ItemId]) -> list[Any]:
+    """Return the label that the last good model gives to each item."""
+    rows = np.asarray(project.store.rows(list(items)), dtype=np.intp)
+    kind = project.target
+    matrix = prediction(project.model(), project.features().rows(rows), kind, seed=project.seed)
+    return [_neat(value) for value in project.task.decode(kind.predicted(matrix))]
+
+
+def _neat(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def for_tasks(project: Project, items: Sequence[ItemId], lanes: Sequence[Lane]) -> list[Json | None]:
+    """Return what goes to a person with each item: the guess, when to show it, whose it is; or None."""
+    state = project.state()
+    mode = project.spec.labels.prefill
+    if mode == "off" or state.choosing_model is None or not project.learns:
+        return [None] * len(items)
+    shown = [k for k, (item, lane) in enumerate(zip(items, lanes, strict=True)) if not is_blind(project, item, lane)]
+    found: list[Json | None] = [None] * len(items)
+    values = guesses(project, [items[k] for k in shown]) if shown else []
+    for k, value in zip(shown, values, strict=True):
+        found[k] = {"value": value, "when": mode, "model": state.choosing_model}
+    return found
+
+
+def seen_with(project: Project, item: ItemId, lane: Lane | None, told: Json | None) -> Json | None:
+    """Return what an answer records: the guess, and whether it was seen before the answer; None where there was none.
+
+    Args:
+        project: the project.
+        item: answered.
+        lane: of the answer.
+        told: what the client says it showed, as `for_tasks` gave it.
+    """
+    state = project.state()
+    mode = project.spec.labels.prefill
+    if mode == "off" or state.choosing_model is None or not project.learns or lane in NEVER:
+        return None
+    if told is not None and not is_blind(project, item, lane):
+        return {"seen": told.get("when") == "shown", "value": told.get("value"), "model": told.get("model")}
+    return {"seen": False, "value": guesses(project, [item])[0], "model": state.choosing_model}
+
+
+def shift(project: Project) -> Json | None:
+    """Return how much oftener people say what the model says where they saw it; None while nothing was recorded.
+
+    Returns:
+        {"mode", "seen", "blind", "shift", "sentence"}: shares of agreement {value, low, high, n}, their difference with
+        its 95 % interval, and the sentence for people. `shift` is None below 30 answers on either side.
+    """
+    agreed: dict[bool, list[bool]] = {True: [], False: []}
+    state, task = project.state(), project.task
+    for recorded in project.store.events(kinds=["answer_submitted"]):
+        event = recorded.event
+        assert isinstance(event, AnswerSubmitted)
+        if isinstance(event.shown, dict) and event.outcome == "answered" and event.replaces is None:
+            own, guess = (task.renamed(value, state.renamed) for value in (event.value, event.shown["value"]))
+            agreed[bool(event.shown["seen"])].append(_same(project, own, guess))
+    if not agreed[True] and not agreed[False]:
+        return None
+    mode = project.spec.labels.prefill
+    seen, blind = (wilson(sum(agreed[side]), max(1, len(agreed[side]))) for side in (True, False))
+    shares = {
+        name: {"value": share.value, "low": share.low, "high": share.high, "n": len(agreed[side])}
+        for name, share, side in (("seen", seen, True), ("blind", blind, False))
+    }
+    fewest = min(len(agreed[True]), len(agreed[False]))
+    if fewest < FEWEST:
+        sentence = (
+            f"What showing the model's guess does: too early to say. {fewest} of {FEWEST} answers on the smaller side."
+        )
+        return {"mode": mode, **shares, "shift": None, "sentence": sentence}
+    value = seen.value - blind.value
+    spread = sum(s["value"] * (1 - s["value"]) / s["n"] + 0.25 / s["n"] ** 2 for s in shares.values())
+    half = normal_quantile(0.975) * math.sqrt(spread)
+    low, high = max(value - half, -1.0), min(value + half, 1.0)
+    n = len(agreed[True]) + len(agreed[False])
+    sentence = (
+        f"People say what the model says in {seen.value:.0%} of items where they see it, and in {blind.value:.0%} "
+        f"where they do not: a shift of {100 * value:.0f} points (between {100 * low:.0f} and {100 * high:.0f})."
+    )
+    return {
+        "mode": mode,
+        **shares,
+        "shift": {"value": value, "low": low, "high": high, "n": n},
+        "sentence": sentence.replace("%", " %"),
+    }
+
+
+def _same(project: Project, own: Any, guess: Any) -> bool:
+    if isinstance(own, float) and isinstance(guess, float):
+        return abs(own - guess) <= getattr(project.target, "tolerance", 0.0)
+    return bool(own == guess)
