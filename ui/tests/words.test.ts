@@ -15,7 +15,7 @@ describe("a second language", () => {
     expect(paths(de).filter((path) => !known.has(path) && !path.startsWith(".keys.uses") && !path.startsWith(".task.pairs"))).toEqual([]);
   });
   it("has every word of the kinds of label, and falls back to English elsewhere", () => {
-    const german = filled(en, de);
+    const german = filled<typeof en>(en, de);
     expect(paths(en.task).filter((path) => !paths(de.task).includes(path))).toEqual([]);
     expect(german.task.send).toBe("Senden");
     expect(german.label.digits[3]).toBe("drei");

@@ -4,6 +4,6 @@ import { en, type Words } from "./en";
 import { filled } from "./filled";
 import { language } from "./locale";
 
-export const words: Words = language === "de" ? filled(en, de) : en;
+export const words: Words = language === "de" ? filled<Words>(en, de) : en;
 export * from "./figures";
 export { language, languages, type Language } from "./locale";
