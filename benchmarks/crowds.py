@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from querist.crowd import active_lab, crowdlab, dawid_skene, label_errors, majority
-from querist.engine.labelled import load
+from querist.engine.bench.labelled import load
 from querist.engine.training import folds
 from querist.measure.intervals import bootstrap, wilson
 from querist.models import learner

@@ -23,11 +23,11 @@ from benchmarks.sets import CORE, SETS, UNTOUCHED, Set
 
 from querist.acquire import presets
 from querist.acquire.select import required_signals
-from querist.engine.across import LEAST_SEEDS, verdict, view
-from querist.engine.bench import run_cells
-from querist.engine.cells import Cell
-from querist.engine.labelled import Labelled
-from querist.engine.summary import Question
+from querist.engine.bench.across import LEAST_SEEDS, verdict, view
+from querist.engine.bench.cells import Cell
+from querist.engine.bench.labelled import Labelled
+from querist.engine.bench.running import run_cells
+from querist.engine.bench.summary import Question
 
 STRATEGIES = (
     "random",

@@ -10,8 +10,8 @@ from typing import Any
 from benchmarks import keeping
 from benchmarks.sets import SETS
 
-from querist.engine.across import LEAST_SEEDS, verdict, view
-from querist.engine.summary import Question, summarise
+from querist.engine.bench.across import LEAST_SEEDS, verdict, view
+from querist.engine.bench.summary import Question, summarise
 from querist.report.charts import Series, learning_curves
 from querist.report.ranks import critical_differences
 from querist.report.standalone import standalone

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from querist.engine.conditions import Conditions
-from querist.engine.labelled import Labelled, load
+from querist.engine.bench.conditions import Conditions
+from querist.engine.bench.labelled import Labelled, load
 from querist.errors import NotFound
 
 MOST = 6000

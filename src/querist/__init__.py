@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from querist.engine.bench.simulate import simulate
     from querist.engine.learner import ActiveLearner
-    from querist.engine.simulate import simulate
     from querist.types import Strategy
 
 __all__ = ["ActiveLearner", "Strategy", "__version__", "simulate"]
@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "ActiveLearner": "querist.engine.learner",
     "Strategy": "querist.types",
-    "simulate": "querist.engine.simulate",
+    "simulate": "querist.engine.bench.simulate",
 }
 
 

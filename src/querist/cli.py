@@ -660,14 +660,14 @@ def simulate(
 
 
 def _bench(data: str, out: Path | None, jobs: int | None) -> Any:
-    from querist.engine.study import run_study
+    from querist.engine.bench.study import run_study
 
     return run_study(data, out=out, jobs=jobs, progress=sys.stderr.isatty())
 
 
 def _simulate(data: str, given: dict[str, Any]) -> Any:
-    from querist.engine import simulate as bench
-    from querist.engine.conditions import Conditions
+    from querist.engine.bench import simulate as bench
+    from querist.engine.bench.conditions import Conditions
 
     conditions = Conditions(given.pop("label_noise"), {}, given.pop("imbalance"), given.pop("copies"))
     strategies = given.pop("strategies") or ["margin"]
@@ -680,7 +680,7 @@ def _simulate(data: str, given: dict[str, Any]) -> Any:
 @app.command()
 def demo(out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("demo-report")) -> None:
     """Run the loop on handwritten digits with their known labels, and write a report."""
-    from querist.engine import simulate as bench
+    from querist.engine.bench import simulate as bench
 
     print(bench.demo(out, progress=sys.stderr.isatty()).text())
 

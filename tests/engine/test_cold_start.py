@@ -8,8 +8,8 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 from querist.engine import create
+from querist.engine.bench.rehearsal import begin, rehearse, truth_of
 from querist.engine.project import Project
-from querist.engine.rehearsal import begin, rehearse, truth_of
 from querist.engine.run import run_until_waiting
 from querist.errors import BadValue, UnknownName
 from querist.events import BatchSelected

@@ -8,9 +8,9 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 from querist.engine import commands
+from querist.engine.bench.rehearsal import begin, rehearse, truth_of
 from querist.engine.evaluation import measuring
 from querist.engine.project import Project
-from querist.engine.rehearsal import begin, rehearse, truth_of
 from querist.engine.round import MEASURING, State, control_share, fold
 from querist.engine.views.evidence import curves
 from querist.errors import BadValue, Conflict, NotReady, UnknownName

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from querist.engine import create
+from querist.engine.bench.rehearsal import rehearse
 from querist.engine.project import Project
-from querist.engine.rehearsal import rehearse
 from querist.engine.run import run_until_waiting
 from querist.engine.spec import ProjectSpec
 from querist.errors import BadValue, UnknownName

@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
 from querist.engine import commands
+from querist.engine.bench.rehearsal import begin, rehearse, truth_of
 from querist.engine.project import Project
-from querist.engine.rehearsal import begin, rehearse, truth_of
 from querist.engine.round import Freeze, Wait, next_step
 from querist.engine.run import fire_timers, run_until_waiting
 from querist.engine.views.overview import status

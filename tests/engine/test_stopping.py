@@ -5,8 +5,8 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 from querist.engine import commands
+from querist.engine.bench.rehearsal import begin, rehearse, truth_of
 from querist.engine.project import Project
-from querist.engine.rehearsal import begin, rehearse, truth_of
 from querist.engine.spec import ProjectSpec
 from querist.engine.stopping import verdicts
 from querist.engine.views.overview import status

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from querist.engine.summary import FIGURES, Question, summarise
+from querist.engine.bench.summary import FIGURES, Question, summarise
 
 LABELS = [20, 40, 60, 80, 100]
 BASE = np.array([0.5, 0.6, 0.68, 0.74, 0.78])

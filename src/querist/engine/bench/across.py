@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from querist.engine.summary import Question, Table, tables, thirds
+from querist.engine.bench.summary import Question, Table, tables, thirds
 from querist.measure import across, comparison, curves
 from querist.types import Array, Json
 

@@ -14,10 +14,10 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.naive_bayes import GaussianNB
 
-from querist.engine.cells import Cell, run_cell, split
-from querist.engine.labelled import load
-from querist.engine.simulate import SimulationResult, demo
-from querist.engine.simulate import simulate as simulate_anything
+from querist.engine.bench.cells import Cell, run_cell, split
+from querist.engine.bench.labelled import load
+from querist.engine.bench.simulate import SimulationResult, demo
+from querist.engine.bench.simulate import simulate as simulate_anything
 from querist.errors import BadValue, Damaged, UnknownName
 
 IRIS = load_iris(return_X_y=True)
@@ -140,7 +140,7 @@ def test_a_broken_cell_file_is_named(tmp_path) -> None:
 def test_a_run_that_was_killed_goes_on_where_it_stopped(tmp_path) -> None:
     script = f"""
         from sklearn.datasets import load_iris
-        from querist.engine.simulate import simulate
+        from querist.engine.bench.simulate import simulate
         simulate(*load_iris(return_X_y=True), **{SMALL!r}, seeds=12, jobs=2, out={str(tmp_path)!r})
     """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from querist.engine.cells import Cell, bins, figures, split
+from querist.engine.bench.cells import Cell, bins, figures, split
 from querist.types import Strategy
 
 targets = st.lists(st.integers(0, 4), min_size=12, max_size=120).map(np.array)

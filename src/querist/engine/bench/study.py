@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from querist.engine.across import view
-from querist.engine.bench import run_cells, write_text
-from querist.engine.labelled import Labelled
-from querist.engine.plan import Plan, Setting, read_plan
-from querist.engine.simulate import SimulationResult, check, setting_summary
-from querist.engine.summary import Question
+from querist.engine.bench.across import view
+from querist.engine.bench.labelled import Labelled
+from querist.engine.bench.plan import Plan, Setting, read_plan
+from querist.engine.bench.running import run_cells, write_text
+from querist.engine.bench.simulate import SimulationResult, check, setting_summary
+from querist.engine.bench.summary import Question
 from querist.engine.versions import machine, versions
 from querist.errors import BadValue
 from querist.types import Json
@@ -120,7 +120,7 @@ def run_study(
     command = (
         f"querist simulate {plan} --out {out}"
         if isinstance(plan, Path | str)
-        else "querist.engine.study.run_study(plan)"
+        else "querist.engine.bench.study.run_study(plan)"
     )
     study = Study(
         {

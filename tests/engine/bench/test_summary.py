@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from querist.engine.summary import FIGURES, Question, mean_interval, summarise
+from querist.engine.bench.summary import FIGURES, Question, mean_interval, summarise
 
 LABELS = [20, 40, 60, 80]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from querist import compute
-from querist.engine.cells import Cell, run_cell
-from querist.engine.labelled import Labelled
+from querist.engine.bench.cells import Cell, run_cell
+from querist.engine.bench.labelled import Labelled
 from querist.errors import Damaged
 from querist.types import Json, canonical_json
 

@@ -17,8 +17,8 @@ import numpy as np
 from querist.acquire import presets
 from querist.acquire.select import required_signals
 from querist.compute import peak
-from querist.engine.conditions import Conditions
-from querist.engine.labelled import Labelled
+from querist.engine.bench.conditions import Conditions
+from querist.engine.bench.labelled import Labelled
 from querist.errors import BadValue, NotReady
 from querist.measure import calibration, scores
 from querist.registry import has

@@ -15,11 +15,11 @@ import numpy as np
 
 from querist import registry
 from querist.acquire import presets
-from querist.engine.bench import run_cells, write_text
-from querist.engine.cells import Cell, split
-from querist.engine.conditions import Conditions
-from querist.engine.labelled import Labelled, load
-from querist.engine.summary import RISING, Question, summarise
+from querist.engine.bench.cells import Cell, split
+from querist.engine.bench.conditions import Conditions
+from querist.engine.bench.labelled import Labelled, load
+from querist.engine.bench.running import run_cells, write_text
+from querist.engine.bench.summary import RISING, Question, summarise
 from querist.engine.versions import machine, versions
 from querist.errors import BadValue, UnknownName
 from querist.types import Array, Json, Strategy
@@ -170,7 +170,7 @@ def simulate(
         seed_set: first labels, drawn at random; None takes max(20, 5 per class), at most a quarter of the budget.
         hold_out: share of the rows that only measures.
         calibrate: scale the probabilities by a temperature fitted out of fold, as projects do.
-        conditions: wrong answers, rare classes, copies; see `querist.engine.conditions.Conditions`.
+        conditions: wrong answers, rare classes, copies; see `querist.engine.bench.conditions.Conditions`.
         advisers: bootstrapped copies of the model that give their opinion to strategies that need several.
         baseline: what every other strategy is compared with.
         metric: the figure of the headline: accuracy, balanced_accuracy, macro_f1, roc_auc or average_precision.

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from querist.engine.cells import Cell
-from querist.engine.conditions import Conditions
-from querist.engine.labelled import Labelled, load
+from querist.engine.bench.cells import Cell
+from querist.engine.bench.conditions import Conditions
+from querist.engine.bench.labelled import Labelled, load
+from querist.engine.bench.summary import RISING
 from querist.engine.spec import Section, readable
-from querist.engine.summary import RISING
 from querist.errors import BadValue, Damaged, NotFound
 from querist.types import Json, Strategy, short_hash
 

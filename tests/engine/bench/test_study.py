@@ -9,11 +9,11 @@ from sklearn.datasets import load_iris, load_wine
 from typer.testing import CliRunner
 
 from querist.cli import app
-from querist.engine.across import verdict, view
-from querist.engine.labelled import load
-from querist.engine.plan import Plan, read_plan
-from querist.engine.study import run_study
-from querist.engine.summary import Question
+from querist.engine.bench.across import verdict, view
+from querist.engine.bench.labelled import load
+from querist.engine.bench.plan import Plan, read_plan
+from querist.engine.bench.study import run_study
+from querist.engine.bench.summary import Question
 from querist.errors import BadValue, Damaged, NotFound, UnknownName
 
 FILE = """
@@ -210,7 +210,7 @@ def test_costs_are_read_kept_and_counted() -> None:
         load(x, y, cost=[1.0])
     data = load([{"a": row[0], "b": row[1]} for row in x.tolist()], y, cost=np.arange(150.0))
     assert data.take(10).cost.tolist() == sorted(data.take(10).cost.tolist())
-    from querist.engine.cells import Cell, run_cell
+    from querist.engine.bench.cells import Cell, run_cell
 
     found = run_cell(data, Cell("margin", 0, "naive_bayes", batch=5, budget=20, seed_set=10, calibrate=False))
     assert found["points"][-1]["cost"] == pytest.approx(data.cost[found["picks"]].sum())

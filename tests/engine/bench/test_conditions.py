@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from querist.engine.cells import Cell, run_cell, split
-from querist.engine.conditions import Conditions
-from querist.engine.labelled import load
+from querist.engine.bench.cells import Cell, run_cell, split
+from querist.engine.bench.conditions import Conditions
+from querist.engine.bench.labelled import load
 from querist.errors import BadValue, UnknownName
 from querist.types import Features
 
