@@ -158,8 +158,8 @@ def serve(folder: Path, ready: Path, listening: socket.socket, death: Death | No
     if bug == "event without unique key":
         real = SqlStore.append
 
-        def append(self: SqlStore, _key: str, event: Any, *, actor: str = "engine") -> Any:
-            return real(self, str(uuid.uuid4()), event, actor=actor)
+        def append(self: SqlStore, _key: str, event: Any, **options: Any) -> Any:
+            return real(self, str(uuid.uuid4()), event, **options)
 
         SqlStore.append = append  # type: ignore[method-assign]
     for name in ("append", "lease"):

@@ -164,7 +164,7 @@ def test_a_duel_of_equal_models_is_refused():
     with pytest.raises(NotReady, match="agree"):
         duel(np.zeros(5), np.zeros(5), np.arange(5))
     with pytest.raises(BadValue):
-        settle(Duel(np.arange(3), 0.1, 9), np.ones(2), np.ones(2))
+        settle(Duel(np.arange(3), 0.1, 9, 90), np.ones(2), np.ones(2))
 
 
 def rates(world, strategy, projects):

@@ -323,7 +323,8 @@ class Project:
         trained = self.trained()
         for event in reversed(trained):
             if event.model == wanted:
-                return load_model(self.store.artefacts.get_files(event.files))
+                trusted = self.spec.model.settings.get("trusted", ())
+                return load_model(self.store.artefacts.get_files(event.files), trusted=trusted)
         have = [event.model for event in trained]
         raise NotFound(f"no model {wanted!r}; have: {', '.join(have)}", field="model", value=wanted, choices=have)
 

@@ -41,6 +41,12 @@ class Duel:
     @property
     def widest(self) -> float:
         """The largest half-width that labelling these rows can leave, known before any label."""
+        # Labels that differ on every row: nothing varies more, in the drawing or in the reserve.
+        return math.hypot(self.drawing, normal_quantile(0.975) * math.sqrt(self.share / self.reserve))
+
+    @property
+    def drawing(self) -> float:
+        """The half-width that comes of labelling some of the disagreements, if their differences have deviation 1."""
         k = len(self.rows)
         return normal_quantile(0.975) * self.share / math.sqrt(k) * math.sqrt(max(1 - k / self.disagreements, 0.0))
 
@@ -84,14 +90,14 @@ def settle(drawn: Duel, active_right: Array, shadow_right: Array) -> tuple[float
     >>> drawn = Duel(np.arange(40), share=0.1, disagreements=100, reserve=1000)
     >>> value, low, high = settle(drawn, np.arange(40) < 30, np.arange(40) >= 30)
     >>> round(value, 3), round(low, 3), round(high, 3)
-    (0.05, 0.022, 0.078)
+    (0.05, 0.021, 0.079)
     """
     d = np.asarray(active_right, dtype=float) - np.asarray(shadow_right, dtype=float)
     k = len(drawn.rows)
     if d.shape != (k,) or k < 2:
         raise BadValue("active_right", d.shape, f"must be ({k},), two or more: one label for each row of the duel")
     value = drawn.share * float(d.mean())
-    drawing = (drawn.widest * max(float(d.std(ddof=1)), 0.3)) ** 2
+    drawing = (drawn.drawing * max(float(d.std(ddof=1)), 0.3)) ** 2
     # Elsewhere in the reserve d is 0; with few thousand items the reserve's own luck counts as much as the drawing.
     of_reserve = max(drawn.share * float(np.mean(d**2)) - value**2, 0.0) / drawn.reserve
     half = math.sqrt(drawing + normal_quantile(0.975) ** 2 * of_reserve)

@@ -27,7 +27,7 @@ _REGRESSION: Final = frozenset({"mean", "std", "embed"})
 
 OFFERS: Final[Mapping[str, frozenset[str]]] = {
     "bayesian_ridge": _REGRESSION,
-    "bradley_terry": _CLASSIFIER,
+    "bradley_terry": _CLASSIFIER | HEAD,
     "gaussian_process": _REGRESSION,
     "gradient_boosting": _CLASSIFIER,
     "logistic_regression": _CLASSIFIER | HEAD,

@@ -42,6 +42,8 @@ CHANGES: Final[dict[str, tuple[str, ...]]] = {
     "answer_submitted": _ANSWERS,
     "answer_withdrawn": (*_ANSWERS, "curves", "calibration"),
     "answer_adjudicated": (*_ANSWERS, "curves", "calibration"),
+    "opinions_wanted": ("status",),
+    "gold_changed": ("status",),
     "dataset_frozen": ("status", "rounds"),
     "model_trained": _MEASURED,
     "model_failed": ("status", "rounds"),
