@@ -30,7 +30,7 @@ from querist.engine.round import (
     Train,
 )
 from querist.engine.round import opinions as asked_of_each
-from querist.engine.training import bare, fit, goes_on, notes_of
+from querist.engine.training import Fitted, fit, goes_on, notes_of
 from querist.errors import ModelFailure
 from querist.events import (
     Alarm,
@@ -42,7 +42,7 @@ from querist.events import (
     ModelTrained,
     Stopped,
 )
-from querist.types import Answer, Content, ItemId, Json, Model, Resolved, TaskType, canonical_json, short_hash
+from querist.types import Answer, Content, ItemId, Json, Resolved, TaskType, canonical_json, short_hash
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
@@ -408,7 +408,7 @@ def train(project: Project, state: State, number: int) -> None:
     project.record(f"r{number}/train", event)
 
 
-def _schedule(project: Project, state: State, number: int) -> tuple[str, Model | None]:
+def _schedule(project: Project, state: State, number: int) -> tuple[str, Fitted | None]:
     """Return how the round's model begins: from scratch, or from the last one; says so where that cannot be."""
     schedule = project.spec.model.schedule
     able = goes_on(project.learner)
@@ -421,15 +421,15 @@ def _schedule(project: Project, state: State, number: int) -> tuple[str, Model |
         )
         project.record(f"r{number}/train/schedule", fallback)
         return "scratch", None
-    tuned = 0
-    for event in reversed(project.trained()):
+    tuned, trained = 0, project.trained()
+    for event in reversed(trained):
         if event.how != "fine_tune":
             break
         tuned += 1
     # The first of every `full_every` begins anew, and so does a model on other features.
     if state.choosing_model is None or tuned + 1 >= schedule.full_every:
         return "scratch", None
-    return "fine_tune", bare(project.model())
+    return "fine_tune", Fitted(project.model(), trained[-1].calibration, trained[-1].oof_skill)
 
 
 def frozen_rows(project: Project, number: int) -> Json:

@@ -44,7 +44,7 @@ def fit(
     groups: Sequence[Any] | None = None,
     calibrate: str = "auto",
     seed: int = 0,
-    start: Model | None = None,
+    start: Fitted | None = None,
     new: Array | None = None,
     unlabelled: Features | None = None,
 ) -> Fitted:
@@ -63,7 +63,8 @@ def fit(
         calibrate: "off", a method of `measure.calibrators`, or "auto", which lets cross-validation choose among those
             that the labels suffice for; all but "off" spend five more fits.
         seed: of the learner and of the folds.
-        start: a model to go on from, for a learner that can (`goes_on`); models out of fold begin anew, always.
+        start: what to go on from, for a learner that can (`goes_on`); models out of fold begin anew, always. A network
+            keeps its calibration: it has seen the labels, and five trainings would cost more than they tell.
         new: (l,) which rows that model has not seen, for a learner that asks.
         unlabelled: rows that a semi-supervised learner may look at.
 
@@ -76,10 +77,12 @@ def fit(
     columns = len(kind.columns)
     # Only learners that name an argument are given it.
     free = _named(learner, unlabelled=unlabelled)
-    more = free if start is None else {**free, "start": start, **_named(learner, new=new)}
+    more = free if start is None else {**free, "start": bare(start.model), **_named(learner, new=new)}
     model = cast(Any, learner).fit(features, target, classes=columns, weight=weight, seed=seed, **more)
     if calibrate == "off":
         return Fitted(model)
+    if start is not None and hasattr(model, "held_out"):
+        return _as_before(start, model)
     held_out = getattr(model, "held_out", None)
     if held_out is not None:
         # A network spared some labels for early stopping: five more trainings would cost more than they tell.
@@ -133,6 +136,18 @@ def bare(model: Model) -> Model:
     while isinstance(model, Calibrated | Mapped):
         model = model.model
     return model
+
+
+def _as_before(start: Fitted, model: Model) -> Fitted:
+    """Return a model with the calibration and the skill of the one that it went on from."""
+    if not start.calibration:
+        return Fitted(model, {}, start.skill, "the model that it went on from was not calibrated")
+    before = start.model
+    if isinstance(before, Calibrated):
+        model = Calibrated(model, before.temperature)
+    elif isinstance(before, Mapped):
+        model = Mapped(model, before.calibrator)
+    return Fitted(model, {**start.calibration, "rows": "of the model before"}, start.skill)
 
 
 def notes_of(model: Model) -> list[str]:

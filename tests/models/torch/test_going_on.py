@@ -96,7 +96,10 @@ def test_the_schedule_of_a_project(tmp_path: Path, model: str) -> None:
     hows = [event.how for event in project.trained()]
     if model == "mlp":
         assert hows[:4] == ["scratch", "fine_tune", "fine_tune", "scratch"]
-        assert project.trained()[1].parent == project.trained()[0].model
+        first, second, *_ = project.trained()
+        assert second.parent == first.model
+        assert second.oof_skill == first.oof_skill, "the labels were seen: what it knew of itself stays"
+        assert second.calibration in ({}, {**first.calibration, "rows": "of the model before"})
     else:
         assert set(hows) == {"scratch"}
         said = [recorded.event for recorded in project.store.events(kinds=["fallback"])]
