@@ -25,7 +25,7 @@ def test_entities_are_counted_over_all_texts(texts) -> None:
 
 
 def test_a_worked_example_of_conll() -> None:
-    # Checked with seqeval 1.2.2: precision 2/3, recall 2/4.
+    # By hand: precision 2/3, recall 2/4.
     true = ["B-PER", "I-PER", "O", "B-LOC", "O", "B-ORG", "I-ORG", "B-PER"]
     said = ["B-PER", "I-PER", "O", "O", "O", "B-ORG", "O", "B-PER"]
     scores = found.entities([found.spans_of(true)], [found.spans_of(said)])

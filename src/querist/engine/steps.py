@@ -426,8 +426,10 @@ def _schedule(project: Project, state: State, number: int) -> tuple[str, Fitted 
         if event.how != "fine_tune":
             break
         tuned += 1
-    # The first of every `full_every` begins anew, and so does a model on other features.
-    if state.choosing_model is None or tuned + 1 >= schedule.full_every:
+    # The first of every `full_every` begins anew, and so does a model on other features or of other classes.
+    assert project.task.target is not None
+    same = bool(trained) and trained[-1].learner.get("classes") == list(project.task.target.columns)
+    if state.choosing_model is None or not same or tuned + 1 >= schedule.full_every:
         return "scratch", None
     return "fine_tune", Fitted(project.model(), trained[-1].calibration, trained[-1].oof_skill)
 

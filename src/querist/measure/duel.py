@@ -1,7 +1,7 @@
 """Settle it: labels where the active model and a shadow model disagree, the only items on which they can differ.
 
 These labels cost extra, so this is a button and not a default. They are no evaluation items, since they are not a
-uniform sample: their lane is `duel`, and they may be trained on afterwards.
+uniform sample: their lane is `duel`, and they never train.
 """
 
 from __future__ import annotations
