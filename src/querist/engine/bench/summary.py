@@ -101,7 +101,7 @@ class Table:
             name,
             tuple(sorted(cells)),
             grid,
-            {figure: np.array([[p[figure] for p in points] for points in kept], dtype=float) for figure in FIGURES},
+            {figure: np.array([[p.get(figure) for p in points] for points in kept], dtype=float) for figure in FIGURES},
             np.array([[p["recall"] for p in points] for points in kept], dtype=float),
             tuple(cells[seed] for seed in sorted(cells)),
         )

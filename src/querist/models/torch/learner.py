@@ -234,8 +234,8 @@ class TorchLearner:
     def _rows(self, features: Features) -> Rows:
         array = features.embed if issparse(features.input) else features.input
         shape = shape_of(array, self.settings["shape"])
-        if self.name in networks.IMAGES and len(shape) == 1:
-            shape = networks.image_shape(shape[0])
+        if self.name in networks.IMAGES:
+            shape = networks.image_shape(shape)
         return Rows(array, shape, pick(self.settings["device"]))
 
     def _spared(self, target: Array, counts: Array, seed: int) -> Array | None:
