@@ -582,10 +582,10 @@ def rename_class(project: Folder, before: str, after: str) -> None:
     """Rename a class everywhere; old answers are read under the new name."""
     import uuid
 
-    from querist.engine import commands
     from querist.engine.project import Project
+    from querist.engine.steering import change_classes
 
-    commands.change_classes(Project.open(project), "cli", str(uuid.uuid4()), "rename", [before], [after])
+    change_classes(Project.open(project), "cli", str(uuid.uuid4()), "rename", [before], [after])
     print(f"{before} is now {after}")
 
 
