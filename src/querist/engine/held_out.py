@@ -88,7 +88,7 @@ def keep_validation(project: Project, held: HeldOut) -> ProjectSpec:
 
 
 def _change(project: Project, spec: ProjectSpec) -> None:
-    from querist.engine.commands import change_settings
+    from querist.engine.steering import change_settings
 
     change_settings(project, "import", {"evaluation": {"file": spec.evaluation.file}})
 
