@@ -77,6 +77,45 @@ def simulate(
         raise typer.Exit(1)
 
 
+@app.command()
+def advise(
+    data: Annotated[str, typer.Argument(help="CSV, JSONL, Parquet, .npz, or a folder of images.")],
+    text: Text = None,
+    columns: Columns = None,
+    image: Image = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column with labels that are there; empty cells are the rest.")
+    ] = None,
+    features: Features = "auto",
+    model: Model = "logistic_regression",
+    labels: Annotated[int | None, typer.Option(help="How many you would label at random; default 1,000.")] = None,
+    cost_per_label: Annotated[float | None, typer.Option(help="Price of one label.")] = None,
+    currency: Currency = "USD",
+    seconds_per_label: Annotated[float | None, typer.Option(help="How long a person takes for one.")] = None,
+    overhead_hours: Annotated[float, typer.Option(help="Your own time to set it up.")] = 4.0,
+    rounds: Annotated[int | None, typer.Option(help="How often answers come back before you need the model.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Say, before anyone labels, whether active learning is likely to pay: numbers, and reasons on both sides."""
+    from querist.engine.bench.advice import Plan, advice_text
+    from querist.engine.bench.advising import advise as run
+
+    plan = Plan(labels, cost_per_label, currency, seconds_per_label, overhead_hours, rounds)
+    found = run(
+        data,
+        plan=plan,
+        text=text,
+        columns=names(columns),
+        image=image,
+        label=label,
+        features=features,
+        model=model,
+        seed=seed,
+    )
+    say(found, as_json, lambda: advice_text(found, Path(data).name))
+
+
 def _bench(data: str, out: Path | None, jobs: int | None) -> Any:
     from querist.engine.bench.study import run_study
 
