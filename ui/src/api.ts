@@ -24,6 +24,7 @@ export type Item = Schemas["Item"];
 export type ItemPage = Schemas["ItemPage"];
 export type ItemRow = Schemas["ItemRow"];
 export type ItemState = ItemRow["state"];
+export type Kind = Schemas["KindOffered"]["task"];
 export type LeaseReply = Schemas["LeaseReply"];
 export type LiveEvent = Schemas["LiveEvent"];
 export type Me = Schemas["Me"];
@@ -36,6 +37,7 @@ export type Projects = Schemas["Projects"];
 export type PersonRow = Schemas["PersonRow"];
 export type Review = Schemas["Review"];
 export type Role = Schemas["Account"]["role"];
+export type ProjectCreate = Schemas["ProjectCreate"];
 export type Rounds = Schemas["Rounds"];
 export type Status = Schemas["Status"];
 export type StopRule = Schemas["StopRule"];
@@ -198,7 +200,7 @@ export const api = {
       }),
     );
   },
-  create: (body: Schemas["ProjectCreate"]) => read(client.POST(`${base}/projects`, { body })),
+  create: (body: ProjectCreate) => read(client.POST(`${base}/projects`, { body })),
   change: (project: string, body: Omit<Schemas["ProjectChange"], "key">) =>
     read(client.PATCH(`${base}/projects/{project}`, { ...one(project), body: { key: uuid(), ...body } })),
   changeClass: (project: string, operation: "rename" | "add", before: string[], after: string[]) =>
