@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, or_, select, update
 
 from querist.errors import BadValue, Conflict, NotFound
 from querist.events import (
@@ -50,14 +52,33 @@ DEFAULT_URL: Final = "sqlite:///querist.db"
 _DAY: Final = 86_400_000_000
 
 # Statements of the hot path are made once: putting one together costs more than running it.
-_HEAD: Final = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.size).where(HEAD.c.project == bindparam("of"))
-_LOCKED_HEAD: Final = select(HEAD.c.moved).where(HEAD.c.project == bindparam("of")).with_for_update()
+_HEAD: Final = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.size, HEAD.c.moved).where(HEAD.c.project == bindparam("of"))
+_LOCKED_HEAD: Final = _HEAD.with_for_update()
 _NEW_HEAD: Final = (
     update(HEAD)
     .where(HEAD.c.project == bindparam("of"))
     .values(seq=bindparam("last"), hash=bindparam("its_hash"), size=bindparam("items"))
 )
 _LINE_OF_KEY: Final = select(LEDGER).where(LEDGER.c.project == bindparam("of"), LEDGER.c.key == bindparam("wanted"))
+_ANSWERED_SINCE: Final = (
+    select(ANSWER.c.seq)
+    .where(ANSWER.c.project == bindparam("of"), ANSWER.c.item == bindparam("item"))
+    .where(ANSWER.c.person == bindparam("by"), ANSWER.c.seq > bindparam("read"))
+    .limit(1)
+)
+_PICKED: Final = (
+    select(PICK).where(PICK.c.project == bindparam("of"), PICK.c.item == bindparam("item")).order_by(PICK.c.seq)
+)
+
+
+@functools.cache
+def _lines(*, to_a_point: bool, of_kinds: bool) -> Select[Any]:
+    query = select(LEDGER).where(LEDGER.c.project == bindparam("of"), LEDGER.c.seq > bindparam("after"))
+    if to_a_point:
+        query = query.where(LEDGER.c.seq <= bindparam("through"))
+    if of_kinds:
+        query = query.where(LEDGER.c.kind.in_(bindparam("kinds", expanding=True)))
+    return query.order_by(LEDGER.c.seq).limit(PAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,19 +189,18 @@ class SqlStore:
         new = _New(key, event, actor, views.attached(event, self.artefacts))
         with self.database.writing() as connection:
             # Before looking: two workers that write the same key must not both find nothing.
-            self._lock(connection)
+            head = self._lock(connection)
             known = self._find(connection, key)
             if known is not None:
                 check_same(known, event, actor)
                 return known, False
             if read is not None and isinstance(event, AnswerSubmitted):
                 self._check_read(connection, event, actor, read)
-            return self._write(connection, [new])[0], True
+            return self._write(connection, head, [new])[0], True
 
     def _check_read(self, connection: Connection, event: AnswerSubmitted, actor: str, read: int) -> None:
-        mine = (ANSWER.c.project == self.number) & (ANSWER.c.item == event.item) & (ANSWER.c.person == actor)
-        query = select(ANSWER.c.seq).where(mine, ANSWER.c.seq > read).limit(1)
-        seq = connection.execute(query).scalar_one_or_none()
+        mine = {"of": self.number, "item": event.item, "by": actor, "read": read}
+        seq = connection.execute(_ANSWERED_SINCE, mine).scalar_one_or_none()
         if seq is not None:
             raise overtaken(event, actor, seq)
 
@@ -199,13 +219,14 @@ class SqlStore:
                 if ordered:
                     self._write(
                         connection,
+                        self._lock(connection),
                         [_New(n.key, n.event, n.actor, views.attached(n.event, self.artefacts)) for n in ordered],
                     )
                 count += len(ordered)
         return count
 
-    def _write(self, connection: Connection, new: Sequence[_New]) -> list[Recorded]:
-        seq, prev, size = connection.execute(_HEAD, {"of": self.number}).one()
+    def _write(self, connection: Connection, head: Row[Any], new: Sequence[_New]) -> list[Recorded]:
+        seq, prev, size = head.seq, head.hash, head.size
         changes = tables.load(connection, self.number, size, [(one.event, one.extra) for one in new])
         lines: list[Line] = []
         for one in new:
@@ -229,14 +250,11 @@ class SqlStore:
         self, after: int = 0, *, through: int | None = None, kinds: Sequence[str] | None = None
     ) -> Iterator[Recorded]:
         """Yield the events behind `after`, up to `through`, of some kinds; no transaction stays open meanwhile."""
+        query = _lines(to_a_point=through is not None, of_kinds=kinds is not None)
+        wanted = {"of": self.number, "through": through, "kinds": kinds}
         while True:
-            query = select(LEDGER).where(LEDGER.c.project == self.number, LEDGER.c.seq > after)
-            if through is not None:
-                query = query.where(LEDGER.c.seq <= through)
-            if kinds is not None:
-                query = query.where(LEDGER.c.kind.in_(list(kinds)))
             with self.database.reading() as connection:
-                page = connection.execute(query.order_by(LEDGER.c.seq).limit(PAGE)).all()
+                page = connection.execute(query, {**wanted, "after": after}).all()
             for row in page:
                 yield read_line(row)
             if len(page) < PAGE:
@@ -367,9 +385,8 @@ class SqlStore:
 
     def picked(self, item: ItemId) -> list[Picked]:
         """Return every batch that asked for an item, and why."""
-        query = select(PICK).where(PICK.c.project == self.number, PICK.c.item == item).order_by(PICK.c.seq)
         with self.database.reading() as connection:
-            return [tables.read_pick(row) for row in connection.execute(query)]
+            return [tables.read_pick(row) for row in connection.execute(_PICKED, {"of": self.number, "item": item})]
 
     # The queue.
 
@@ -383,12 +400,21 @@ class SqlStore:
         with self.database.reading() as connection:
             return queue.live(connection, self.number, now=self._clock())
 
+    def find_lease(self, lease: str) -> Lease | None:
+        """Return a lease that has not expired."""
+        with self.database.reading() as connection:
+            return queue.find(connection, self.number, lease, now=self._clock())
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """Read from one instant, in one transaction, whatever this thread reads inside."""
+        return self.database.reading()
+
     def lease(
         self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600, arrange: Arrange | None = None
     ) -> list[Lease]:
         """Give a person up to n items in all: those still held, then the first of the queue that are free."""
         now = self._clock()
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             self._lock(connection)
             until = now + seconds * 1_000_000
             return queue.give(connection, self.number, person, n, held=held, now=now, until=until, arrange=arrange)
@@ -396,7 +422,7 @@ class SqlStore:
     def lease_item(self, person: str, item: ItemId, *, lane: Lane, round_: int, seconds: int = 600) -> Lease | None:
         """Give a person one item out of turn; None while somebody else has it."""
         now = self._clock()
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             self._lock(connection)
             new = Lease(uuid.uuid4().hex, item, person, now + seconds * 1_000_000, lane=lane, round=round_)
             return queue.give_one(connection, self.number, new, now=now)
@@ -404,22 +430,23 @@ class SqlStore:
     def renew(self, lease: str, person: str, *, seconds: int = 600) -> Lease:
         """Renew a lease, also an expired one while its item is still wanted."""
         now = self._clock()
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             self._lock(connection)
             return queue.renew(connection, self.number, lease, person, now=now, until=now + seconds * 1_000_000)
 
     def release(self, lease: str, person: str) -> None:
         """Give an item back."""
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             queue.release(connection, self.number, lease, person)
 
-    def lock(self, connection: Connection) -> str | None:
-        """Let one at a time append and decide who gets what, until the transaction ends; return where it moved to."""
-        moved: str | None = connection.execute(_LOCKED_HEAD, {"of": self.number}).scalar_one()
-        return moved
+    def lock(self, connection: Connection) -> Row[Any]:
+        """Let one at a time append and decide who gets what, until the transaction ends; return the head."""
+        return connection.execute(_LOCKED_HEAD, {"of": self.number}).one()
 
-    def _lock(self, connection: Connection) -> None:
-        _refuse_moved(self.lock(connection))
+    def _lock(self, connection: Connection) -> Row[Any]:
+        head = self.lock(connection)
+        _refuse_moved(head.moved)
+        return head
 
     # Steps.
 
