@@ -11,8 +11,10 @@ from typing import Final
 
 import numpy as np
 
-from querist.engine.evaluation import Archived, Measuring, archive, compared_baseline, said_of
+from querist.engine.archive import Archived, archive, said_of
 from querist.engine.project import Project
+from querist.engine.random_arm import compared_baseline
+from querist.engine.reserve import Measuring
 from querist.engine.round import State
 from querist.engine.watching import watched
 from querist.errors import NotReady

@@ -82,7 +82,7 @@ def label_of(task: TaskType, cell: str, state: State, content: Content | None = 
 
 
 def _change(project: Project, spec: ProjectSpec) -> None:
-    from querist.engine.commands import change_settings
+    from querist.engine.steering import change_settings
 
     change_settings(project, "import", {"evaluation": {"file": spec.evaluation.file}})
 

@@ -14,8 +14,9 @@ from querist.engine import commands
 from querist.engine.project import Project
 from querist.engine.round import Select, Wait, next_step
 from querist.engine.run import run_until_waiting
-from querist.engine.steps import select, text_of
-from querist.engine.views.overview import kind
+from querist.engine.steps import select
+from querist.engine.views.items import text_of
+from querist.engine.views.projects import kind
 from querist.errors import BadValue, NotFound, QueristError, UnknownName
 from querist.types import Json, Outcome, short_hash
 

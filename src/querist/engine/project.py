@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from querist.engine.round import State, fold
+from querist.engine.fold import fold
+from querist.engine.round import State
 from querist.engine.spec import ProjectSpec, read_spec
 from querist.errors import NotFound, NotReady
 from querist.events import AnswerSubmitted, Event, FeaturesBuilt, ModelTrained, Recorded, SpecChanged
