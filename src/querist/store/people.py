@@ -10,6 +10,7 @@ import functools
 import hashlib
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
@@ -269,6 +270,10 @@ class People:
             return _read(_row(connection, row.id))
 
     # Sessions.
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """Read in one transaction whatever this thread asks about people inside."""
+        return self.database.reading()
 
     def create_session(
         self, person: str, *, by_link: bool = False, seconds: int = SESSION_SECONDS
