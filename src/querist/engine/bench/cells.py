@@ -20,6 +20,7 @@ from querist.compute import peak
 from querist.engine.bench.conditions import Conditions
 from querist.engine.bench.labelled import Labelled
 from querist.errors import BadValue, ModelFailure, NotReady
+from querist.events import ModelFailed
 from querist.measure import calibration, scores
 from querist.registry import has
 from querist.types import Array, Features, Json, Learner, Strategy, short_hash
@@ -232,7 +233,8 @@ def failed_fits(learner: ActiveLearner) -> int:
 
 
 def _failures(learner: ActiveLearner) -> list[str]:
-    return [kept.event.error for kept in learner.project.store.events(kinds=["model_failed"])]
+    kept = learner.project.store.events(kinds=["model_failed"])
+    return [each.event.error for each in kept if isinstance(each.event, ModelFailed)]
 
 
 @functools.lru_cache(maxsize=1)

@@ -20,13 +20,15 @@ def transformer(
     classes: int,
     *,
     model: str = "",
-    length: int = 64,
+    length: int = 0,
     train: str = "last",
     layers: int = 2,
     rank: int = 8,
     dropout: float = 0.1,
 ) -> nn.Module:
-    """Return a transformer with a linear head; for texts whose features are `tokens`.
+    """Return a transformer with a linear head; for texts whose features are `tokens`, (windows, length) a row.
+
+    Flat rows need the `length` of a window.
 
     `train`: `last` trains the last `layers`, `full` everything, `lora` additions of that `rank` to queries and values.
     Dropout is before the head alone, so that draws of it cost one pass.
@@ -35,8 +37,9 @@ def transformer(
     """
     if train not in WAYS:
         raise BadValue("train", train, f"must be one of {', '.join(WAYS)}", choices=WAYS)
-    if shape[0] % length:
-        raise BadValue("length", length, f"does not divide {shape[0]} tokens; name the `length` of the features")
+    length = length or shape[-1]
+    if shape[-1] % length or (len(shape) > 1 and length != shape[-1]):
+        raise BadValue("length", length, f"the features have windows of {shape[-1]} tokens; leave it out")
     encoder: Any = open_encoder("sentence_transformers" if model else "minilm", {"model": model} if model else {})
     body = copy.deepcopy(encoder.model[0].auto_model)
     for part in body.modules():
@@ -70,7 +73,7 @@ def _layers(body: nn.Module) -> list[nn.Module]:
 
 
 class FineTuned(nn.Module):
-    """Token ids (b, windows · length), −1 where there is none → logits: the mean of tokens, then of windows."""
+    """Token ids (b, windows, length), −1 where there is none → logits: the mean of tokens, then of windows."""
 
     def __init__(self, body: nn.Module, length: int, width: int, classes: int, dropout: float) -> None:
         super().__init__()
