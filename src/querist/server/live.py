@@ -52,6 +52,7 @@ CHANGES: Final[dict[str, tuple[str, ...]]] = {
     "alarm": ("status", "rounds", "curves"),
     "duel_drawn": ("status", "curves"),
     "duel_settled": ("status", "curves"),
+    "health_checked": ("status",),
     "stopped": ("status",),
     "resumed": ("status",),
     "requested": ("status", "curves"),

@@ -1020,6 +1020,36 @@ class Prefill(Reply):
     """The same in words."""
 
 
+class HealthCheck(Reply):
+    """One thing that may have changed."""
+
+    check: str
+    """Its name in the ledger, `labels`."""
+    name: str
+    """Its name for people."""
+    state: Literal["alarm", "quiet", "not_tested"]
+    """Alarms are false in fewer than 5 of 100 projects, all together, over their whole life."""
+    sentence: str
+    """What was found, or why it was not tested."""
+
+
+class Changes(Reply):
+    """Has something changed? The last look."""
+
+    state: Literal["early", "quiet", "alarm"]
+    """`early`: nothing could be compared yet."""
+    sentence: str
+    """All of it in one sentence."""
+    at: int | None
+    """When it was looked, UTC microseconds."""
+    look: int
+    """The number of the look; 0 before the first."""
+    checks: list[HealthCheck]
+    """Alarms first."""
+    next_at: int | None
+    """When a project that has stopped is checked next."""
+
+
 class Status(Reply):
     """`GET /projects/P/status`: the first screen of the overview, and `querist status --json`."""
 
@@ -1049,6 +1079,8 @@ class Status(Reply):
     """What showing the model's guess does to answers; None where it is not shown."""
     notices: list[Notice]
     """Fallbacks, alarms and failures, newest first."""
+    health: Changes
+    """Whether something has changed."""
     defaults: list[Default]
     """Settings that were not set by hand, explained."""
     strategy: str
@@ -1278,7 +1310,7 @@ class Timing(Reply):
 
 
 class Command(Ask):
-    """`POST /projects/P/commands/{retrain,stop,resume,settle}`: answers with `Done`."""
+    """`POST /projects/P/commands/{retrain,stop,resume,settle,check}`: answers with `Done`."""
 
     key: UUID
     """Client's UUID: the same command twice is one."""
