@@ -59,9 +59,11 @@ def ask(project: Project, n: int, *, person: str) -> list[Json]:
 
 def asked_text(asked: Sequence[Json], out: Path | None) -> str:
     """Return what was asked, a line an item."""
+    if not asked:
+        return "nothing to ask; `querist status` says why"
     if out is not None:
         return f"{len(asked)} items in {out}: fill in the column label and `querist tell`"
-    return "\n".join(f"{task['item']}\t{_line(task)}" for task in asked) or "nothing to ask"
+    return "\n".join(f"{task['item']}\t{_line(task)}" for task in asked)
 
 
 def _line(task: Json) -> str:
