@@ -147,11 +147,14 @@ def score(
     else:
         if "memory_limit" in entry.reserved:
             settings["memory_limit"] = memory_limit
+        # To copy most rows takes longer than to score the few that nobody asked about.
+        most = rows is not None and not entry.whole_pool and 2 * total > pool_size(given)
         blocks = [
             entry.function(**arguments(strategy.name, entry, given, part, model=model), **settings)
-            for part in _shards(entry, given, rows, total, memory_limit)
+            for part in _shards(entry, given, None if most else rows, total, memory_limit)
         ]
         scores = np.concatenate(blocks) if len(blocks) != 1 else np.asarray(blocks[0])
+        scores = scores[rows] if most else scores
     finite = np.isfinite(scores)
     if not finite.all():
         at = int(finite.argmin())

@@ -67,7 +67,7 @@ def _texts(targets: Sequence[Any]) -> list[str]:
 
 
 def _lanes(state: State, items: Sequence[ItemId]) -> list[str]:
-    return [next((live.lane or "query" for live in state.live.get(item, ())), "query") for item in items]
+    return [(state.live[item][0].lane or "query") if item in state.live else "query" for item in items]
 
 
 def frozen_rows(project: Project, number: int) -> Json:

@@ -94,13 +94,16 @@ class MemoryArtefacts:
         return self._kept[name]
 
 
+def _plain(column: Sequence[Any]) -> list[Any]:
+    if not any(issubclass(kind, np.generic) for kind in set(map(type, column))):
+        return list(column)
+    return [value.item() if isinstance(value, np.generic) else value for value in column]
+
+
 def as_columns(columns: Mapping[str, Sequence[Any] | Array]) -> dict[str, list[Any]]:
     """Return the columns as lists of plain Python values; BadValue when their lengths differ."""
     table = {
-        name: column.tolist()
-        if isinstance(column, np.ndarray)
-        else [value.item() if isinstance(value, np.generic) else value for value in column]
-        for name, column in columns.items()
+        name: column.tolist() if isinstance(column, np.ndarray) else _plain(column) for name, column in columns.items()
     }
     if len({len(column) for column in table.values()}) > 1:
         raise BadValue("columns", {name: len(column) for name, column in table.items()}, "must be equally long")
