@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, bindparam, func, or_, select
 
 from querist.store import tables
 from querist.store.dialect import batches
 from querist.store.protocol import Decision, Picked
 from querist.store.schema import ANSWER, DECISION, PICK
 from querist.types import Answer, ItemId
+
+# Asked with every answer, so made once: putting a statement together costs more than running it.
+_PICKED: Final = (
+    select(PICK).where(PICK.c.project == bindparam("of"), PICK.c.item == bindparam("item")).order_by(PICK.c.seq)
+)
+_FIRST_AFTER: Final = (
+    select(ANSWER.c.seq)
+    .where(ANSWER.c.project == bindparam("of"), ANSWER.c.item == bindparam("item"))
+    .where(ANSWER.c.person == bindparam("by"), ANSWER.c.seq > bindparam("behind"))
+    .limit(1)
+)
 
 
 def in_force(
@@ -46,14 +57,13 @@ def _then(query: Select[Any], table: Any, project: int, through: int | None) -> 
 
 def picked(connection: Connection, project: int, item: ItemId) -> list[Picked]:
     """Return every batch that asked for an item, and why."""
-    query = select(PICK).where(PICK.c.project == project, PICK.c.item == item).order_by(PICK.c.seq)
-    return [tables.read_pick(row) for row in connection.execute(query)]
+    return [tables.read_pick(row) for row in connection.execute(_PICKED, {"of": project, "item": item})]
 
 
 def first_after(connection: Connection, project: int, item: ItemId, person: str, seq: int) -> int | None:
     """Return the seq of an answer by a person to an item behind a place of the ledger, if there is one."""
-    mine = (ANSWER.c.project == project) & (ANSWER.c.item == item) & (ANSWER.c.person == person)
-    return connection.execute(select(ANSWER.c.seq).where(mine, ANSWER.c.seq > seq).limit(1)).scalar_one_or_none()
+    mine = {"of": project, "item": item, "by": person, "behind": seq}
+    return connection.execute(_FIRST_AFTER, mine).scalar_one_or_none()
 
 
 def count(connection: Connection, project: int) -> tuple[dict[str, int], dict[str, int]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from querist.events import ItemWithdrawn, Recorded, from_json
 from querist.store.dialect import batches, insert_rows
@@ -29,12 +30,19 @@ def page(
     connection: Connection, project: int, *, after: int, through: int | None, kinds: Sequence[str] | None
 ) -> Sequence[Row[Any]]:
     """Return at most `PAGE` rows behind `after`, up to `through`, of some kinds; `read` makes events of them."""
-    query = select(LEDGER).where(LEDGER.c.project == project, LEDGER.c.seq > after)
-    if through is not None:
-        query = query.where(LEDGER.c.seq <= through)
-    if kinds is not None:
-        query = query.where(LEDGER.c.kind.in_(list(kinds)))
-    return connection.execute(query.order_by(LEDGER.c.seq).limit(PAGE)).all()
+    query = _page(to_a_point=through is not None, of_kinds=kinds is not None)
+    return connection.execute(query, {"of": project, "after": after, "through": through, "kinds": kinds}).all()
+
+
+@functools.cache
+def _page(*, to_a_point: bool, of_kinds: bool) -> Select[Any]:
+    """The statement of `page`, made once: putting one together costs more than running it."""
+    query = select(LEDGER).where(LEDGER.c.project == bindparam("of"), LEDGER.c.seq > bindparam("after"))
+    if to_a_point:
+        query = query.where(LEDGER.c.seq <= bindparam("through"))
+    if of_kinds:
+        query = query.where(LEDGER.c.kind.in_(bindparam("kinds", expanding=True)))
+    return query.order_by(LEDGER.c.seq).limit(PAGE)
 
 
 def find(connection: Connection, project: int, key: str) -> Recorded | None:

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
@@ -271,6 +272,15 @@ class MemoryStore:
         """Return the leases that have not expired."""
         now = self._clock()
         return [lease for lease in self._leases.values() if lease.expires_at > now]
+
+    def find_lease(self, lease: str) -> Lease | None:
+        """Return a lease that has not expired."""
+        found = self._leases.get(lease)
+        return found if found is not None and found.expires_at > self._clock() else None
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """Return what does nothing: reading is quick here, and only one thread does it."""
+        return nullcontext()
 
     def lease(
         self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600, arrange: Arrange | None = None

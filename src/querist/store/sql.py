@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -315,12 +316,21 @@ class SqlStore:
         with self.database.reading() as connection:
             return queue.live(connection, self.number, now=self._clock())
 
+    def find_lease(self, lease: str) -> Lease | None:
+        """Return a lease that has not expired."""
+        with self.database.reading() as connection:
+            return queue.find(connection, self.number, lease, now=self._clock())
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """Read from one instant, in one transaction, whatever this thread reads inside."""
+        return self.database.reading()
+
     def lease(
         self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600, arrange: Arrange | None = None
     ) -> list[Lease]:
         """Give a person up to n items in all: those still held, then the first of the queue that are free."""
         now = self._clock()
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             self._lock(connection)
             until = now + seconds * 1_000_000
             return queue.give(connection, self.number, person, n, held=held, now=now, until=until, arrange=arrange)
@@ -328,7 +338,7 @@ class SqlStore:
     def lease_item(self, person: str, item: ItemId, *, lane: Lane, round_: int, seconds: int = 600) -> Lease | None:
         """Give a person one item out of turn; None while somebody else has it."""
         now = self._clock()
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             self._lock(connection)
             new = Lease(uuid.uuid4().hex, item, person, now + seconds * 1_000_000, lane=lane, round=round_)
             return queue.give_one(connection, self.number, new, now=now)
@@ -336,13 +346,13 @@ class SqlStore:
     def renew(self, lease: str, person: str, *, seconds: int = 600) -> Lease:
         """Renew a lease, also an expired one while its item is still wanted."""
         now = self._clock()
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             self._lock(connection)
             return queue.renew(connection, self.number, lease, person, now=now, until=now + seconds * 1_000_000)
 
     def release(self, lease: str, person: str) -> None:
         """Give an item back."""
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             queue.release(connection, self.number, lease, person)
 
     def lock(self, connection: Connection) -> str | None:
