@@ -232,6 +232,7 @@ class ModelTrained(Event):
     seconds: float
     notes: list[str] = field(default_factory=list)  # what the library warned of
     pseudo: Json = field(default_factory=dict)  # {count, counts, rows → artefact: item, target, sure}; never labels
+    moved: float | None = None  # share of a sample of the pool that the last model gave another class
 
 
 @dataclass(frozen=True, slots=True)
