@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from querist.engine.bench.cells import Cell, split
 from querist.types import Strategy
 
