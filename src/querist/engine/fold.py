@@ -56,13 +56,13 @@ def fold(state: State, events: Iterable[Recorded]) -> State:
 
 
 class _Changing:
-    """A state under change: copies the big maps once for a whole run of events, not once an event."""
+    """A state under change: its maps are copied once for a whole run of events, and the big ones in layers."""
 
     def __init__(self, state: State) -> None:
         self.state = state
         self.seq = state.seq
-        self.live = dict(state.live)
-        self.item_of = dict(state.item_of)
+        self.live = state.live.copy()
+        self.item_of = state.item_of.copy()
         self.decided = dict(state.decided)
         self.lanes = dict(state.lanes)
         self.fresh = list(state.fresh)
