@@ -200,7 +200,11 @@ export const api = {
       }),
     );
   },
-  create: (body: ProjectCreate) => read(client.POST(`${base}/projects`, { body })),
+  create: (given: Partial<ProjectCreate> & { name: string }) => {
+    const money = { cost_per_label: 0, currency: "USD" };
+    const item = { task: "single_label" as const, settings: {}, columns: [], pair: [], classes: [], question: "" };
+    return read(client.POST(`${base}/projects`, { body: { ...item, ...money, ...given } }));
+  },
   change: (project: string, body: Omit<Schemas["ProjectChange"], "key">) =>
     read(client.PATCH(`${base}/projects/{project}`, { ...one(project), body: { key: uuid(), ...body } })),
   changeClass: (project: string, operation: "rename" | "add", before: string[], after: string[]) =>
