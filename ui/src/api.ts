@@ -230,6 +230,8 @@ export const api = {
         keepalive: true,
       }),
     ),
+  alike: (project: string, item: string, n: number) =>
+    read(client.POST(`${base}/projects/{project}/items/{item}/alike`, { ...itemOf(project, item), body: { n } })),
   answer: (project: string, body: AnswerForm) =>
     read(client.POST(`${base}/projects/{project}/answers`, { ...one(project), body })),
   undo: (project: string, seq: number, key: string) =>

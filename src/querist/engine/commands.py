@@ -55,6 +55,8 @@ class Form(Protocol):
     def replaces(self) -> int | None: ...
     @property
     def shown(self) -> Json | None: ...
+    @property
+    def bulk(self) -> bool: ...
 
 
 # --- labelling
@@ -200,6 +202,7 @@ def _answer(
         active_ms=form.active_ms,
         replaces=_replaced(state, person, form, may_correct_others),
         source=source,
+        bulk=form.bulk,
     )
     return event, form.lease is not None and lease is None
 

@@ -37,6 +37,8 @@ CHANGES: Final[dict[str, tuple[str, ...]]] = {
     "item_withdrawn": ("status", "classes"),
     "classes_changed": ("status", "project", "classes"),
     "guideline_changed": ("project",),
+    "question_asked": ("questions",),
+    "question_answered": ("questions", "project"),
     "features_built": ("status",),
     "batch_selected": ("status", "rounds"),
     "answer_submitted": _ANSWERS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any, Final
 
 from querist.engine import commands, prefill
@@ -548,6 +549,7 @@ def project(opened: Project, *, may: tuple[str, ...] = ("label", "review", "mana
         "kind": kind(opened),
         "task": spec.project.task,
         "classes": list(state.classes),
+        "frequent": frequent(opened),
         "question": spec.labels.question or opened.task.question,
         "task_settings": dict(spec.project.settings),
         "mode": spec.loop.mode,
@@ -563,6 +565,21 @@ def project(opened: Project, *, may: tuple[str, ...] = ("label", "review", "mana
         "may": list(may),
         "settings": settings,
     }
+
+
+FREQUENT: Final = 20
+"""Classes that are named as the most frequent."""
+
+
+def frequent(opened: Project) -> list[str]:
+    """Return the classes that people gave most often, by the last data set; nothing that a model says."""
+    frozen = opened.last("dataset_frozen")
+    if frozen is None or not opened.state().classes:
+        return []
+    assert isinstance(frozen.event, DatasetFrozen)
+    counts = Counter({name: n for name, n in frozen.event.counts.items() if n})
+    renamed = opened.state().renamed
+    return [renamed.get(name, name) for name, _ in counts.most_common(FREQUENT)]
 
 
 def kind(opened: Project) -> str:
