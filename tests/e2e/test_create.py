@@ -13,6 +13,7 @@ from querist.engine.run import run_until_waiting
 from querist.server import pages
 from querist.server.app import create_app
 from querist.server.site import Site
+from tests.e2e import every_task
 from tests.e2e.test_every_task import Desk, running
 
 pytestmark = pytest.mark.browser
@@ -71,6 +72,7 @@ def office(chromium, tmp_path_factory):
     if not (pages.BUILT / "index.html").is_file():
         pytest.skip("the web app is not built: `npm ci && npm run build` in ui/ does that")
     home = tmp_path_factory.mktemp("office")
+    every_task.make(home, "text")
     site = Site.open(home)
     site.people.create_person("admin", role="owner")
     with running(create_app(site)) as base:

@@ -35,6 +35,7 @@ export type Project = Schemas["Project"];
 export type ProjectRow = Schemas["ProjectRow"];
 export type Projects = Schemas["Projects"];
 export type PersonRow = Schemas["PersonRow"];
+export type Question = Schemas["Question"];
 export type Review = Schemas["Review"];
 export type Role = Schemas["Account"]["role"];
 export type ProjectCreate = Schemas["ProjectCreate"];
@@ -247,6 +248,18 @@ export const api = {
     read(client.GET(`${base}/projects/{project}/items/{item}/history`, itemOf(project, item))),
   items: (project: string, query: { q?: string; state?: ItemState; class?: string; person?: string; cursor?: string }) =>
     read(client.GET(`${base}/projects/{project}/items`, { params: { path: { project }, query } })),
+
+  questions: (project: string, item = "") =>
+    read(client.GET(`${base}/projects/{project}/questions`, { params: { path: { project }, query: { item } } })),
+  ask: (project: string, item: string, key: string, text: string) =>
+    read(client.POST(`${base}/projects/{project}/items/{item}/questions`, { ...itemOf(project, item), body: { key, text } })),
+  reply: (project: string, seq: number, key: string, text: string, example: Schemas["AsExample"] | null) =>
+    read(
+      client.POST(`${base}/projects/{project}/questions/{seq}/answer`, {
+        params: { path: { project, seq } },
+        body: { key, text, example },
+      }),
+    ),
 
   status: (project: string) => read(client.GET(`${base}/projects/{project}/status`, one(project))),
   curves: (project: string) => read(client.GET(`${base}/projects/{project}/curves`, one(project))),

@@ -60,7 +60,7 @@ CHANGES: Final[dict[str, tuple[str, ...]]] = {
     "timer_fired": (),
 }
 """What is worth reading again after an event of a kind."""
-ALL: Final = ("status", "curves", "rounds", "classes", "calibration", "timing", "project")
+ALL: Final = ("status", "curves", "rounds", "classes", "calibration", "timing", "project", "questions")
 MEASURING_LANES: Final = frozenset({"evaluation", "control"})
 
 

@@ -65,10 +65,7 @@ export class Service {
 
   async alike(item: string) {
     this.reach();
-    return ["a", "b", "c"].map((end) => {
-      this.leases.add(`lease-${item}${end}`);
-      return { ...task(`${item}${end}`), lease: `lease-${item}${end}` };
-    });
+    return ["a", "b", "c"].map((end) => this.task(`${item}${end}`));
   }
 
   async release(lease: string) {
