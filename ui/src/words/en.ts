@@ -312,8 +312,8 @@ export const en = {
     erased: "The content of this item has been erased.",
   },
   alike: {
-    tool: "Alike",
-    title: "Items like this one",
+    tool: "Like this",
+    title: "Items like this one: one answer for all",
     lead: "Take the tick off what is different. What stays gets one answer; the rest goes back.",
     none: "No other free item is like it.",
     sound: (n: number) => `Sound ${count(n)}`,
