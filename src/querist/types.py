@@ -222,6 +222,15 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class SparesLabels(Model, Protocol):
+    """A model whose training may keep labels back, to know when to stop; they calibrate it as well."""
+
+    @property
+    def held_out(self) -> tuple[Array, Array] | None:
+        """What it says of the labels that it was not trained on, (v, classes), and their (v,) class numbers."""
+
+
+@runtime_checkable
 class Learner(Protocol):
     """A recipe for a model: name, settings, and what a model fitted by it would offer."""
 

@@ -36,10 +36,12 @@ export type ProjectRow = Schemas["ProjectRow"];
 export type Projects = Schemas["Projects"];
 export type PersonRow = Schemas["PersonRow"];
 export type Question = Schemas["Question"];
+export type Invited = Schemas["Invited"];
 export type Review = Schemas["Review"];
 export type Role = Schemas["Account"]["role"];
 export type ProjectCreate = Schemas["ProjectCreate"];
 export type Rounds = Schemas["Rounds"];
+export type Scope = Schemas["TokenCreate"]["scope"];
 export type Status = Schemas["Status"];
 export type StopRule = Schemas["StopRule"];
 export type Task = Schemas["Task"];
@@ -153,6 +155,23 @@ export const api = {
   invitation: (token: string) => read(client.POST(`${base}/people/invitation`, { body: { token } })),
   join: (token: string, name: string, password: string) =>
     known(read(client.POST(`${base}/people/join`, { body: { token, name, password } }))),
+
+  sessions: () => read(client.GET(`${base}/me/sessions`)),
+  endSession: (session: string) => read(client.DELETE(`${base}/me/sessions/{session}`, { params: { path: { session } } })),
+  endOtherSessions: () => read(client.DELETE(`${base}/me/sessions`)),
+  tokens: () => read(client.GET(`${base}/me/tokens`)),
+  createToken: (body: Schemas["TokenCreate"]) => read(client.POST(`${base}/me/tokens`, { body })),
+  revokeToken: (name: string) => read(client.DELETE(`${base}/me/tokens/{name}`, { params: { path: { name } } })),
+
+  people: () => read(client.GET(`${base}/people`)),
+  changePerson: (person: string, body: Schemas["PersonChange"]) =>
+    read(client.PATCH(`${base}/people/{person}`, { params: { path: { person } }, body })),
+  signOutPerson: (person: string) =>
+    read(client.DELETE(`${base}/people/{person}/sessions`, { params: { path: { person } } })),
+  linkFor: (person: string) => read(client.POST(`${base}/people/{person}/link`, { params: { path: { person } } })),
+  inviteToAll: (role: Role) => read(client.POST(`${base}/people/invitations`, { body: { role } })),
+  takeBackFromAll: (invitation: string) =>
+    read(client.DELETE(`${base}/people/invitations/{invitation}`, { params: { path: { invitation } } })),
 
   team: (project: string) => read(client.GET(`${base}/projects/{project}/team`, one(project))),
   members: (project: string) => read(client.GET(`${base}/projects/{project}/members`, one(project))),

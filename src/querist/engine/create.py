@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from querist.engine.held_out import keep_validation
+from querist.engine.held_out import keep_validation, read_held_out
 from querist.engine.importing import Imported, import_items
 from querist.engine.project import Project, open_store
 from querist.engine.sources import pool_reader, relative_path
@@ -144,10 +144,11 @@ def init(
     kind = kind_of_label(task)
     known = _classes(reader, classes, label, kind) if sample is None or classes else [str(n) for n in range(10)]
     chosen = _task_settings(kind, task_settings or {}, reader, label)
-    task_type(task, classes=known, settings=chosen)
+    checked = task_type(task, classes=known, settings=chosen)
     _check_fits(kind, reader)
     if validation is not None and not label:
         raise BadValue("validation", validation, "needs --label, the column with its labels")
+    held = read_held_out(pool_reader(pool, folder, validation), Path(validation), checked) if validation else None
     spec = ProjectSpec.from_json(
         {
             "project": {
@@ -166,8 +167,8 @@ def init(
     project = _begin(folder, spec)
     try:
         had = project.state().pool_size
-        if validation is not None:
-            spec = keep_validation(project, Path(validation))
+        if held is not None:
+            spec = keep_validation(project, held)
         made = import_items(project, pool_reader(spec.pool.model_dump(), folder))
     finally:
         project.store.close()
@@ -178,7 +179,7 @@ def init(
 
 def _classes(reader: PoolReader, classes: Sequence[str], label: str | None, kind: type[TaskType]) -> list[str]:
     if classes or not kind.has_classes:
-        return list(classes)
+        return _enough(list(classes), kind)
     if not label:
         raise BadValue("labels", "", "name the classes with --labels a,b,c or a column of labels with --label")
     found: dict[str, None] = {}
@@ -186,7 +187,14 @@ def _classes(reader: PoolReader, classes: Sequence[str], label: str | None, kind
         found.update(dict.fromkeys(kind.classes_in(cell)))
     if not found:
         raise BadValue("label", label, "the column is empty; name the classes with --labels a,b,c")
-    return sorted(found)
+    return _enough(sorted(found), kind)
+
+
+def _enough(classes: list[str], kind: type[TaskType]) -> list[str]:
+    """The classes, unless there is nothing to choose between."""
+    if kind.name == "single_label" and len(classes) == 1:
+        raise BadValue("labels", classes[0], "is one class: there is nothing to choose; name all, as in --labels a,b,c")
+    return classes
 
 
 def _cells(reader: PoolReader) -> list[str]:

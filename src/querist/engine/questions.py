@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import NAMESPACE_OID, uuid5
 
-from querist.engine.commands import change_guidelines, guidelines
 from querist.engine.project import Project
+from querist.engine.steering import change_guidelines, guidelines
 from querist.engine.views.people import who
 from querist.errors import BadValue, Conflict, NotFound
 from querist.events import QuestionAnswered, QuestionAsked, Recorded
