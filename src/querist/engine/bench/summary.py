@@ -108,7 +108,10 @@ class Table:
             name,
             tuple(sorted(cells)),
             grid,
-            {name: np.array([[p[name] for p in points] for points in kept], dtype=float) for name in measured.figures},
+            {
+                figure: np.array([[p.get(figure) for p in points] for points in kept], dtype=float)
+                for figure in measured.figures
+            },
             np.array([[p["recall"] for p in points] for points in kept], dtype=float),
             tuple(cells[seed] for seed in sorted(cells)),
             measured,
