@@ -24,6 +24,7 @@ export type Item = Schemas["Item"];
 export type ItemPage = Schemas["ItemPage"];
 export type ItemRow = Schemas["ItemRow"];
 export type ItemState = ItemRow["state"];
+export type Kind = Schemas["KindOffered"]["task"];
 export type LeaseReply = Schemas["LeaseReply"];
 export type LiveEvent = Schemas["LiveEvent"];
 export type Me = Schemas["Me"];
@@ -34,9 +35,12 @@ export type Project = Schemas["Project"];
 export type ProjectRow = Schemas["ProjectRow"];
 export type Projects = Schemas["Projects"];
 export type PersonRow = Schemas["PersonRow"];
+export type Invited = Schemas["Invited"];
 export type Review = Schemas["Review"];
 export type Role = Schemas["Account"]["role"];
+export type ProjectCreate = Schemas["ProjectCreate"];
 export type Rounds = Schemas["Rounds"];
+export type Scope = Schemas["TokenCreate"]["scope"];
 export type Status = Schemas["Status"];
 export type StopRule = Schemas["StopRule"];
 export type Task = Schemas["Task"];
@@ -151,6 +155,23 @@ export const api = {
   join: (token: string, name: string, password: string) =>
     known(read(client.POST(`${base}/people/join`, { body: { token, name, password } }))),
 
+  sessions: () => read(client.GET(`${base}/me/sessions`)),
+  endSession: (session: string) => read(client.DELETE(`${base}/me/sessions/{session}`, { params: { path: { session } } })),
+  endOtherSessions: () => read(client.DELETE(`${base}/me/sessions`)),
+  tokens: () => read(client.GET(`${base}/me/tokens`)),
+  createToken: (body: Schemas["TokenCreate"]) => read(client.POST(`${base}/me/tokens`, { body })),
+  revokeToken: (name: string) => read(client.DELETE(`${base}/me/tokens/{name}`, { params: { path: { name } } })),
+
+  people: () => read(client.GET(`${base}/people`)),
+  changePerson: (person: string, body: Schemas["PersonChange"]) =>
+    read(client.PATCH(`${base}/people/{person}`, { params: { path: { person } }, body })),
+  signOutPerson: (person: string) =>
+    read(client.DELETE(`${base}/people/{person}/sessions`, { params: { path: { person } } })),
+  linkFor: (person: string) => read(client.POST(`${base}/people/{person}/link`, { params: { path: { person } } })),
+  inviteToAll: (role: Role) => read(client.POST(`${base}/people/invitations`, { body: { role } })),
+  takeBackFromAll: (invitation: string) =>
+    read(client.DELETE(`${base}/people/invitations/{invitation}`, { params: { path: { invitation } } })),
+
   team: (project: string) => read(client.GET(`${base}/projects/{project}/team`, one(project))),
   members: (project: string) => read(client.GET(`${base}/projects/{project}/members`, one(project))),
   invite: (project: string, role: Role) =>
@@ -198,7 +219,7 @@ export const api = {
       }),
     );
   },
-  create: (body: Schemas["ProjectCreate"]) => read(client.POST(`${base}/projects`, { body })),
+  create: (body: ProjectCreate) => read(client.POST(`${base}/projects`, { body })),
   change: (project: string, body: Omit<Schemas["ProjectChange"], "key">) =>
     read(client.PATCH(`${base}/projects/{project}`, { ...one(project), body: { key: uuid(), ...body } })),
   changeClass: (project: string, operation: "rename" | "add", before: string[], after: string[]) =>

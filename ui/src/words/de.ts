@@ -12,6 +12,8 @@ export const de: Part<Words> = {
   save: "Speichern",
   saved: "Gespeichert",
   saving: "Speichert",
+  copy: "Kopieren",
+  copied: "Kopiert",
   show: "Zeigen",
   hide: "Verbergen",
   more: "Mehr zeigen",
