@@ -193,9 +193,7 @@ def _classes(reader: PoolReader, classes: Sequence[str], label: str | None, kind
 def _enough(classes: list[str], kind: type[TaskType]) -> list[str]:
     """The classes, unless there is nothing to choose between."""
     if kind.name == "single_label" and len(classes) == 1:
-        raise BadValue(
-            "labels", classes[0], "is one class: there is nothing to choose; name all, as in --labels a,b,c"
-        )
+        raise BadValue("labels", classes[0], "is one class: there is nothing to choose; name all, as in --labels a,b,c")
     return classes
 
 

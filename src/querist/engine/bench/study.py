@@ -63,7 +63,7 @@ class Study:
         return pa.concat_tables(parts, promote_options="permissive")
 
     def write(self, out: Path) -> Path:
-        """Write `summary.json`, `results.parquet` and `index.html` into a folder, and return the folder."""
+        """Write `summary.json`, `results.parquet`, `index.html` and its charts as SVG, and return the folder."""
         import pyarrow.parquet as pq
 
         out.mkdir(parents=True, exist_ok=True)
@@ -71,6 +71,8 @@ class Study:
         pq.write_table(self.table(), out / "results.parquet", compression="zstd")
         # By name, so that the engine stands below the report: whoever calls `write` has asked for both.
         write_text(out / "index.html", importlib.import_module("querist.report.study").page(self.summary))
+        for name, picture in importlib.import_module("querist.report.pictures").of_study(self.summary).items():
+            write_text(out / f"{name}.svg", picture)
         return out
 
 
