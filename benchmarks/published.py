@@ -1,6 +1,6 @@
 """Three published findings, each repeated with its protocol in minutes: how close do we come, and where do we differ?
 
-    python -m benchmarks.published compatible     # Lu et al. 2023: margin pays when the asking model is the deployed one
+    python -m benchmarks.published compatible     # Lu et al. 2023: margin pays if the deployed model asks
     python -m benchmarks.published duplicates     # Kirsch et al. 2019: top-k uncertainty fails on a pool of near-copies
     python -m benchmarks.published core_set       # Huseljic et al. 2025: k-center falls behind random on embeddings
 

@@ -38,7 +38,7 @@ def made(tmp_path_factory) -> Project:
         data=str(folder / "data.csv"),
         columns=["a", "b", "language"],
         classes=["no", "yes"],
-        **{"settings": settings},
+        settings=settings,
     )
     project = Project.open(folder / "p")
     names = list(project.pool().items)
