@@ -15,6 +15,9 @@ OVERRULED_UNTIL: Final = 1.5
 """A rule that a person overruled may stop again when the labels have grown by this factor."""
 
 
+EXHAUSTED: Final = "every item of the pool has been asked"
+"""Why the engine waits when the pool has nothing left."""
+
 MOST_RANDOM: Final = 0.9
 """Of what people label, so much may measure or be drawn at random; the rest is the strategy's."""
 
@@ -288,7 +291,7 @@ def _collect(state: State) -> Step | Wait:
     if _budget_left(state) <= 0:
         return Stop(state.round, "budget", {"labels": state.paid})
     if exhausted:
-        return Wait("every item of the pool has been asked")
+        return Wait(EXHAUSTED)
     if _queue_is_low(state, outstanding):
         # In batch mode a batch without any answer to learn from is followed by another.
         return Select(state.round, state.batch.parts)

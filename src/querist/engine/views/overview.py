@@ -6,7 +6,17 @@ from typing import Any, Final
 
 from querist.engine import prefill
 from querist.engine.project import Project
-from querist.engine.round import State, batch_size, budget, control_share, missing_labels, seed_size
+from querist.engine.round import (
+    EXHAUSTED,
+    State,
+    Wait,
+    batch_size,
+    budget,
+    control_share,
+    missing_labels,
+    next_step,
+    seed_size,
+)
 from querist.engine.stopping import verdicts
 from querist.engine.views.feed import feed, notices, rule_name
 from querist.engine.views.now import now
@@ -123,6 +133,9 @@ def _advice(state: State, stand: Standing, rules: list[Json]) -> Json:
     firing = [rule for rule in rules if rule["verdict"] == "stop"]
     if firing:
         return {"kind": "stop", "sentence": "Querist would stop here.", "detail": firing[0]["evidence"]}
+    if next_step(state) == Wait(EXHAUSTED):
+        detail = "Add items, or export the labels and the model."
+        return {"kind": "go_on", "sentence": "Every item of the pool has been asked.", "detail": detail}
     if state.model is None:
         missing = missing_labels(state)
         answers = "answer" if missing == 1 else "answers"
