@@ -67,7 +67,7 @@ def test_files_of_others_are_read() -> None:
 
 def test_what_the_format_cannot_say_is_refused() -> None:
     both = [{"start": 0, "end": 3, "label": "person"}, {"start": 2, "end": 5, "label": "person"}]
-    with pytest.raises(BadValue, match="'i7'.*overlap"):
+    with pytest.raises(BadValue, match=r"'i7'.*overlap"):
         list(conll.write([("i7", "Ann Lee", both)]))
     with pytest.raises(BadValue, match="blank"):
         list(conll.write([("i7", "Ann Lee", [{"start": 0, "end": 4, "label": "person"}])]))

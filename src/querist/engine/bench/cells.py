@@ -156,8 +156,11 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
         classes=list(data.classes) if data.task.has_classes else None,
         task=data.task.name,
         task_settings=data.settings,
-        calibrate=cell.calibrate,
+        # A temperature keeps every prediction, so that the accuracies compared are those of the model itself.
+        calibrate="temperature" if cell.calibrate else False,
         batch=cell.batch,
+        # The first labels are given: what is compared begins with the first batch, and coverage must not step in.
+        seed_set=1,
     )
     picks: list[int] = []
     points: list[Json] = []
