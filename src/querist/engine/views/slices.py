@@ -53,7 +53,7 @@ def _columns(project: Project, state: State, stand: Standing) -> dict[str, Seque
     rows = np.asarray(measured.rows)[known]
     if (rows < 0).any():
         return found  # the user's own file has no place in the pool
-    found |= table(project.store.contents([measured.items[place] for place in known]))
+    found |= table(project.store.contents([measured.items[int(place)] for place in known]))
     pool = project.pool()
     for name, values in (("group", pool.group), ("cost", pool.cost)):
         if values is not None and name not in found:
