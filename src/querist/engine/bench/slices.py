@@ -38,7 +38,7 @@ def weak_spots(data: Labelled, results: Sequence[Json], cell: Cell, strategy: st
         return {"strategy": strategy, "n": 0, "right": None, "worst": [], "clusters": {}}
     held, wrong = np.zeros(len(data)), np.zeros(len(data))
     for result in finished:
-        rows = split(data.target, seed=result["seed"], hold_out=cell.hold_out, seed_set=cell.seed_set).hold_out
+        rows = split(data.strata, seed=result["seed"], hold_out=cell.hold_out, seed_set=cell.seed_set).hold_out
         held[rows] += 1
         wrong[result["wrong"]] += 1
     rows = np.flatnonzero(held)
@@ -55,7 +55,9 @@ def weak_spots(data: Labelled, results: Sequence[Json], cell: Cell, strategy: st
 
 
 def _columns(data: Labelled, rows: Array, seed: int) -> tuple[dict[str, Sequence[Any]], dict[str, str]]:
-    found: dict[str, Sequence[Any]] = {CLASS: [data.classes[k] for k in data.target[rows]]}
+    found: dict[str, Sequence[Any]] = {}
+    if data.kind.signal == "proba":
+        found[CLASS] = [data.classes[k] for k in data.target[rows]]
     if isinstance(data.rows, list):
         found |= table([data.rows[row] for row in rows])
     elif not hasattr(data.rows, "tocsr") and data.rows.ndim == 2 and data.rows.shape[1] <= FEW_COLUMNS:
