@@ -229,7 +229,7 @@ export const api = {
   },
   change: (project: string, body: Omit<Schemas["ProjectChange"], "key">) =>
     read(client.PATCH(`${base}/projects/{project}`, { ...one(project), body: { key: uuid(), ...body } })),
-  changeClass: (project: string, operation: "rename" | "add", before: string[], after: string[]) =>
+  changeClass: (project: string, operation: Schemas["ClassChange"]["operation"], before: string[], after: string[]) =>
     read(
       client.POST(`${base}/projects/{project}/classes`, {
         ...one(project),

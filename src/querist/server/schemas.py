@@ -546,12 +546,12 @@ class ClassChange(Ask):
 
     key: UUID
     """Client's UUID: the same change twice is one."""
-    operation: Literal["rename", "add", "merge"]
-    """`merge` reads the answers of several classes as one."""
+    operation: Literal["rename", "add", "merge", "split"]
+    """`merge` reads the answers of several classes as one; `split` asks again about what was of one class."""
     before: Annotated[list[Name], Field(max_length=200)] = []
     """The class as it is called now; empty for `add`, two or more for `merge`."""
-    after: Annotated[list[Name], Field(min_length=1, max_length=1)]
-    """As it shall be called."""
+    after: Annotated[list[Name], Field(min_length=1, max_length=200)]
+    """As it shall be called; two or more names for `split`."""
 
 
 # --- labelling -------------------------------------------------------------------------------------------------------
