@@ -267,7 +267,7 @@ def next_step(state: State) -> Step | Wait:
             return Train(state.round)
         case "evaluate":
             return Evaluate(state.round)
-        case "decide" | "select" | "stopped" if state.refitted:
+        case "decide" | "select" | "stopped" | "maintain" if state.refitted:
             return Freeze(state.round + 1)
         case _ if state.stopped is not None:
             return _maintain(state)

@@ -69,7 +69,7 @@ def _last_chosen(project: Project, state: State) -> BatchSelected:
     if not batch.evidence.get("everywhere"):
         raise NotReady(
             f"{name} gives items that are not at the top no chance, or a rule does, and no weight makes up for that; "
-            "strategies that draw (power_margin, random, gumbel_top with softmax) can be weighted"
+            "random and softmax_margin give every item a chance"
         )
     if "drawn_from" not in batch.evidence:
         raise NotReady("the ledger is older than this estimate, and does not tell of how many items it drew")
