@@ -47,8 +47,16 @@ def most_certain(*, proba: Array) -> Array:
 
 @scorer
 def first_class(*, proba: Array) -> Array:
-    """Ask for what looks like class 0 only: a strategy that does harm."""
+    """Ask for what looks like class 0 only: a strategy that may do harm."""
     return proba[:, 0]
+
+
+@scorer
+def near_copies(*, embed: Array, labelled_embed: Array) -> Array:
+    """Ask for what is most like the densest labelled items: a strategy that does real harm, labelling copies."""
+    apart = ((labelled_embed[:, None] - labelled_embed[None]) ** 2).sum(axis=2)
+    centre = labelled_embed[np.sort(apart, axis=1)[:, : min(10, len(apart))].sum(axis=1).argmin()]
+    return 1 / (1 + ((embed - centre) ** 2).sum(axis=1))
 
 
 STRATEGIES: dict[str, str | Strategy] = {
@@ -56,6 +64,7 @@ STRATEGIES: dict[str, str | Strategy] = {
     "random": "random",
     "most certain": Strategy("most_certain", scorer="most_certain"),
     "one class": Strategy("one_class", scorer="first_class"),
+    "near copies": Strategy("near_copies", scorer="near_copies"),
 }
 
 
@@ -148,7 +157,7 @@ class World:
 def worlds(seed: int = 0) -> list[World]:
     """Return four worlds: classes in clumps, a rare class (by its F1), two classes that overlap a lot, twelve classes.
 
-    In the last one learning is slow, so that labels of one class only do real harm.
+    In the last one learning is slow, so that near copies of one item do real harm.
     """
     return [
         _clumps("clumps", classes=6, clumps=3, spread=0.35, shares=None, seed=seed, metric="accuracy"),
