@@ -52,11 +52,11 @@ def first_class(*, proba: Array) -> Array:
 
 
 @scorer
-def near_copies(*, embed: Array, labelled_embed: Array) -> Array:
-    """Ask for what is most like the densest labelled items: a strategy that does real harm, labelling copies."""
+def near_copies(*, proba: Array, embed: Array, labelled_embed: Array) -> Array:
+    """Ask for what is most like the densest labelled items and sure already: copies, which do real harm."""
     apart = ((labelled_embed[:, None] - labelled_embed[None]) ** 2).sum(axis=2)
     centre = labelled_embed[np.sort(apart, axis=1)[:, : min(10, len(apart))].sum(axis=1).argmin()]
-    return 1 / (1 + ((embed - centre) ** 2).sum(axis=1))
+    return proba.max(axis=1) / (1 + ((embed - centre) ** 2).sum(axis=1))
 
 
 STRATEGIES: dict[str, str | Strategy] = {
