@@ -96,6 +96,26 @@ class GuidelineChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionAsked(Event):
+    """Somebody who labels asked a question on an item. Key: the client's."""
+
+    kind: ClassVar[str] = "question_asked"
+    item: ItemId
+    text: str
+    guideline: int | None = None  # version that was in force
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAnswered(Event):
+    """A question was answered. Key: the client's."""
+
+    kind: ClassVar[str] = "question_answered"
+    question: int  # seq
+    text: str
+    guideline: int | None = None  # version that has the item as an example, if it became one
+
+
+@dataclass(frozen=True, slots=True)
 class FeaturesBuilt(Event):
     """Rows became arrays. Key `features/{features}/{size}`."""
 
@@ -232,6 +252,7 @@ class ModelTrained(Event):
     seconds: float
     notes: list[str] = field(default_factory=list)  # what the library warned of
     pseudo: Json = field(default_factory=dict)  # {count, counts, rows → artefact: item, target, sure}; never labels
+    moved: float | None = None  # share of a sample of the pool that the last model gave another class
 
 
 @dataclass(frozen=True, slots=True)

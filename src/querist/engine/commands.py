@@ -47,6 +47,8 @@ class Form(Protocol):
     def replaces(self) -> int | None: ...
     @property
     def shown(self) -> Json | None: ...
+    @property
+    def bulk(self) -> bool: ...
 
 
 def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Json:
@@ -191,6 +193,7 @@ def _answer(
         active_ms=form.active_ms,
         replaces=_replaced(state, person, form, may_correct_others),
         source=source,
+        bulk=form.bulk,
     )
     return event, is_late
 

@@ -56,12 +56,13 @@ def fold(state: State, events: Iterable[Recorded]) -> State:
 
 
 class _Changing:
-    """A state under change: copies the big maps once for a whole run of events, not once an event."""
+    """A state under change: its maps are copied once for a whole run of events, and the big ones in layers."""
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.live = dict(state.live)
-        self.item_of = dict(state.item_of)
+        self.seq = state.seq
+        self.live = state.live.copy()
+        self.item_of = state.item_of.copy()
         self.decided = dict(state.decided)
         self.lanes = dict(state.lanes)
         self.fresh = list(state.fresh)
@@ -73,6 +74,7 @@ class _Changing:
 
     def frozen(self) -> State:
         return self.set(
+            seq=self.seq,
             live=self.live,
             item_of=self.item_of,
             decided=self.decided,
@@ -90,8 +92,8 @@ class _Changing:
         return self
 
     def apply(self, recorded: Recorded) -> None:
-        if recorded.seq != self.state.seq + 1:
-            raise ValueError(f"event {recorded.seq} cannot follow event {self.state.seq}")
+        if recorded.seq != self.seq + 1:
+            raise ValueError(f"event {recorded.seq} cannot follow event {self.seq}")
         match recorded.event:
             case AnswerSubmitted() | AnswerWithdrawn() | AnswerAdjudicated() | ItemWithdrawn():
                 self._people(recorded)
@@ -105,7 +107,7 @@ class _Changing:
                 self.set(duel=frozenset(items), duel_seq=recorded.seq, settle_asked=None)
             case event:
                 self._engine(recorded, event)
-        self.set(seq=recorded.seq)
+        self.seq = recorded.seq
 
     # People change sets of items.
 

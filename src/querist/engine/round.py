@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from querist.engine.layered import Layered
 from querist.types import ItemId, Json, Lane, Outcome, Phase, ShortHash, Source
 
 MEASURING: Final[frozenset[str]] = frozenset({"evaluation", "gold", "duel"})
@@ -69,8 +70,8 @@ class State:
     withdrawn: frozenset[ItemId] = frozenset()
     validation: int = 0
     # what people said
-    live: Mapping[ItemId, tuple[Live, ...]] = field(default_factory=dict)
-    item_of: Mapping[int, ItemId] = field(default_factory=dict)
+    live: Layered[ItemId, tuple[Live, ...]] = field(default_factory=Layered)
+    item_of: Layered[int, ItemId] = field(default_factory=Layered)
     decided: Mapping[ItemId, int] = field(default_factory=dict)
     wanted: Mapping[ItemId, int] = field(default_factory=dict)
     again: frozenset[ItemId] = frozenset()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from querist.acquire.select import Batch, required_signals
 from querist.acquire.select import choose as choose_rows
@@ -20,6 +19,7 @@ from querist.engine.project import Project
 from querist.engine.round import MEASURING, State, batch_size, budget, control_share, seed_size, watch_setting
 from querist.engine.rules import applied, bound, excluded, strata
 from querist.events import Fallback
+from querist.models.threads import one_thread
 from querist.types import Array, ItemId, Json, Lane, Pick, Strategy
 
 QUEUE_DEPTH: Final = 2
@@ -261,7 +261,7 @@ def _by_strategy(
     classes = state.classes
     size = state.pool_size
     # Small products on two threads wait for each other longer than they compute.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         batch = choose_rows(
             strategy,
             signals,

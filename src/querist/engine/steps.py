@@ -17,6 +17,7 @@ from querist.engine.evaluation import evaluate
 from querist.engine.features import build_features
 from querist.engine.freezing import freeze, frozen_rows
 from querist.engine.project import Project
+from querist.engine.rewards import moved
 from querist.engine.round import (
     BuildFeatures,
     CheckHealth,
@@ -174,6 +175,7 @@ def train(project: Project, state: State, number: int) -> None:
         seconds=round(time.monotonic() - began, 3),
         notes=notes_of(fitted.model),
         pseudo=beside.pseudo_labels(project, fitted.model, free),
+        moved=moved(project, state, fitted.model),
     )
     project.keep_model(event.model, fitted.model)
     project.record(f"r{number}/train", event)

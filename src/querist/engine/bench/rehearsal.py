@@ -96,7 +96,7 @@ def join(project: Project, rows: Array) -> None:
     assert project.arrays is not None
     pool = np.concatenate([project.arrays.embed, rows])
     project.arrays = Features(pool, pool)
-    table = {"item": names, "row": list(range(start, start + len(names)))}
+    table: dict[str, list[Any]] = {"item": names, "row": list(range(start, start + len(names)))}
     imported = PoolImported(
         source="rehearsal",
         fingerprint=str(start),
