@@ -325,6 +325,7 @@ class HealthChecked(Event):
     random: int  # random answers up to which labels have been looked at
     seen: Sha256  # → artefact: JSON list of the random items with a label that have been looked at
     alarms: Json = field(default_factory=dict)  # name: evidence
+    ends_check: bool = False  # the labels that a check asked for are in
 
 
 @dataclass(frozen=True, slots=True)

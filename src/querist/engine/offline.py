@@ -28,7 +28,9 @@ def train(project: Project) -> Json:
     steps: list[str] = []
     wait = run_until_waiting(project, watch=lambda step: steps.append(type(step).__name__.lower()))
     sentence = f"{', '.join(steps) or 'nothing'} done; waiting: {wait.reason}"
-    if wait.missing:
+    if wait.reason == "labels of a check":
+        sentence += f", {wait.missing} of them"
+    elif wait.missing:
         sentence += f" ({wait.missing} more start the next training)"
     return {"steps": steps, "waiting": wait.reason, "missing": wait.missing, "sentence": sentence}
 
@@ -44,6 +46,8 @@ def ask(project: Project, n: int, *, person: str) -> list[Json]:
     if n < 1:
         raise BadValue("n", n, "must be at least 1")
     run_until_waiting(project)
+    if project.state().resting:
+        return []
     leases = project.store.lease(person, n)
     if len(leases) < n:
         state = project.state()

@@ -331,10 +331,19 @@ class ProjectSpec(Section):
 
     @model_validator(mode="after")
     def _metric_of_the_task(self) -> ProjectSpec:
-        if self.project.task != "single_label" and self.evaluation.metric != "accuracy":
+        task, named = self.project.task, self.evaluation.metric
+        if task == "numeric" and named not in ("accuracy", "rmse"):
             raise ValueError(
-                f"evaluation.metric = {self.evaluation.metric!r} names one class of several; "
-                f"{self.project.task} projects compare the share of items that are right: accuracy"
+                f"evaluation.metric = {named!r} is about classes; numbers are compared by accuracy or rmse"
+            )
+        if task == "single_label" and named == "rmse":
+            raise ValueError(
+                "evaluation.metric = 'rmse' is about numbers; classes have accuracy, recall:CLASS and so on"
+            )
+        if task not in ("single_label", "numeric") and named != "accuracy":
+            raise ValueError(
+                f"evaluation.metric = {named!r} names one class of several; "
+                f"{task} projects compare the share of items that are right: accuracy"
             )
         return self
 

@@ -1135,6 +1135,21 @@ class Prefill(Reply):
     """The same in words."""
 
 
+class Weighted(Reply):
+    """How good the last model that chose is, by the labels that it chose."""
+
+    state: Literal["shown", "refused"]
+    """`refused`: items had no chance of being chosen, or too few were."""
+    sentence: str
+    """The estimate, or why there is none."""
+    estimate: Estimate | None
+    """Share that is right; of `of` items."""
+    model: str | None
+    """The model that is measured."""
+    of: int | None
+    """Items that were unlabelled when it chose."""
+
+
 class HealthCheck(Reply):
     """One thing that may have changed."""
 
@@ -1196,6 +1211,8 @@ class Status(Reply):
     """Fallbacks, alarms and failures, newest first."""
     health: Changes
     """Whether something has changed."""
+    weighted: Weighted | None
+    """Of the labels that the strategy chose; None where nothing learns."""
     defaults: list[Default]
     """Settings that were not set by hand, explained."""
     strategy: str
