@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def marked(draw):
     words = draw(text)
     cuts = sorted(draw(st.lists(st.integers(0, len(words)), max_size=6, unique=True)))
     spans = [
-        {"start": a, "end": b, "label": draw(st.sampled_from(CLASSES))} for a, b in zip(cuts, cuts[1:], strict=False)
+        {"start": a, "end": b, "label": draw(st.sampled_from(CLASSES))} for a, b in itertools.pairwise(cuts)
     ]
     spans = [s for s in spans if draw(st.booleans())]
     return words, [s for s in spans if (m := words[s["start"] : s["end"]]) and m == m.strip()]

@@ -21,6 +21,7 @@ from querist.engine.bench.conditions import Conditions
 from querist.engine.bench.labelled import Labelled
 from querist.engine.bench.measured import bins, figures
 from querist.errors import BadValue, ModelFailure, NotReady
+from querist.events import ModelFailed
 from querist.measure import scores
 from querist.registry import has
 from querist.types import Array, Features, Json, Learner, Strategy, short_hash
@@ -244,7 +245,8 @@ def failed_fits(learner: ActiveLearner) -> int:
 
 
 def _failures(learner: ActiveLearner) -> list[str]:
-    return [kept.event.error for kept in learner.project.store.events(kinds=["model_failed"])]
+    events = (kept.event for kept in learner.project.store.events(kinds=["model_failed"]))
+    return [event.error for event in events if isinstance(event, ModelFailed)]
 
 
 @functools.lru_cache(maxsize=1)

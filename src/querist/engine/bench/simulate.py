@@ -216,8 +216,20 @@ def simulate(
     [('margin', 'random', 'accuracy_area_under_curve', 2)]
     """
     roles = {"target": target, "text": text, "image": image, "cost": cost if isinstance(cost, str) else None}
-    kind = {"text": text, "columns": columns, "image": image, "features": features, "name": name}
-    labelled = load(data, y, target=target, cost=cost, task=task, settings=settings, pair=pair, **kind)
+    labelled = load(
+        data,
+        y,
+        target=target,
+        text=text,
+        columns=columns,
+        image=image,
+        cost=cost,
+        task=task,
+        settings=settings,
+        pair=pair,
+        features=features,
+        name=name,
+    )
     wanted = _with_baseline(strategies, baseline)
     model = labelled.task.model if model is None else model
     metric = metric or MEASURED[labelled.kind.signal].rising[0]

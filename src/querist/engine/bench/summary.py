@@ -58,7 +58,7 @@ def summarise(
     baseline = found.get(question.baseline)
     strategies = []
     for name, table in found.items():
-        record = _strategy(table, classes, held_out, question.metric)
+        record = _strategy(table, classes, np.asarray(held_out), question.metric)
         record["failed"] = sum(cell["strategy"] == name and cell["status"] == "failed" for cell in cells)
         if baseline is not None:
             record |= _savings(table, baseline, question)
