@@ -179,13 +179,14 @@ def strategies(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def check(name: Annotated[str, typer.Argument(help="my_package.my_module.my_strategy")]) -> None:
+def check(
+    name: Annotated[str, typer.Argument(help="my_package.my_module.my_strategy")], as_json: AsJson = False
+) -> None:
     """Run the conformance suite on a strategy of your own."""
     from querist.engine import trust
 
     findings = trust.check_strategy(name)
-    for finding in findings:
-        print(finding)
+    wrong = "\n".join(f"{finding['check'].replace('_', ' ')}: {finding['message']}" for finding in findings)
+    say({"name": name, "findings": findings}, as_json, lambda: wrong or f"{name}: conforms")
     if findings:
         raise typer.Exit(1)
-    print(f"{name}: conforms")

@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from querist.engine.held_out import keep_validation, read_held_out
 from querist.engine.importing import Imported, import_items
@@ -18,8 +18,8 @@ from querist.errors import BadValue, Conflict, NotFound, QueristError, UnknownNa
 from querist.events import ProjectCreated
 from querist.kinds import as_number
 from querist.pools.reader import PoolReader
-from querist.tasks import kind_of_label, task_type
-from querist.types import Json, TaskType
+from querist.tasks import kind_of_label, names, task_type
+from querist.types import ITEM_KINDS, Item, Json, TaskType
 
 if TYPE_CHECKING:
     from querist.store.sql import SqlStore
@@ -145,6 +145,7 @@ def init(
     known = _classes(reader, classes, label, kind) if sample is None or classes else [str(n) for n in range(10)]
     chosen = _task_settings(kind, task_settings or {}, reader, label)
     checked = task_type(task, classes=known, settings=chosen)
+    _check_fits(kind, reader)
     if validation is not None and not label:
         raise BadValue("validation", validation, "needs --label, the column with its labels")
     held = read_held_out(pool_reader(pool, folder, validation), Path(validation), checked) if validation else None
@@ -214,6 +215,29 @@ def _task_settings(
     if not numbers:
         raise BadValue("label", label, "holds no number; give the range with --set low=0 --set high=100")
     return {"low": min(numbers), "high": max(numbers), **given}
+
+
+def _check_fits(kind: type[TaskType], reader: PoolReader) -> None:
+    """Refuse a kind of label that cannot be asked about such items: boxes on texts, say."""
+    if kind.items == ITEM_KINDS:
+        return
+    first = next((entry for entry in reader.read() if isinstance(entry, Item)), None)
+    if first is not None and first.content.kind not in kind.items:
+        raise BadValue(
+            "task",
+            kind.name,
+            f"is asked about {_ITEMS[min(kind.items)]}, and these are {_ITEMS[first.content.kind]}",
+            choices=[name for name in names() if first.content.kind in kind_of_label(name).items],
+        )
+
+
+_ITEMS: Final[Mapping[str, str]] = {
+    "text": "texts (name the column with --text)",
+    "image": "pictures (a folder, or --image COLUMN)",
+    "row": "rows of a table",
+    "audio": "sounds (--audio COLUMN)",
+    "pair": "pairs (--pair A,B)",
+}
 
 
 def _for_kind(sections: Mapping[str, Any], kind: type[TaskType]) -> dict[str, Any]:

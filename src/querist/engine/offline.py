@@ -96,6 +96,7 @@ class FileAnswer:
     guideline: int | None = None
     replaces: int | None = None
     shown: Json | None = None
+    bulk: bool = False
 
 
 def tell(project: Project, answers: Path, *, person: str) -> Json:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from querist.errors import BadValue, UnknownName
 from querist.tasks import shapes, spans, structured
 from querist.tasks.classes import declared, from_json_text
-from querist.types import Answer, Array, Content, Disputed, Resolved, Unsure
+from querist.types import Answer, Array, Content, Disputed, ItemKind, Resolved, Unsure
 
 
 def settings_schema(plural: str) -> Mapping[str, Any]:
@@ -49,6 +49,7 @@ class Drawn(ABC):
     one: ClassVar[str]
     model: ClassVar[str] = "none"
     features: ClassVar[str] = "auto"
+    items: ClassVar[frozenset[ItemKind]] = frozenset({"image"})
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = "max"
     target: ClassVar[None] = None
