@@ -99,7 +99,7 @@ test-long: $(VENV)/.dev $(STATIC) .make/chromium .make/postgresql ## the long on
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m long
 
 test-torch: $(VENV)/.torch ## networks and pretrained encoders: installs torch (1.4 GB)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not long" $(TORCH_TESTS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" $(TORCH_TESTS)
 
 crash: $(VENV)/.dev .make/postgresql ## kill server, worker and people 1,000 times on each database; goes on where it was
 	@OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m tests.crash.many --kills $(KILLS)
