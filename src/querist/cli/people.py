@@ -100,7 +100,7 @@ def people_token(project: Folder, name: Name, label: str, scope: str = "read", d
 
 @app.command()
 def gold(
-    project: Folder, answers: Annotated[Path, typer.Argument(help="CSV with the columns item and label.")]
+    project: Folder, answers: Annotated[Path, typer.Argument(help="CSV with the columns item and label, and reason if you like.")]
 ) -> None:
     """Name items whose answer is known: they measure people, and train nothing."""
     import csv
@@ -115,9 +115,12 @@ def gold(
         for column in ("item", "label"):
             if column not in (reader.fieldnames or ()):
                 raise UnknownName("column", column, reader.fieldnames or ())
-        values = {row["item"]: row["label"] for row in reader}
+        rows = list(reader)
     opened = Project.open(project)
-    left_out = change_gold(opened, "cli", f"gold/{short_hash(values)}", values)
+    values = {row["item"]: row["label"] for row in rows}
+    reasons = {row["item"]: row.get("reason") or "" for row in rows}
+    key = f"gold/{short_hash([values, reasons])}"
+    left_out = change_gold(opened, "cli", key, values, reasons=reasons)
     print(
         f"{len(values) - len(left_out)} gold items"
         + (f"; {len(left_out)} measure the model and were left out" if left_out else "")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from querist.engine import assignment, opinions, prefill, reasons
+from querist.engine import asking_again, assignment, opinions, prefill, reasons
 from querist.engine.project import Project
 from querist.engine.round import State, Wait, missing_labels, next_step
 from querist.engine.run import step_name
@@ -169,6 +169,7 @@ def _receipt(project: Project, recorded: Recorded, person: str, *, late: bool = 
         "item": event.item,
         "late": late,
         "answered_today": project.answers_today(person),
+        "lesson": asking_again.lesson(project, event),
     }
 
 

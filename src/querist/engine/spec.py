@@ -196,7 +196,7 @@ class LabelsSection(Section):
 
     `opinions` people are asked about each item, and up to `most_opinions` where they differ (0: not more). `sure` is
     the certainty below which the consensus of Dawid–Skene or CROWDLAB asks for one more. `scale` is what the order of
-    the classes means when agreement is measured.
+    the classes means when agreement is measured. With `training`, who answers a gold item is shown its known answer.
     """
 
     opinions: int = Field(1, ge=1, le=20)
@@ -211,6 +211,7 @@ class LabelsSection(Section):
     skip_reasons: tuple[str, ...] = ("cannot decide", "not readable", "belongs to no class")
     break_minutes: int = Field(45, ge=0)
     show_reasons: bool = True
+    training: bool = False
 
     @model_validator(mode="after")
     def _grows(self) -> LabelsSection:

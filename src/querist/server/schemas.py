@@ -551,6 +551,17 @@ class AnswerForm(Ask):
     """The guess that came with the item, as it came."""
 
 
+class Lesson(Reply):
+    """The known answer to a gold item, for who has just answered it in training."""
+
+    value: Any
+    """The known answer."""
+    reason: str
+    """Why it is; empty where nobody said."""
+    right: bool
+    """The person gave it."""
+
+
 class AnswerReceipt(Reply):
     """The answer is in the ledger."""
 
@@ -564,6 +575,8 @@ class AnswerReceipt(Reply):
     """The lease had run out; the answer counts all the same."""
     answered_today: int
     """Answers of this person since midnight UTC."""
+    lesson: Lesson | None = None
+    """In training, after a gold item: what the answer is."""
 
 
 class Undone(Reply):
