@@ -139,8 +139,8 @@ bench-efficiency: $(VENV)/.dev ## labels saved on real data sets (QUERIST_DATA);
 	@$(BIN)/python -m benchmarks.efficiency --write-docs
 
 audit: $(VENV)/.dev ui/node_modules/.ok ## ask the public databases about known vulnerabilities of what we depend on
-	@$(BIN)/python -m uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r requirements/base.txt
-	@cd ui && PATH="$(abspath $(BIN)):$$PATH" npm audit --omit=dev
+	@found=0; $(BIN)/python -m uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r requirements/base.txt || found=1; \
+	cd ui && PATH="$(abspath $(BIN)):$$PATH" npm audit --omit=dev || found=1; exit $$found
 
 lock: $(VENV)/.dev ## pin and hash what pyproject.toml asks for
 	@for set in base dev; do \
