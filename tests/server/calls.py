@@ -27,6 +27,7 @@ from uuid import uuid4
 import httpx
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from tests.server.conftest import running
 
 from querist.engine import create
 from querist.engine.project import Project
@@ -34,7 +35,6 @@ from querist.engine.run import run_until_waiting
 from querist.server.app import ROUTERS, create_app
 from querist.server.contents import API
 from querist.server.site import Site
-from tests.server.conftest import running
 
 FAILED = 500
 STREAM = "/projects/{project}/events"
