@@ -147,9 +147,8 @@ def test_an_owner_sees_who_is_signed_in_and_ends_it_and_anybody_keeps_their_own_
 def test_in_training_the_known_answer_and_its_reason_stand_before_the_next_item(serve, new_project, chromium):
     folder = new_project()
     settings = folder / "querist.toml"
-    settings.write_text(
-        settings.read_text().replace("[labels]\n", "[labels]\ntraining = true\n") + "\n[lanes]\ngold = 0.5\n"
-    )
+    told = settings.read_text().replace("[labels]\n", "[labels]\ntraining = true\n")
+    settings.write_text(f"{told}\n[lanes]\ngold = 0.5\n")
     project = Project.open(folder)
     items = project.pool().items[:200]
     change_gold(project, "boss", "gold", dict.fromkeys(items, "3"), reasons=dict.fromkeys(items, "Open to the left."))

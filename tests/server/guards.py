@@ -1,8 +1,8 @@
 """`make guards`: take each guard of the server away, one at a time, and see that a test fails.
 
 A guard is a piece of source. It is replaced in a copy of the package, and the tests that are there for it run against
-the copy. A guard whose tests still pass is not tested; a piece of source that is not found was changed, and belongs into
-the table below again. Exit code 1 in both cases.
+the copy. A guard whose tests still pass is not tested; a piece of source that is not found was changed, and belongs
+into the table below again. Exit code 1 in both cases.
 """
 
 from __future__ import annotations
@@ -197,12 +197,13 @@ GUARDS: Final = (
     ),
     Guard(
         "browser", "uploads have a limit", "server/guard.py",
-        "        if size > limit:\n            raise _too_large(limit)\n        return message", "        return message",
+        "        if size > limit:\n            raise _too_large(limit)\n        return message",
+        "        return message",
         (f"{HERE}/test_guard.py", "-k", "uploads"),
     ),
     Guard(
         "browser", "scripts cannot read the cookie", "server/access.py",
-        "httponly=True, samesite=\"lax\", secure=secure\n    )\n\n\ndef clear", "samesite=\"lax\", secure=secure\n    )\n\n\ndef clear",
+        "max_age=SESSION_SECONDS, httponly=True,", "max_age=SESSION_SECONDS,",
         (f"{HERE}/test_sign_in.py", "-k", "cookie"),
     ),
 )  # fmt: skip
