@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from querist.engine.archive import archive
 from querist.engine.bench.rehearsal import begin, rehearse, truth_of
 from querist.engine.comparing import compare
-from querist.engine.evaluation import archive, measuring
 from querist.engine.project import Project
+from querist.engine.reserve import measuring
 from querist.events import Alarm, DuelSettled, ModelEvaluated, Requested
 from querist.measure.curves import labels_to, monotone
 from querist.measure.intervals import wilson

@@ -57,7 +57,7 @@ def timed(name: str, call: object, *, repeat: int = 1) -> object:
 
 def served(folder: Path, answers: int) -> None:
     """What a server does that has had the project open for a while."""
-    from querist.engine import commands, views
+    from querist.engine import commands, steering, views
     from querist.engine.offline import FileAnswer
     from querist.engine.project import Project
     from querist.engine.run import run_until_waiting
@@ -76,7 +76,7 @@ def served(folder: Path, answers: int) -> None:
     from querist.engine import trust
 
     timed("explain", lambda: trust.explain(project, item), repeat=3)
-    commands.retrain(project, "p_bench", str(uuid.uuid4()))
+    steering.retrain(project, "p_bench", str(uuid.uuid4()))
     timed("train, evaluate, next batch", lambda: run_until_waiting(project))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"served: peak of memory {peak:,.0f} MB", flush=True)

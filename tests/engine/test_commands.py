@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from querist.engine import commands, views
+from querist.engine import commands, steering, views
+from querist.engine.labels import resolve
 from querist.engine.offline import FileAnswer
 from querist.engine.project import Project
 from querist.engine.run import run_until_waiting
-from querist.engine.steps import resolve
 from querist.errors import BadValue, Conflict, Denied, NotFound
 from querist.server import schemas
 
@@ -108,36 +108,36 @@ def test_reserve_items_measure_whoever_answers_them(digits: Project) -> None:
 
 def test_stop_and_resume_and_what_people_are_told(digits: Project, answer: Answer) -> None:
     answer(digits, 12)
-    commands.stop(digits, "p_1", str(uuid.uuid4()), "enough")
+    steering.stop(digits, "p_1", str(uuid.uuid4()), "enough")
     run_until_waiting(digits)
     assert views.status(digits)["advice"]["kind"] == "stopped"
-    commands.resume(digits, "p_1", str(uuid.uuid4()))
+    steering.resume(digits, "p_1", str(uuid.uuid4()))
     run_until_waiting(digits)
     assert digits.state().stopped is None
 
 
 def test_a_renamed_class_is_read_under_its_new_name(digits: Project, answer: Answer) -> None:
     answer(digits, 15)
-    commands.change_classes(digits, "p_1", str(uuid.uuid4()), "rename", ["3"], ["three"])
+    steering.change_classes(digits, "p_1", str(uuid.uuid4()), "rename", ["3"], ["three"])
     run_until_waiting(digits)
     state = digits.state()
     assert state.classes[3] == "three"
     assert "three" in [row["name"] for row in views.classes(digits)["classes"]]
     with pytest.raises(BadValue, match="no such class"):
-        commands.change_classes(digits, "p_1", str(uuid.uuid4()), "rename", ["3"], ["drei"])
+        steering.change_classes(digits, "p_1", str(uuid.uuid4()), "rename", ["3"], ["drei"])
 
 
 def test_guidelines_have_versions(digits: Project) -> None:
-    assert commands.guidelines(digits)["version"] == 0
-    commands.change_guidelines(digits, "p_1", str(uuid.uuid4()), "Look closely.", {"7": {"definition": "a stroke"}})
-    found = commands.guidelines(digits)
+    assert steering.guidelines(digits)["version"] == 0
+    steering.change_guidelines(digits, "p_1", str(uuid.uuid4()), "Look closely.", {"7": {"definition": "a stroke"}})
+    found = steering.guidelines(digits)
     assert (found["version"], found["text"]) == (1, "Look closely.")
     with pytest.raises(BadValue, match="twelve"):
-        commands.change_guidelines(digits, "p_1", str(uuid.uuid4()), "", {"twelve": {}})
+        steering.change_guidelines(digits, "p_1", str(uuid.uuid4()), "", {"twelve": {}})
 
 
 def test_settings_change_in_ledger_and_file(digits: Project) -> None:
-    commands.change_settings(digits, "p_1", {"cost": {"per_label": 0.5}})
+    steering.change_settings(digits, "p_1", {"cost": {"per_label": 0.5}})
     assert digits.folder is not None
     again = Project.open(digits.folder)
     assert again.spec.cost.per_label == 0.5
@@ -204,8 +204,8 @@ def test_items_are_found_by_text_state_class_and_person(digits: Project, answer:
 def test_merged_classes_are_read_as_one_and_nothing_is_asked_again(digits: Project, answer: Answer) -> None:
     answer(digits, 12)
     before = digits.state()
-    commands.change_classes(digits, "p_1", "merge", "merge", ["3", "8"], ["3 or 8"])
-    commands.change_classes(digits, "p_1", "merge", "merge", ["3", "8"], ["3 or 8"])
+    steering.change_classes(digits, "p_1", "merge", "merge", ["3", "8"], ["3 or 8"])
+    steering.change_classes(digits, "p_1", "merge", "merge", ["3", "8"], ["3 or 8"])
     state = digits.state()
     assert len(state.classes) == 9
     assert state.classes[3] == "3 or 8"
@@ -214,8 +214,8 @@ def test_merged_classes_are_read_as_one_and_nothing_is_asked_again(digits: Proje
     assert {entry.value for entry in resolved.values()} <= set(state.classes)
     for given, match in [(["3 or 8", "11"], "no such class"), (["1"], "two classes or more")]:
         with pytest.raises(BadValue, match=match):
-            commands.change_classes(digits, "p_1", "again", "merge", given, ["x"])
+            steering.change_classes(digits, "p_1", "again", "merge", given, ["x"])
     with pytest.raises(BadValue, match="must stay"):
-        commands.change_classes(digits, "p_1", "again", "merge", list(state.classes), ["x"])
+        steering.change_classes(digits, "p_1", "again", "merge", list(state.classes), ["x"])
     with pytest.raises(BadValue, match="operation"):
-        commands.change_classes(digits, "p_1", "again", "split", ["1"], ["x"])
+        steering.change_classes(digits, "p_1", "again", "split", ["1"], ["x"])

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from querist.engine import commands, create, datasets
+from querist.engine import commands, create, datasets, steering
 from querist.engine.offline import FileAnswer
 from querist.engine.project import Project
 from querist.engine.run import run_until_waiting
@@ -53,7 +53,7 @@ def answer(project: Project, person: str, n: int) -> None:
         run_until_waiting(project)
         task = commands.next_items(project, person, 1, [])["tasks"][0]
         said(project, person, task["item"], "pos" if int(task["item"][1:]) % 5 < 2 else "neg")
-    commands.retrain(project, "p_boss", str(uuid4()))
+    steering.retrain(project, "p_boss", str(uuid4()))
     run_until_waiting(project)
 
 
@@ -98,7 +98,7 @@ def test_what_changed_by_whom_in_which_round(project: Project) -> None:
 
 
 def test_a_renamed_class_is_no_correction(project: Project) -> None:
-    commands.change_classes(project, "p_boss", str(uuid4()), "rename", ["pos"], ["positive"])
+    steering.change_classes(project, "p_boss", str(uuid4()), "rename", ["pos"], ["positive"])
     found = datasets.diff(project, "v1", "v2")
     assert not any({entry["before"], entry["after"]} == {"pos", "positive"} for entry in found["corrected"])
     assert "pos" not in {entry["after"] for entry in found["added"]}

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from querist.engine import asking_again, commands, opinions, reviewing
+from querist.engine import asking_again, commands, opinions, reviewing, steering
+from querist.engine.labels import training_rows
 from querist.engine.lanes import keyed_numbers
 from querist.engine.offline import FileAnswer
 from querist.engine.project import Project
 from querist.engine.round import next_step
 from querist.engine.run import run_until_waiting
 from querist.engine.spec import ProjectSpec
-from querist.engine.steps import training_rows
 from querist.engine.views import team as team_view
 from querist.errors import BadValue, Conflict, NotFound
 from querist.events import AnswerSubmitted, BatchSelected, PoolImported, ProjectCreated
@@ -231,7 +231,7 @@ def test_too_little_overlap_counts_votes_and_says_so() -> None:
 def test_a_change_of_mind_about_overlap_leaves_older_labels_as_they_are() -> None:
     project = make(lanes={"evaluation": 0.0, "control": 0.0, "reserve": 0})
     done = label(project, "ann", 10)
-    commands.change_settings(project, "boss", {"labels": {"opinions": 2}})
+    steering.change_settings(project, "boss", {"labels": {"opinions": 2}})
     assert set(training_rows(project, project.state(), through=project.state().seq)) == set(done)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from querist.engine import commands, create, prefill, views
+from querist.engine import commands, create, prefill, steering, views
 from querist.engine.lanes import keyed_numbers
 from querist.engine.offline import FileAnswer
 from querist.engine.project import Project
@@ -101,7 +101,7 @@ def test_the_shift_is_measured_with_its_interval(project, monkeypatch):
 
 
 def test_off_is_off(project):
-    commands.change_settings(project, "p_1", {"labels": {"prefill": "off"}})
+    steering.change_settings(project, "p_1", {"labels": {"prefill": "off"}})
     answer(project, believes=True, n=30)
     assert prefill.shift(project) is None
     assert AnswerForm(key=uuid.uuid4(), item="i").shown is None

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from sklearn.naive_bayes import GaussianNB
 
-from querist.engine import commands
+from querist.engine import steering
 from querist.engine.bench.rehearsal import begin, rehearse, truth_of
-from querist.engine.evaluation import measuring
+from querist.engine.fold import fold
 from querist.engine.project import Project
-from querist.engine.round import MEASURING, State, control_share, fold
+from querist.engine.reserve import measuring
+from querist.engine.round import MEASURING, State, control_share
 from querist.engine.views.evidence import curves
 from querist.errors import BadValue, Conflict, NotReady, UnknownName
 from querist.events import Alarm, BatchSelected, DuelDrawn, ModelEvaluated
@@ -100,10 +101,10 @@ def test_reserve_items_are_in_no_query_control_or_training_set(grown):
 def test_settling_draws_disagreements_and_says_what_they_settle(grown):
     made = grown.project
     before = curves(made)["comparison"]
-    receipt = commands.settle(made, "p_1", "settle-1")
-    assert receipt == commands.settle(made, "p_1", "settle-1")
+    receipt = steering.settle(made, "p_1", "settle-1")
+    assert receipt == steering.settle(made, "p_1", "settle-1")
     with pytest.raises(Conflict, match="out already"):
-        commands.settle(made, "p_1", "settle-2")
+        steering.settle(made, "p_1", "settle-2")
     rehearse(made, truth_of(grown.target, CLASSES), labels=made.state().paid + 50, chunk=10)
     drawn = made.last("duel_drawn").event
     assert isinstance(drawn, DuelDrawn)
@@ -155,7 +156,7 @@ def test_a_useless_strategy_raises_the_control_share_and_a_new_one_starts_afresh
     rehearse(made, truth_of(target, CLASSES), labels=190, chunk=30)
     lanes = made.state().lanes
     assert lanes["control"] > 0.3 * 100
-    commands.change_settings(made, "p_1", {"strategy": {"name": "margin"}})
+    steering.change_settings(made, "p_1", {"strategy": {"name": "margin"}})
     assert control_share(made.state()) == 0.2
     assert made.state().alarms == {}
 
@@ -180,7 +181,7 @@ def test_metrics_of_a_class_are_compared_and_misspelt_ones_refused():
     assert all(0 <= p["low"] <= p["value"] <= p["high"] <= 1 for p in found["random"]["points"])
     assert made.last("model_evaluated").event.evidence["metric"] == "f1:b"
     with pytest.raises(Conflict, match="compares f1:b"):
-        commands.settle(made, "p_1", "k")
+        steering.settle(made, "p_1", "k")
     with pytest.raises(UnknownName, match="f2"):
         project(evaluation={"metric": "f2:b"})
 
@@ -188,9 +189,9 @@ def test_metrics_of_a_class_are_compared_and_misspelt_ones_refused():
 def test_settling_waits_for_a_comparison():
     made, target = project()
     with pytest.raises(NotReady, match="no comparison"):
-        commands.settle(made, "p_1", "k")
-    commands.stop(made, "p_1", "s")
+        steering.settle(made, "p_1", "k")
+    steering.stop(made, "p_1", "s")
     with pytest.raises(Conflict, match="stopped"):
-        commands.settle(made, "p_1", "k")
+        steering.settle(made, "p_1", "k")
     with pytest.raises(BadValue):
         rehearse(made, truth_of(target, CLASSES), labels=10, chunk=0)

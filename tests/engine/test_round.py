@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from querist import events as ev
+from querist.engine.fold import fold
 from querist.engine.round import (
     BuildFeatures,
     Evaluate,
@@ -17,7 +18,6 @@ from querist.engine.round import (
     Stop,
     Train,
     Wait,
-    fold,
     missing_labels,
     next_step,
 )

@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from querist.engine import commands
+from querist.engine import steering
 from querist.engine.bench.rehearsal import begin, rehearse, truth_of
 from querist.engine.project import Project
 from querist.engine.round import Freeze, Wait, next_step
@@ -125,10 +125,10 @@ def test_training_by_time_is_an_event_and_waits_for_something_new() -> None:
 def test_training_by_request_after_a_stop() -> None:
     made, target = project(Continuing())
     rehearse(made, truth_of(target, CLASSES), labels=25, chunk=5)
-    commands.stop(made, "p_1", "stop")
+    steering.stop(made, "p_1", "stop")
     before = len(trained(made))
     assert isinstance(next_step(made.state()), Wait)
-    commands.retrain(made, "p_1", "retrain")
+    steering.retrain(made, "p_1", "retrain")
     run_until_waiting(made)
     assert len(trained(made)) == before + 1
     assert made.state().stopped == "person"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.naive_bayes import GaussianNB
 
-from querist.engine import commands
+from querist.engine import steering
 from querist.engine.bench.rehearsal import begin, rehearse, truth_of
 from querist.engine.project import Project
 from querist.engine.spec import ProjectSpec
@@ -57,7 +57,7 @@ def test_an_overruled_rule_does_not_hide_another_one() -> None:
     made, target = project({"any": [{"rule": "target", "at_least": 0.5}, {"rule": "budget", "labels": 50}]})
     rehearse(made, truth_of(target, CLASSES), labels=200, chunk=20)
     assert made.state().stopped == "target"
-    commands.resume(made, "p_1", "go on", "we want more")
+    steering.resume(made, "p_1", "go on", "we want more")
     resumed = made.last("resumed")
     assert resumed is not None
     assert resumed.actor == "p_1"

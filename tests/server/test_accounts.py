@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from tests.server.conftest import House
 
-from querist.engine import commands
+from querist.engine import steering
 from querist.engine.steps import select
 from querist.server.contents import API
 
@@ -143,7 +143,7 @@ def test_invitations_cannot_be_guessed_without_end(house):
 def test_a_team_labels_with_overlap_disagrees_and_settles_it(house):
     house = house.fresh()
     project, base = house.open(), f"{API}/projects/{house.project}"
-    commands.change_settings(project, "file", {"labels": {"opinions": 2}})
+    steering.change_settings(project, "file", {"labels": {"opinions": 2}})
     select(project, project.state(), 1, 0)
     owner = house.signed_in()
     rita, ann, bob = (

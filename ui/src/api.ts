@@ -24,6 +24,7 @@ export type Item = Schemas["Item"];
 export type ItemPage = Schemas["ItemPage"];
 export type ItemRow = Schemas["ItemRow"];
 export type ItemState = ItemRow["state"];
+export type Kind = Schemas["KindOffered"]["task"];
 export type LeaseReply = Schemas["LeaseReply"];
 export type Lesson = Schemas["Lesson"];
 export type LiveEvent = Schemas["LiveEvent"];
@@ -38,6 +39,7 @@ export type PersonRow = Schemas["PersonRow"];
 export type Invited = Schemas["Invited"];
 export type Review = Schemas["Review"];
 export type Role = Schemas["Account"]["role"];
+export type ProjectCreate = Schemas["ProjectCreate"];
 export type Rounds = Schemas["Rounds"];
 export type Scope = Schemas["TokenCreate"]["scope"];
 export type Status = Schemas["Status"];
@@ -218,7 +220,7 @@ export const api = {
       }),
     );
   },
-  create: (body: Schemas["ProjectCreate"]) => read(client.POST(`${base}/projects`, { body })),
+  create: (body: ProjectCreate) => read(client.POST(`${base}/projects`, { body })),
   change: (project: string, body: Omit<Schemas["ProjectChange"], "key">) =>
     read(client.PATCH(`${base}/projects/{project}`, { ...one(project), body: { key: uuid(), ...body } })),
   changeClass: (project: string, operation: "rename" | "add", before: string[], after: string[]) =>

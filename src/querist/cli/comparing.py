@@ -22,20 +22,20 @@ Cost = Annotated[str | None, typer.Option(help="Column with what each label cost
 Strategies = Annotated[list[str] | None, typer.Option("--strategy", help="May be given several times.")]
 Model = Annotated[str, typer.Option(help="What learns.")]
 Features = Annotated[str, typer.Option(help="How rows become arrays.")]
-Batch = Annotated[int, typer.Option(help="Labels a round.")]
-Budget = Annotated[int, typer.Option(help="Training labels in all, first labels included.")]
-SeedSet = Annotated[int | None, typer.Option(help="Random labels to begin with; default max(20, 5 per class).")]
-Seeds = Annotated[int, typer.Option(help="Repetitions, each with its own split.")]
-HoldOut = Annotated[float, typer.Option(help="Share that only measures, and is not counted.")]
+Batch = Annotated[int, typer.Option(min=1, help="Labels a round.")]
+Budget = Annotated[int, typer.Option(min=1, help="Training labels in all, first labels included.")]
+SeedSet = Annotated[int | None, typer.Option(min=1, help="Random labels to begin with; default max(20, 5 per class).")]
+Seeds = Annotated[int, typer.Option(min=1, help="Repetitions, each with its own split.")]
+HoldOut = Annotated[float, typer.Option(min=0, max=1, help="Share that only measures, and is not counted.")]
 Metric = Annotated[str, typer.Option(help="accuracy, balanced_accuracy, macro_f1, roc_auc or average_precision.")]
 Calibrate = Annotated[bool, typer.Option(help="Fit a temperature, as projects do.")]
 LabelNoise = Annotated[float, typer.Option(help="Share of the training labels that are wrong.")]
 Imbalance = Annotated[float, typer.Option(help="Commonest to rarest class in the pool, 1 to 1000; 1: as it is.")]
 Copies = Annotated[int, typer.Option(help="How often each item of the pool occurs.")]
-Price = Annotated[float | None, typer.Option(help="Price of one label, or of one unit of cost.")]
+Price = Annotated[float | None, typer.Option(min=0, help="Price of one label, or of one unit of cost.")]
 Currency = Annotated[str, typer.Option(help="Its currency.")]
 TargetScore = Annotated[float | None, typer.Option(help="Value of the metric to count labels to.")]
-Jobs = Annotated[int | None, typer.Option(help="Processes; default: the cores.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes; default: the cores.")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds after which a run is given up, and stays as failed.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for report, tables and finished runs.")]
 
@@ -75,6 +75,45 @@ def simulate(
     say(found.summary, as_json, found.text)
     if found.failed_wholly:
         raise typer.Exit(1)
+
+
+@app.command()
+def advise(
+    data: Annotated[str, typer.Argument(help="CSV, JSONL, Parquet, .npz, or a folder of images.")],
+    text: Text = None,
+    columns: Columns = None,
+    image: Image = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column with labels that are there; empty cells are the rest.")
+    ] = None,
+    features: Features = "auto",
+    model: Model = "logistic_regression",
+    labels: Annotated[int | None, typer.Option(help="How many you would label at random; default 1,000.")] = None,
+    cost_per_label: Annotated[float | None, typer.Option(help="Price of one label.")] = None,
+    currency: Currency = "USD",
+    seconds_per_label: Annotated[float | None, typer.Option(help="How long a person takes for one.")] = None,
+    overhead_hours: Annotated[float, typer.Option(help="Your own time to set it up.")] = 4.0,
+    rounds: Annotated[int | None, typer.Option(help="How often answers come back before you need the model.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Say, before anyone labels, whether active learning is likely to pay: numbers, and reasons on both sides."""
+    from querist.engine.bench.advice import Plan, advice_text
+    from querist.engine.bench.advising import advise as run
+
+    plan = Plan(labels, cost_per_label, currency, seconds_per_label, overhead_hours, rounds)
+    found = run(
+        data,
+        plan=plan,
+        text=text,
+        columns=names(columns),
+        image=image,
+        label=label,
+        features=features,
+        model=model,
+        seed=seed,
+    )
+    say(found, as_json, lambda: advice_text(found, Path(data).name))
 
 
 def _bench(data: str, out: Path | None, jobs: int | None) -> Any:

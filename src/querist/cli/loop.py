@@ -14,7 +14,7 @@ from querist.cli.app import HERE, AsJson, Folder, app, say
 @app.command()
 def ask(
     project: Folder = HERE,
-    n: Annotated[int, typer.Option("-n", help="How many items.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many items.")] = 10,
     person: Annotated[str, typer.Option(help="Who will answer.")] = "cli",
     out: Annotated[Path | None, typer.Option(help="Write a CSV to fill in and `tell`.")] = None,
     as_json: AsJson = False,
@@ -38,12 +38,14 @@ def tell(
     person: Annotated[str, typer.Option(help="Who answered.")] = "cli",
     as_json: AsJson = False,
 ) -> None:
-    """Record answers from a file; the same file twice changes nothing."""
+    """Record answers from a file; the same file twice changes nothing. Rows that cannot be taken are named: exit 2."""
     from querist.engine import offline
     from querist.engine.project import Project
 
     told = offline.tell(Project.open(project), answers, person=person)
     say(told, as_json, lambda: offline.told_text(told))
+    if told["problems"]:
+        raise typer.Exit(2)
 
 
 @app.command()

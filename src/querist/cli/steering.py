@@ -34,10 +34,10 @@ def settle(project: Folder = HERE, reason: str = "") -> None:
 def _steer(verb: str, project: Path, reason: str) -> None:
     import uuid
 
-    from querist.engine import commands
+    from querist.engine import steering
     from querist.engine.project import Project
 
-    done = getattr(commands, verb)(Project.open(project), "cli", str(uuid.uuid4()), reason)
+    done = getattr(steering, verb)(Project.open(project), "cli", str(uuid.uuid4()), reason)
     print(done["sentence"])
 
 
@@ -46,8 +46,8 @@ def rename_class(project: Folder, before: str, after: str) -> None:
     """Rename a class everywhere; old answers are read under the new name."""
     import uuid
 
-    from querist.engine import commands
+    from querist.engine import steering
     from querist.engine.project import Project
 
-    commands.change_classes(Project.open(project), "cli", str(uuid.uuid4()), "rename", [before], [after])
+    steering.change_classes(Project.open(project), "cli", str(uuid.uuid4()), "rename", [before], [after])
     print(f"{before} is now {after}")

@@ -32,7 +32,7 @@ def new_rows(project: Project, frozen: Json) -> Array:
 
 
 def _labels_of(project: Project, dataset: str) -> dict[str, Any]:
-    from querist.engine.steps import dataset_rows
+    from querist.engine.freezing import dataset_rows
 
     for recorded in project.store.events(kinds=["dataset_frozen"]):
         if isinstance(recorded.event, DatasetFrozen) and recorded.event.dataset == dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -14,20 +14,12 @@ from querist.errors import BadValue, Conflict, Denied, NotFound, Overtaken
 from querist.events import (
     AnswerSubmitted,
     AnswerWithdrawn,
-    ClassesChanged,
-    GuidelineChanged,
     Recorded,
-    Requested,
-    Resumed,
-    SpecChanged,
-    Stopped,
 )
 from querist.store.protocol import Lease
 from querist.types import Content, Json, Lane, Outcome, Source
 
 LEASE_SECONDS: Final = 600
-
-CLASS_OPERATIONS: Final = ("add", "rename", "merge")
 
 
 class Form(Protocol):
@@ -57,22 +49,20 @@ class Form(Protocol):
     def shown(self) -> Json | None: ...
 
 
-# --- labelling
-
-
 def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Json:
     """Give a person up to n items in all, those still held included; return the new ones, or why there are none."""
-    state = project.state()
-    arrange = assignment.arrange(project, state, person)
+    with project.at_once() as state:
+        arrange = assignment.arrange(project, state, person)
     leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange)
     new = [lease for lease in leases if lease.id not in set(held)]
-    return {
-        "tasks": tasks(project, new),
-        "waiting": waiting(project, state) if not leases else None,
-        "answered_today": project.answers_today(person),
-        "labelled": state.training,
-        "to_first_model": missing_labels(state) if state.model is None and project.learns else None,
-    }
+    with project.at_once() as state:
+        return {
+            "tasks": tasks(project, new),
+            "waiting": waiting(project, state) if not leases else None,
+            "answered_today": project.answers_today(person),
+            "labelled": state.training,
+            "to_first_model": missing_labels(state) if state.model is None and project.learns else None,
+        }
 
 
 def tasks(project: Project, leases: Sequence[Lease]) -> list[Json]:
@@ -127,13 +117,13 @@ def submit(
         Denied: `replaces` is another person's answer.
     """
     key = str(form.key)
-    known = project.store.find(key)
-    if known is not None:
-        return _receipt(project, _same(project, known, person, form), person), False
-    read = project.state().seq
-    event, late = _answer(project, person, form, source, may_correct_others)
+    with project.at_once() as state:
+        known = project.store.find(key)
+        if known is not None:
+            return _receipt(project, _same(project, known, person, form), person), False
+        event, late = _answer(project, person, form, source, may_correct_others)
     try:
-        recorded, is_new = project.record(key, event, actor=person, read=read)
+        recorded, is_new = project.record(key, event, actor=person, read=state.seq)
     except Overtaken:
         # Another answer by the same person came in between: this one corrects it, instead of standing beside it.
         return submit(project, person, form, source=source, may_correct_others=may_correct_others)
@@ -143,7 +133,7 @@ def submit(
         if known is None:
             raise
         return _receipt(project, _same(project, known, person, form), person), False
-    if is_new and opinions.most_opinions(project.state()) > 1:
+    if is_new and opinions.most_opinions(state) > 1:
         opinions.ask_further(project, [event.item])
     return _receipt(project, recorded, person, late=late), is_new
 
@@ -183,7 +173,7 @@ def _answer(
     value = project.task.check(form.value, sized(project, form.item)) if form.outcome == "answered" else None
     if form.outcome != "answered" and form.value is not None:
         raise BadValue("value", form.value, f"must be empty when the outcome is {form.outcome!r}")
-    lease = next((lease for lease in project.store.leases() if lease.id == form.lease), None)
+    is_late = form.lease is not None and project.store.find_lease(form.lease) is None
     picked = project.store.picked(form.item)
     lane = lane_of(project, state, form.item)
     event = AnswerSubmitted(
@@ -202,7 +192,7 @@ def _answer(
         replaces=_replaced(state, person, form, may_correct_others),
         source=source,
     )
-    return event, form.lease is not None and lease is None
+    return event, is_late
 
 
 def sized(project: Project, item: str) -> Content | None:
@@ -281,133 +271,3 @@ def _lease_again(project: Project, person: str, seq: int) -> Json | None:
     lane, number = event.lane or "query", event.round or 0
     lease = project.store.lease_item(person, event.item, lane=lane, round_=number, seconds=LEASE_SECONDS)
     return None if lease is None else next(iter(tasks(project, [lease])), None)
-
-
-# --- steering
-
-
-def stop(project: Project, person: str, key: str, reason: str = "") -> Json:
-    """Stop asking; answers are still taken."""
-    state = project.state()
-    event = Stopped(round=state.round, rule="person", evidence={"reason": reason, "labels": state.paid}, by=person)
-    recorded, _ = project.record(key, event, actor=person)
-    return {"seq": recorded.seq, "sentence": "Labelling has stopped. The labels and the last good model stay."}
-
-
-def resume(project: Project, person: str, key: str, reason: str = "") -> Json:
-    """Go on after a stop; the rule that stopped keeps quiet until there are half as many labels again."""
-    recorded, _ = project.record(key, Resumed(reason=reason, by=person), actor=person)
-    return {"seq": recorded.seq, "sentence": "Labelling goes on."}
-
-
-def retrain(project: Project, person: str, key: str, reason: str = "") -> Json:  # noqa: ARG001 - one form for all
-    """Train as soon as the worker is free, however few labels are new."""
-    state = project.state()
-    recorded, _ = project.record(key, Requested(what="retrain", by=person), actor=person)
-    sentence = "A training begins now." if state.fresh else "Nothing is new since the last training."
-    return {"seq": recorded.seq, "sentence": sentence}
-
-
-def refit_features(project: Project, person: str, key: str) -> Json:
-    """Fit the features anew on the pool as it is now."""
-    recorded, _ = project.record(key, Requested(what="refit", by=person), actor=person)
-    return {"seq": recorded.seq, "sentence": "The features are fitted anew, then a model is trained on them."}
-
-
-def settle(project: Project, person: str, key: str, reason: str = "") -> Json:  # noqa: ARG001 - one form for all
-    """Ask for the labels that settle whether the active model is better than random: 40 items where two models differ.
-
-    Raises:
-        Conflict: a duel is out already, labelling has stopped, or nothing measures in this project.
-        NotReady: there is no comparison yet that could be settled.
-    """
-    from querist.engine.settling import why_not
-
-    if project.store.find(key) is None:
-        why_not(project, project.state())
-    recorded, _ = project.record(key, Requested(what="settle", by=person), actor=person)
-    return {"seq": recorded.seq, "sentence": "The items on which the two models disagree come next."}
-
-
-def change_classes(
-    project: Project, person: str, key: str, operation: str, before: Sequence[str], after: Sequence[str]
-) -> None:
-    """Add a class, rename one, or merge several into one: old answers are untouched, and read under the new name.
-
-    The next data set holds them under it; nothing has to be asked again.
-
-    Raises:
-        BadValue: another operation, a class that is there already, or is not there.
-    """
-    classes = project.state().classes
-    if operation not in CLASS_OPERATIONS:
-        raise BadValue("operation", operation, "not known here", choices=CLASS_OPERATIONS)
-    if len(after) != 1 or not after[0].strip():
-        raise BadValue("after", list(after), "one class name is wanted")
-    if project.store.find(key) is not None:
-        return
-    if operation == "rename" and (len(before) != 1 or before[0] not in classes):
-        raise BadValue("before", list(before), f"no such class; have: {', '.join(classes)}", choices=classes)
-    if operation == "merge":
-        _check_merge(before, classes)
-    elif after[0] in classes:
-        raise BadValue("after", after[0], "there is a class of that name; merge the two instead", choices=classes)
-    event = ClassesChanged(operation=operation, before=list(before), after=list(after))
-    project.record(key, event, actor=person)
-
-
-def _check_merge(before: Sequence[str], classes: Sequence[str]) -> None:
-    unknown = next((name for name in before if name not in classes), None)
-    if unknown is not None:
-        raise BadValue("before", unknown, f"no such class; have: {', '.join(classes)}", choices=classes)
-    if len(set(before)) < 2:
-        raise BadValue("before", list(before), "a merge takes two classes or more", choices=classes)
-    if len(set(before)) == len(classes):
-        raise BadValue("before", list(before), "one class at least must stay beside the merged one", choices=classes)
-
-
-def change_settings(project: Project, person: str, sections: Mapping[str, Mapping[str, Any]]) -> None:
-    """Change settings of the project, in the ledger and in `querist.toml`.
-
-    Raises:
-        UnknownName: no such setting.
-        BadValue: a value that cannot be.
-    """
-    from querist.engine.spec import write_spec
-
-    state = project.state()
-    spec = project.spec.changed(**sections)
-    if spec.says(state.spec):
-        return
-    event = SpecChanged(spec=spec.to_json(), spec_hash=spec.hash)
-    project.record(f"spec/{spec.hash}/{state.spec_seq}", event, actor=person)
-    project.state()
-    if project.folder is not None:
-        write_spec(project.folder, spec)
-
-
-def change_guidelines(project: Project, person: str, key: str, text: str, classes: Mapping[str, Json]) -> None:
-    """Put new guidelines into force, as the next version.
-
-    Raises:
-        BadValue: a class that is not declared.
-    """
-    known = project.state().classes
-    unknown = next((name for name in classes if name not in known), None)
-    if unknown is not None:
-        raise BadValue("classes", unknown, f"no such class; have: {', '.join(known)}", choices=known)
-    if project.store.find(key) is not None:
-        return
-    name = project.store.artefacts.put_json({"text": text, "classes": dict(classes)})
-    event = GuidelineChanged(guideline=guidelines(project)["version"] + 1, text=name)
-    project.record(key, event, actor=person)
-
-
-def guidelines(project: Project) -> Json:
-    """Return the guidelines in force: version, text, by class, when they changed."""
-    recorded = project.last("guideline_changed")
-    if recorded is None:
-        return {"version": 0, "text": project.spec.labels.guidelines, "classes": {}, "changed_at": None}
-    assert isinstance(recorded.event, GuidelineChanged)
-    kept = project.store.artefacts.get_json(recorded.event.text)
-    return {"version": recorded.event.guideline, **kept, "changed_at": recorded.at}

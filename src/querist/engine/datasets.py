@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from querist.engine.freezing import dataset_rows
 from querist.engine.project import Project
-from querist.engine.steps import dataset_rows
 from querist.engine.views.people import who
 from querist.errors import BadValue, UnknownName
 from querist.events import AnswerSubmitted, AnswerWithdrawn, DatasetFrozen, ItemWithdrawn, PoolImported

@@ -16,7 +16,7 @@ from querist.engine.steps import run, select
 from querist.engine.training import prediction
 from querist.errors import BadValue, NotFound
 from querist.events import AnswerSubmitted, ClassesChanged, PoolImported, ProjectCreated
-from querist.store.protocol import ItemRow, NewEvent
+from querist.store.protocol import NewEvent
 from querist.tasks import task_type
 from querist.tasks.structured import encode
 from querist.types import Array, Content, Features, Json, Learner, Strategy, short_hash
@@ -334,16 +334,10 @@ def _project(
     places = range(len(items)) if order is None else order.tolist()
     contents = None if is_array else _contents(pool)
     ordered = [items[place] for place in places]
-    store.add_items(
-        ItemRow(
-            items[place],
-            row,
-            0.5,
-            0.5,
-            None if contents is None else contents[place],
-            group=None if groups is None else str(groups[place]),
-        )
-        for row, place in enumerate(places)
+    store.items.add_all(
+        ordered,
+        contents=None if contents is None else [contents[place] for place in places],
+        group=None if groups is None else [str(groups[place]) for place in places],
     )
     versions: dict[str, str] = {}
     project.record(

@@ -14,8 +14,9 @@ from querist.engine import asking_again, commands
 from querist.engine.project import Project
 from querist.engine.round import Select, Wait, next_step
 from querist.engine.run import run_until_waiting
-from querist.engine.steps import select, text_of
-from querist.engine.views.overview import kind
+from querist.engine.steps import select
+from querist.engine.views.items import text_of
+from querist.engine.views.projects import kind
 from querist.errors import BadValue, NotFound, QueristError, UnknownName
 from querist.types import Json, Outcome, short_hash
 
@@ -58,9 +59,11 @@ def ask(project: Project, n: int, *, person: str) -> list[Json]:
 
 def asked_text(asked: Sequence[Json], out: Path | None) -> str:
     """Return what was asked, a line an item."""
+    if not asked:
+        return "nothing to ask; `querist status` says why"
     if out is not None:
         return f"{len(asked)} items in {out}: fill in the column label and `querist tell`"
-    return "\n".join(f"{task['item']}\t{_line(task)}" for task in asked) or "nothing to ask"
+    return "\n".join(f"{task['item']}\t{_line(task)}" for task in asked)
 
 
 def _line(task: Json) -> str:

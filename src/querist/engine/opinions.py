@@ -14,7 +14,7 @@ from querist.engine.project import Project
 from querist.engine.round import MEASURING, State, opinions
 from querist.errors import ModelFailure
 from querist.events import OpinionsWanted
-from querist.types import Answer, Array, Disputed, ItemId, Resolved, Unsure
+from querist.types import Answer, Array, Disputed, ItemId, Resolved, TaskType, Unsure
 
 Merged: TypeAlias = Resolved | Unsure | Disputed
 
@@ -193,10 +193,16 @@ def ask_where_unsure(project: Project, state: State, found: Opinions) -> None:
 
 def answers_of(project: Project, state: State, items: Sequence[ItemId]) -> dict[ItemId, list[Answer]]:
     """Return the answers in force to items, under the class names now in force; skips are left out."""
-    from querist.engine.steps import renamed
-
     found: dict[ItemId, list[Answer]] = {}
     for answer in project.store.answers(items=items):
         if answer.outcome == "answered":
             found.setdefault(answer.item, []).append(renamed(answer, state, project.task))
     return found
+
+
+def renamed(answer: Answer, state: State, task: TaskType) -> Answer:
+    """Return the answer under the class names now in force."""
+    if not state.renamed:
+        return answer
+    value = task.renamed(answer.value, state.renamed)
+    return Answer(answer.seq, answer.item, answer.person, answer.outcome, value, answer.lane)

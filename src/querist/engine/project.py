@@ -6,13 +6,15 @@ import functools
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from querist.engine.round import State, fold
+from querist.engine.fold import fold
+from querist.engine.round import State
 from querist.engine.spec import ProjectSpec, read_spec
 from querist.errors import NotFound, NotReady
 from querist.events import AnswerSubmitted, Event, FeaturesBuilt, ModelTrained, Recorded, SpecChanged
@@ -59,6 +61,7 @@ class Project:
         self.arrays = arrays
         self._learner = learner
         self._lock = threading.RLock()
+        self._instant = threading.local()
         self._state = State()
         self._models: dict[ShortHash, Model] = {}
         self._features: tuple[tuple[str, ...], Features] | None = None
@@ -105,8 +108,24 @@ class Project:
 
     # --- the ledger
 
+    @contextmanager
+    def at_once(self) -> Iterator[State]:
+        """Let this thread read the ledger and the tables of one instant inside; what is written is written outside.
+
+        Whoever serves a request asks for the state a dozen times: inside, the ledger is looked at once.
+        """
+        with self.store.at_once():
+            self._instant.state = state = self.state()
+            try:
+                yield state
+            finally:
+                del self._instant.state
+
     def state(self) -> State:
         """Return the fold over the whole ledger."""
+        at_once: State | None = getattr(self._instant, "state", None)
+        if at_once is not None:
+            return at_once
         with self._lock:
             behind = list(self.store.events(self._state.seq))
             if behind:

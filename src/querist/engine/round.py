@@ -1,45 +1,12 @@
-"""What next? A pure function of the ledger: `fold` remembers, `next_step` decides. No clock, no I/O, no chance.
-
-Only events of the engine move the phase. What people do changes sets of items: a late correction must not send the
-engine backwards.
-"""
+"""What next? A pure function of the ledger: `fold.fold` remembers, `next_step` decides. No clock, no I/O, no chance."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from querist.events import (
-    Alarm,
-    AnswerAdjudicated,
-    AnswerSubmitted,
-    AnswerWithdrawn,
-    BatchSelected,
-    ClassesChanged,
-    DatasetFrozen,
-    DuelDrawn,
-    DuelSettled,
-    Event,
-    Fallback,
-    FeaturesBuilt,
-    GoldChanged,
-    ItemWithdrawn,
-    ModelEvaluated,
-    ModelFailed,
-    ModelTrained,
-    OpinionsWanted,
-    PoolImported,
-    ProjectCreated,
-    Recorded,
-    Requested,
-    Resumed,
-    SpecChanged,
-    Stopped,
-    TimerFired,
-)
-from querist.types import ItemId, Json, Lane, Outcome, Phase, ShortHash, Source, short_hash
+from querist.types import ItemId, Json, Lane, Outcome, Phase, ShortHash, Source
 
 MEASURING: Final[frozenset[str]] = frozenset({"evaluation", "gold", "duel"})
 """Lanes whose answers measure and never train."""
@@ -47,6 +14,9 @@ MEASURING: Final[frozenset[str]] = frozenset({"evaluation", "gold", "duel"})
 OVERRULED_UNTIL: Final = 1.5
 """A rule that a person overruled may stop again when the labels have grown by this factor."""
 
+
+EXHAUSTED: Final = "every item of the pool has been asked"
+"""Why the engine waits when the pool has nothing left."""
 
 MOST_RANDOM: Final = 0.9
 """Of what people label, so much may measure or be drawn at random; the rest is the strategy's."""
@@ -321,7 +291,7 @@ def _collect(state: State) -> Step | Wait:
     if _budget_left(state) <= 0:
         return Stop(state.round, "budget", {"labels": state.paid})
     if exhausted:
-        return Wait("every item of the pool has been asked")
+        return Wait(EXHAUSTED)
     if _queue_is_low(state, outstanding):
         # In batch mode a batch without any answer to learn from is followed by another.
         return Select(state.round, state.batch.parts)
@@ -372,244 +342,3 @@ def _budget_left(state: State) -> float:
     if labels is None or is_overruled(state, "budget"):
         return float("inf")
     return labels - state.paid
-
-
-def fold(state: State, events: Iterable[Recorded]) -> State:
-    """Return the state after some more events; the state given is not changed.
-
-    Raises:
-        ValueError: the events do not follow the state without a gap.
-    """
-    changing = _Changing(state)
-    for recorded in events:
-        changing.apply(recorded)
-    return changing.frozen()
-
-
-class _Changing:
-    """A state under change: copies the big maps once for a whole run of events, not once an event."""
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self.live = dict(state.live)
-        self.item_of = dict(state.item_of)
-        self.decided = dict(state.decided)
-        self.lanes = dict(state.lanes)
-        self.fresh = list(state.fresh)
-        self.withdrawn = set(state.withdrawn)
-        self.wanted = dict(state.wanted)
-        self.again = set(state.again)
-        self.training = state.training
-        self.paid = state.paid
-
-    def frozen(self) -> State:
-        return self.set(
-            live=self.live,
-            item_of=self.item_of,
-            decided=self.decided,
-            lanes=self.lanes,
-            fresh=tuple(self.fresh),
-            withdrawn=frozenset(self.withdrawn),
-            wanted=self.wanted,
-            again=frozenset(self.again),
-            training=self.training,
-            paid=self.paid,
-        ).state
-
-    def set(self, **changes: Any) -> _Changing:
-        self.state = dataclasses.replace(self.state, **changes)
-        return self
-
-    def apply(self, recorded: Recorded) -> None:
-        if recorded.seq != self.state.seq + 1:
-            raise ValueError(f"event {recorded.seq} cannot follow event {self.state.seq}")
-        match recorded.event:
-            case AnswerSubmitted() | AnswerWithdrawn() | AnswerAdjudicated() | ItemWithdrawn():
-                self._people(recorded)
-            case OpinionsWanted(item=item, wanted=wanted):
-                self.wanted[item] = max(wanted, self.wanted.get(item, 0))
-            case GoldChanged(added=added, removed=removed):
-                self.set(gold=(self.state.gold | frozenset(added)) - frozenset(removed))
-            case Requested(what="settle"):
-                self.set(settle_asked=recorded.seq)
-            case DuelDrawn(items=items):
-                self.set(duel=frozenset(items), duel_seq=recorded.seq, settle_asked=None)
-            case event:
-                self._engine(recorded, event)
-        self.set(seq=recorded.seq)
-
-    # People change sets of items.
-
-    def _people(self, recorded: Recorded) -> None:
-        match recorded.event:
-            case AnswerSubmitted(item=item) as answer:
-                with _Count(self, item):
-                    if answer.replaces is not None:
-                        self._drop(answer.replaces)
-                    live = Live(recorded.seq, recorded.actor, answer.outcome, answer.lane, answer.source)
-                    self.live[item] = (*self.live.get(item, ()), live)
-                    self.item_of[recorded.seq] = item
-                    self.again.discard(item)
-                if answer.replaces is not None or (answer.outcome == "answered" and self._enough(item)):
-                    self._note_fresh(recorded.seq, answer.lane)
-            case AnswerWithdrawn(answer=seq) if seq in self.item_of:
-                item = self.item_of[seq]
-                with _Count(self, item):
-                    lane = self._drop(seq)
-                if seq in self.fresh:
-                    self.fresh.remove(seq)
-                elif self.state.dataset is not None:
-                    self._note_fresh(recorded.seq, lane)
-            case AnswerAdjudicated(item=item):
-                self.decided[item] = recorded.seq
-                self._note_fresh(recorded.seq, None)
-            case ItemWithdrawn(item=item):
-                self.withdrawn.add(item)
-
-    def _enough(self, item: ItemId) -> bool:
-        live = self.live[item]
-        return len(live) >= self.wanted.get(item, 1) or any(answer.source == "import" for answer in live)
-
-    def _note_fresh(self, seq: int, lane: Lane | None) -> None:
-        if lane not in MEASURING:
-            self.fresh.append(seq)
-
-    def _drop(self, seq: int) -> Lane | None:
-        item = self.item_of.pop(seq, None)
-        if item is None:
-            return None
-        lane = next(live.lane for live in self.live[item] if live.seq == seq)
-        self.live[item] = tuple(live for live in self.live[item] if live.seq != seq)
-        if not self.live[item]:
-            del self.live[item]
-        return lane
-
-    # The engine moves the phase.
-
-    def _engine(self, recorded: Recorded, event: Event) -> None:
-        match event:
-            case ProjectCreated(spec=spec) | SpecChanged(spec=spec):
-                declared = tuple(spec["project"]["classes"])
-                known = self.state.classes
-                classes = (*known, *(name for name in declared if name not in (*known, *self.state.renamed)))
-                if self.state.spec is None or self.state.spec["strategy"] != spec["strategy"]:
-                    # Another strategy is another question: what was found about the last one is no verdict on it.
-                    self.set(strategy_seq=recorded.seq, alarms_due={}, alarms={})
-                self.set(spec=spec, spec_seq=recorded.seq, classes=classes)
-            case ClassesChanged():
-                self._change_classes(event)
-            case PoolImported():
-                self._import(event)
-            case FeaturesBuilt():
-                self.set(features=event.features, features_rows=event.rows, refit=False)
-            case BatchSelected():
-                self._select(event)
-            case DatasetFrozen():
-                self.fresh = [seq for seq in self.fresh if seq > event.through_seq]
-                changed = {"dataset": event.dataset, "dataset_labelled": event.labelled}
-                self.set(phase="train", round=event.round, retrain=False, **changed)
-            case ModelTrained():
-                made = {"model": event.model, "model_round": event.round, "model_features": event.features}
-                self.set(phase="evaluate", tried_features=event.features, **made)
-            case ModelFailed() | Fallback(what="train"):
-                self.set(phase="select", tried_features=self.state.features, stop_rule=None)
-            case ModelEvaluated():
-                fired = [rule for rule in event.rules if rule["rule"] in (event.stop or "").split(" and ")]
-                evidence = {rule["rule"]: rule["evidence"] for rule in fired}
-                evidence = dict(fired[0]["evidence"]) if len(fired) == 1 else evidence
-                self.set(phase="decide", stop_rule=event.stop, stop_evidence=evidence)
-                self._compare(event.evidence)
-            case Alarm(name=name, evidence=evidence):
-                due = {other: found for other, found in self.state.alarms_due.items() if other != name}
-                self.set(alarms={**self.state.alarms, name: evidence}, alarms_due=due)
-            case Fallback(what="settle"):
-                self.set(settle_asked=None)
-            case DuelSettled():
-                self.set(duel=frozenset(), duel_seq=None)
-            case _:
-                self._command(event)
-
-    def _command(self, event: Event) -> None:
-        match event:
-            case Stopped():
-                self.set(phase=self._unless_busy("stopped"), stopped=event.rule, stop_evidence=event.evidence)
-            case Resumed() if self.state.stopped is not None:
-                overruled = {**self.state.overruled, self.state.stopped: max(1, self.paid)}
-                self.set(phase=self._unless_busy("select"), stopped=None, stop_rule=None, overruled=overruled)
-            case Requested(what="retrain") | TimerFired(name="retrain"):
-                self.set(retrain=True)
-            case Requested(what="refit"):
-                self.set(refit=True)
-            case _:
-                pass
-
-    def _compare(self, evidence: Json) -> None:
-        """Note the alarms that are due; a strategy that turned out better is no longer suspected of no gain."""
-        known = dict(self.state.alarms)
-        if (evidence.get("comparison") or {}).get("finding") == "better":
-            known.pop("no_better_than_random", None)
-        due = {name: found for name, found in evidence.get("alarms", {}).items() if name not in known}
-        self.set(alarms=known, alarms_due=due)
-
-    def _unless_busy(self, phase: Phase) -> Phase:
-        """A round that has begun is finished first."""
-        return self.state.phase if self.state.phase in ("train", "evaluate") else phase
-
-    def _change_classes(self, event: ClassesChanged) -> None:
-        renamed = dict(self.state.renamed)
-        classes = [name for name in self.state.classes if name not in event.before]
-        classes += [name for name in event.after if name not in classes]
-        if event.operation in ("rename", "merge"):
-            # Keep the place of the class, so that its key on the screen stays.
-            place = self.state.classes.index(event.before[0]) if event.before[0] in self.state.classes else len(classes)
-            classes = [name for name in classes if name != event.after[0]]
-            classes.insert(min(place, len(classes)), event.after[0])
-            renamed.update(dict.fromkeys(event.before, event.after[0]))
-            renamed = {old: event.after[0] if new in event.before else new for old, new in renamed.items()}
-        self.set(classes=tuple(classes), renamed=renamed)
-
-    def _import(self, event: PoolImported) -> None:
-        if event.role == "validation":
-            self.set(validation=self.state.validation + event.added)
-            return
-        fingerprint = short_hash([self.state.pool, event.fingerprint])
-        reserve = event.reserve if self.state.pool_size == 0 else self.state.reserve
-        batch = dataclasses.replace(self.state.batch, short=0)
-        self.set(pool_size=event.size, pool=fingerprint, reserve=reserve, batch=batch)
-
-    def _select(self, event: BatchSelected) -> None:
-        earlier = self.state.batch.items if event.part > 0 else frozenset()
-        # Lanes that ask once more are the only ones to choose an item that has answers, or whose answer is known.
-        again = {item for item in event.items if item in self.live or item in self.state.gold}
-        self.again = again if event.part == 0 else self.again | again
-        if event.opinions > 1:
-            for item in event.items:
-                if item not in again:
-                    self.wanted.setdefault(item, event.opinions)
-        batch = Batch(earlier | frozenset(event.items), event.part + 1, event.short, event.opinions)
-        self.set(phase="collect", round=event.round, batch=batch, stop_rule=None, stop_evidence={})
-
-
-class _Count:
-    """Keeps the running counts true around a change of one item's answers."""
-
-    def __init__(self, changing: _Changing, item: ItemId) -> None:
-        self.changing = changing
-        self.item = item
-
-    def __enter__(self) -> None:
-        self._add(-1)
-
-    def __exit__(self, *error: object) -> None:
-        self._add(+1)
-
-    def _add(self, sign: int) -> None:
-        changing = self.changing
-        answers = changing.live.get(self.item, ())
-        for live in answers:
-            lane = live.lane or "query"
-            if live.source != "import":
-                changing.lanes[lane] = changing.lanes.get(lane, 0) + sign
-                changing.paid += sign
-        trains = any(live.outcome == "answered" and live.lane not in MEASURING for live in answers)
-        changing.training += sign * trains

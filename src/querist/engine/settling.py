@@ -12,19 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from querist.engine.evaluation import (
-    Archived,
-    Measuring,
-    archive,
-    compared_baseline,
-    control_set,
-    measuring,
-    predict,
-    said_of,
-    stacked,
-)
+from querist.engine.archive import Archived, archive, said_of
 from querist.engine.project import Project
+from querist.engine.random_arm import compared_baseline, control_set, stacked
+from querist.engine.reserve import Measuring, measuring
 from querist.engine.round import State
+from querist.engine.training import prediction
 from querist.errors import Conflict, ModelFailure, NotReady
 from querist.events import DuelDrawn, DuelSettled, Fallback
 from querist.measure import words
@@ -93,7 +86,7 @@ def _drawn(project: Project, state: State) -> DuelDrawn:
     shadow = _median_shadow(project, measured, control, control_target, size)
     reserve = [measured.items[k] for k in rows.tolist()]
     ours = said_of(active, reserve, project.target.columns)
-    theirs = predict(shadow, measured.features.rows(rows), seed=project.seed).argmax(axis=1)
+    theirs = prediction(shadow, measured.features.rows(rows), project.target, seed=project.seed).argmax(axis=1)
     found = duel(ours, theirs, rows, seed=project.seed)
     place = {row: k for k, row in enumerate(rows.tolist())}
     chosen = [place[row] for row in found.rows.tolist()]
@@ -159,13 +152,13 @@ def _fitted(
         )
     except ModelFailure as error:
         raise NotReady(f"a shadow model failed: {error}") from error
-    right = predict(model, features.rows(scored), seed=project.seed).argmax(axis=1) == target[scored]
+    right = prediction(model, features.rows(scored), project.target, seed=project.seed).argmax(axis=1) == target[scored]
     return float(right.mean()), model
 
 
 def judge(project: Project, state: State, drawn: int) -> None:
     """Record what the answers to a duel amount to."""
-    from querist.engine.steps import resolve
+    from querist.engine.labels import resolve
 
     event = drawn_at(project, drawn)
     said = project.store.artefacts.get_json(event.predictions)

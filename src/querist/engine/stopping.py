@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from querist.engine.archive import Archived, archive, correctness, said_of
 from querist.engine.comparing import classes_of
-from querist.engine.evaluation import Archived, archive, correctness, measuring, said_of
 from querist.engine.project import Project
+from querist.engine.reserve import measuring
 from querist.engine.round import State, is_overruled
 from querist.measure import intervals
 from querist.measure.intervals import Estimate

@@ -14,7 +14,7 @@ from querist.measure import calibrators
 from querist.measure.calibration import change
 from querist.models.calibrated import Calibrated
 from querist.models.mapped import Mapped
-from querist.types import Array, Features, Json, Learner, Model, TargetKind
+from querist.types import Array, Features, Json, Learner, Model, SparesLabels, TargetKind
 
 FOLDS: Final = 5
 LEAST_PER_CLASS: Final = 5
@@ -81,12 +81,12 @@ def fit(
     model = cast(Any, learner).fit(features, target, classes=columns, weight=weight, seed=seed, **more)
     if calibrate == "off":
         return Fitted(model)
-    if start is not None and hasattr(model, "held_out"):
-        return _as_before(start, model)
-    held_out = getattr(model, "held_out", None)
-    if held_out is not None:
-        # A network spared some labels for early stopping: five more trainings would cost more than they tell.
-        return _calibrated(model, *held_out, kind=kind, rows="spared labels", how=calibrate, seed=seed)
+    if isinstance(model, SparesLabels):
+        # Five more trainings of such a model would cost more than they tell.
+        if start is not None:
+            return _as_before(start, model)
+        if model.held_out is not None:
+            return _calibrated(model, *model.held_out, kind=kind, rows="spared labels", how=calibrate, seed=seed)
     few = _too_few(target, kind)
     if few:
         return Fitted(model, uncalibrated=few)

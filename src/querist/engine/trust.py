@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from querist import registry
-from querist.engine import commands, reasons, selection
+from querist.engine import reasons, selection, steering
 from querist.engine.create import place
+from querist.engine.fold import fold
+from querist.engine.freezing import dataset_rows
 from querist.engine.project import Project, open_store
-from querist.engine.round import State, fold
+from querist.engine.round import State
 from querist.engine.spec import ProjectSpec, StoreSection, read_spec, write_spec
-from querist.engine.steps import dataset_rows
 from querist.engine.views.items import history
 from querist.errors import NotFound, UnknownName
 from querist.events import BatchSelected, DatasetFrozen, ItemWithdrawn, Recorded
@@ -197,7 +198,7 @@ def erase(project: Project, item: str, *, reason: str) -> str:
     if left.media is not None:
         told.append(f"the file {left.media} is yours, and yours to remove")
     if left.features or left.models:
-        commands.refit_features(project, "cli", str(uuid.uuid4()))
+        steering.refit_features(project, "cli", str(uuid.uuid4()))
         told.append(
             f"{len(left.features)} features and {len(left.models)} models were made while it was there: new ones are "
             "made without it; the old ones keep numbers that were computed from it, for replay"

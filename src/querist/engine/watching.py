@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from querist.engine.evaluation import Archived, Measuring, control_set, said_of, shadow_predictions, stacked
+from querist.engine.archive import Archived, said_of
 from querist.engine.project import Project
+from querist.engine.random_arm import control_set, shadow_predictions, stacked
+from querist.engine.reserve import Measuring
 from querist.engine.round import State
 from querist.errors import NotReady
 from querist.events import ModelEvaluated

@@ -99,6 +99,8 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
         return "## How good it is\n\nNobody measured it on items that it did not learn from."
     lines = ["## How good it is", "", "| figure | value | 95 % interval | items |", "|---|---|---|---|"]
     for name, figure in metrics.items():
+        if name.endswith("_before"):
+            continue  # of the model without its calibrator, which is not the one in the folder
         low, high = figure.get("low"), figure.get("high")
         interval = f"{low:.3f} to {high:.3f}" if low is not None and high is not None else ""
         lines.append(f"| {_cell(name)} | {figure['value']:.3f} | {interval} | {figure.get('n', '')} |")

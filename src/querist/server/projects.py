@@ -10,8 +10,8 @@ from starlette.responses import StreamingResponse
 
 from querist import registry
 from querist.acquire import presets
-from querist.engine import commands, views
 from querist.engine import project as engine
+from querist.engine import steering, views
 from querist.engine.exporting import label_rows
 from querist.engine.spec import ProjectSpec
 from querist.exchange import labels
@@ -35,10 +35,10 @@ Looking = Annotated[Visit, Depends(InProject("annotator"))]
 Managing = Annotated[Visit, Depends(InProject("manager"))]
 
 COMMANDS: Final[dict[str, Callable[[engine.Project, str, str, str], Json]]] = {
-    "retrain": commands.retrain,
-    "stop": commands.stop,
-    "resume": commands.resume,
-    "settle": commands.settle,
+    "retrain": steering.retrain,
+    "stop": steering.stop,
+    "resume": steering.resume,
+    "settle": steering.settle,
 }
 
 
@@ -76,28 +76,28 @@ def change_project(form: ProjectChange, visit: Managing) -> Project:
     if form.strategy is not None:
         known_strategy(form.strategy)
     sections = changed_sections(visit.project.spec, form.model_dump(exclude_none=True, exclude={"key"}))
-    commands.change_settings(visit.project, visit.person, sections)
+    steering.change_settings(visit.project, visit.person, sections)
     return shown(visit)
 
 
 @router.post("/{project}/classes")
 def change_classes(form: ClassChange, visit: Managing) -> Project:
     """Rename a class everywhere, or add one; old answers are untouched."""
-    commands.change_classes(visit.project, visit.person, str(form.key), form.operation, form.before, form.after)
+    steering.change_classes(visit.project, visit.person, str(form.key), form.operation, form.before, form.after)
     return shown(visit)
 
 
 @router.get("/{project}/guidelines")
 def guidelines(visit: Looking) -> Guidelines:
     """Show what people are told."""
-    return Guidelines.model_validate(commands.guidelines(visit.project))
+    return Guidelines.model_validate(steering.guidelines(visit.project))
 
 
 @router.put("/{project}/guidelines")
 def change_guidelines(form: GuidelinesChange, visit: Managing) -> Guidelines:
     """Put new guidelines into force, as the next version."""
     classes = {name: guide.model_dump(mode="json") for name, guide in form.classes.items()}
-    commands.change_guidelines(visit.project, visit.person, str(form.key), form.text, classes)
+    steering.change_guidelines(visit.project, visit.person, str(form.key), form.text, classes)
     return guidelines(visit)
 
 

@@ -21,6 +21,18 @@ from querist.types import ItemKind, Lane, Outcome, Phase, Source
 
 Role = Literal["owner", "manager", "reviewer", "annotator", "member"]
 ItemState = Literal["unlabelled", "queued", "leased", "labelled", "unsure", "disputed", "skipped", "withdrawn"]
+TaskName = Literal[
+    "boxes",
+    "multi_label",
+    "numeric",
+    "pairwise",
+    "polygons",
+    "ranking",
+    "relations",
+    "single_label",
+    "spans",
+    "text",
+]
 Micros = Annotated[int, Field(ge=0, description="UTC in microseconds since 1970")]
 Text = Annotated[str, Field(max_length=20_000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -184,7 +196,7 @@ class Column(Reply):
 
     name: str
     """Its name."""
-    kind: Literal["text", "category", "number", "date", "boolean", "image", "id"]
+    kind: Literal["text", "category", "number", "date", "boolean", "image", "audio", "id"]
     """What it looks like."""
     distinct: int
     """Distinct values among the rows that were read."""
@@ -201,6 +213,17 @@ class Rejected(Reply):
     """Its line in the file."""
     reason: str
     """Why."""
+
+
+class KindOffered(Reply):
+    """A kind of label, and whether it can be asked about the items of a file."""
+
+    task: TaskName
+    """Its name."""
+    fits: bool
+    """Whether such items can be labelled so."""
+    learns: bool
+    """Whether a model learns it; otherwise items are chosen by coverage of the pool."""
 
 
 class Inspection(Reply):
@@ -222,14 +245,22 @@ class Inspection(Reply):
     """The columns in order."""
     preview: list[dict[str, str]]
     """The first rows, each cell cut to 300 characters."""
+    item: ItemKind
+    """What an item is, if nobody says otherwise."""
     text: str | None = None
-    """Suggested text column; None suggests a table."""
+    """Suggested column with the text."""
+    image: str | None = None
+    """Suggested column with the names of pictures; None where they are a folder."""
+    audio: str | None = None
+    """Suggested column with the names of sounds."""
     label: str | None = None
     """Suggested label column."""
     id: str | None = None
     """Suggested id column."""
     labels: list[str] = []
     """Suggested classes: the distinct labels found."""
+    kinds: list[KindOffered]
+    """Every kind of label."""
 
 
 class Added(Reply):
@@ -262,8 +293,20 @@ class ProjectCreate(Ask):
     """From `Inspection`."""
     sample: Literal["digits"] | None = None
     """The handwritten digits instead of an upload."""
+    task: TaskName = "single_label"
+    """Kind of label."""
+    settings: dict[str, str | float | int | bool | list[Name]] = {}
+    """Those of the kind of label: range and unit of a number, say."""
     text: str | None = None
-    """Column with the text; None makes a table of all other columns."""
+    """Column with the text; for pairs, with what both answer."""
+    image: str | None = None
+    """Column with the names of pictures."""
+    audio: str | None = None
+    """Column with the names of sounds."""
+    columns: Annotated[list[str], Field(max_length=1000)] = []
+    """Those that are shown of a row; none: all that have no other role. For orders, the entries."""
+    pair: Annotated[list[str], Field(max_length=2)] = []
+    """The two columns that are compared."""
     label: str | None = None
     """Column with labels that are known already."""
     id: str | None = None
@@ -271,7 +314,7 @@ class ProjectCreate(Ask):
     classes: Annotated[list[Name], Field(max_length=1000)] = []
     """The classes in the order of their keys."""
     question: Annotated[str, Field(max_length=300)] = ""
-    """What people are asked; empty takes "Which class is this?"."""
+    """What people are asked; empty takes that of the kind of label."""
     budget: Annotated[int, Field(ge=1)] | None = None
     """At most so many labels."""
     target: Annotated[float, Field(gt=0, le=1)] | None = None

@@ -152,10 +152,11 @@ class Site:
 
     def feed(self, project: Project) -> Feed:
         """Return the feed of a project."""
-        from querist.engine.views import overview
+        from querist.engine import views
+        from querist.engine.views.feed import feed
 
         def look() -> tuple[Json, list[Json]]:
-            return overview.now(project), overview.feed(project)
+            return views.now(project), feed(project)
 
         def changes(after: int) -> list[Change]:
             return [Change.of(recorded) for recorded in project.store.events(after)]

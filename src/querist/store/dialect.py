@@ -118,7 +118,12 @@ def connect(url: str, *, root: Path | None = None) -> Engine:
         path = path if root is None or path.is_absolute() else root / path
         # A handler per thread, each for a few ms: more than one write at a time never happens anyway.
         engine = create_engine(
-            parsed.set(database=str(path)), pool_size=20, max_overflow=20, connect_args={"check_same_thread": False}
+            parsed.set(database=str(path)),
+            pool_size=20,
+            max_overflow=20,
+            # Each transaction ends with its block; a rollback of nothing at each return would cost more than a read.
+            pool_reset_on_return=None,
+            connect_args={"check_same_thread": False},
         )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -171,8 +176,15 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("writes", False):
+        flushed = "FULL" if options.get("durable", True) else "NORMAL"
+        if connection.info.get("synchronous", "FULL") != flushed:
+            connection.exec_driver_sql(f"PRAGMA synchronous = {flushed}")
+            connection.info["synchronous"] = flushed
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN")
 
 
 class Gate:
@@ -185,27 +197,44 @@ class Gate:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._turn = threading.Lock()
+        self._look = threading.local()
         self._alone = engine.dialect.name == "sqlite"
         self._writer = engine.execution_options(writes=True)
+        self._hasty_writer = engine.execution_options(writes=True, durable=False)
         one_instant = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = engine if self._alone else engine.execution_options(**one_instant)
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """One transaction that writes: all of it, or nothing."""
+    def writing(self, *, durable: bool = True) -> Iterator[Connection]:
+        """One transaction that writes: all of it, or nothing.
+
+        One that need not be durable does not wait for the disk: a crash may take its latest writes back, never halves
+        of one, and never what a durable one wrote.
+        """
+        writer = self._writer if durable else self._hasty_writer
         with translated(self.engine):
             if not self._alone:
-                with self._writer.begin() as connection:
+                with writer.begin() as connection:
+                    if not durable:
+                        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                     yield connection
                 return
-            with self._turn, self._writer.begin() as connection:
+            with self._turn, writer.begin() as connection:
                 yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One consistent look."""
+        """One consistent look; inside another one of the same thread, that same look."""
+        outer: Connection | None = getattr(self._look, "connection", None)
+        if outer is not None:
+            yield outer
+            return
         with translated(self.engine), self._reader.begin() as connection:
-            yield connection
+            self._look.connection = connection
+            try:
+                yield connection
+            finally:
+                self._look.connection = None
 
 
 def alone(connection: Connection) -> None:

@@ -10,9 +10,10 @@ from typing import Final
 from sqlalchemy import select
 
 from querist.events import from_json
+from querist.store.lines import PAGE
 from querist.store.references import children, named
 from querist.store.schema import LEDGER
-from querist.store.sql import PAGE, SqlStore
+from querist.store.sql import SqlStore
 from querist.types import Sha256
 
 YOUNG: Final = 3_600

@@ -7,16 +7,22 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, and_, delete, func, literal_column, select
+from sqlalchemy import Connection, and_, bindparam, delete, func, literal_column, select
 
 from querist.store.dialect import batches, insert_rows, pages_of
-from querist.store.memory import gap, taken_row, unknown_item
+from querist.store.memory_items import gap, taken_row, unknown_item
 from querist.store.protocol import ItemRow, PoolTable
 from querist.store.schema import CONTENT, HEAD, ITEM
 from querist.types import Array, Content, ItemId, canonical_json
 
 TOUCHED: Final = ITEM.c.state != literal_column("'unlabelled'")
 """In the very words of the partial index, so that both databases use it."""
+
+_WANTED: Final = bindparam("wanted", expanding=True)
+_ROWS: Final = select(ITEM.c.id, ITEM.c.row).where(ITEM.c.project == bindparam("of"), ITEM.c.id.in_(_WANTED))
+_CONTENTS: Final = select(CONTENT.c.row, CONTENT.c.kind, CONTENT.c.body).where(
+    CONTENT.c.project == bindparam("of"), CONTENT.c.row.in_(_WANTED)
+)
 
 
 def size(connection: Connection, project: int) -> int:
@@ -34,8 +40,7 @@ def add(connection: Connection, project: int, rows: Sequence[ItemRow]) -> None:
     """Keep some items; those that are known are passed over, and an import that never was makes room."""
     announced, following = size(connection, project), kept(connection, project)
     ids = [row.item for row in rows]
-    query = select(ITEM.c.id, ITEM.c.row).where(ITEM.c.project == project, ITEM.c.id.in_(ids))
-    known: dict[ItemId, int] = dict(connection.execute(query).all())
+    known: dict[ItemId, int] = dict(connection.execute(_ROWS, {"of": project, "wanted": ids}).all())
     new: list[ItemRow] = []
     for row in rows:
         at = known.get(row.item)
@@ -121,8 +126,7 @@ def rows(connection: Connection, project: int, items: Sequence[ItemId]) -> Array
     """Return the row numbers of items; NotFound names the first unknown one."""
     found: dict[ItemId, int] = {}
     for some in batches(items):
-        query = select(ITEM.c.id, ITEM.c.row).where(ITEM.c.project == project, ITEM.c.id.in_(some))
-        found.update(connection.execute(query).all())
+        found.update(connection.execute(_ROWS, {"of": project, "wanted": some}).all())
     try:
         return np.fromiter((found[item] for item in items), dtype=np.int64, count=len(items))
     except KeyError as error:
@@ -133,8 +137,7 @@ def contents(connection: Connection, project: int, numbers: Sequence[int]) -> li
     """Return what some rows show; None where it was erased."""
     found: dict[int, Content] = {}
     for some in batches(numbers):
-        query = select(CONTENT.c.row, CONTENT.c.kind, CONTENT.c.body)
-        for row in connection.execute(query.where(CONTENT.c.project == project, CONTENT.c.row.in_(some))):
+        for row in connection.execute(_CONTENTS, {"of": project, "wanted": some}):
             found[row.row] = Content(row.kind, json.loads(row.body))
     return [found.get(number) for number in numbers]
 

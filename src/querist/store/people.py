@@ -10,11 +10,12 @@ import functools
 import hashlib
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from querist.errors import BadValue, Conflict, NotFound, NotSignedIn, TooMany
 from querist.store.database import Database
@@ -36,6 +37,13 @@ ATTEMPTS: Final = {"both": 10, "source": 50, "name": 100}
 ATTEMPT_SECONDS: Final = 900
 
 _SECOND: Final = 1_000_000
+
+# Asked of every request.
+_SESSION: Final = (
+    select(PERSON, SESSION.c.csrf, SESSION.c.by_link, SESSION.c.expires_at)
+    .join(SESSION, SESSION.c.person == PERSON.c.id)
+    .where(SESSION.c.hash == bindparam("digest"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +287,10 @@ class People:
 
     # Sessions.
 
+    def at_once(self) -> AbstractContextManager[object]:
+        """Read in one transaction whatever this thread asks about people inside."""
+        return self.database.reading()
+
     def create_session(
         self, person: str, *, by_link: bool = False, seconds: int = SESSION_SECONDS
     ) -> tuple[str, Session]:
@@ -295,11 +307,8 @@ class People:
 
     def session(self, token: str) -> Session:
         """Return the session of a cookie; NotSignedIn when it has ended."""
-        query = select(PERSON, SESSION.c.csrf, SESSION.c.by_link, SESSION.c.expires_at).join(
-            SESSION, SESSION.c.person == PERSON.c.id
-        )
         with self.database.reading() as connection:
-            row = connection.execute(query.where(SESSION.c.hash == digest(token))).one_or_none()
+            row = connection.execute(_SESSION, {"digest": digest(token)}).one_or_none()
         if row is None or row.expires_at <= self._clock() or not row.active:
             raise NotSignedIn("you are not signed in, or were away too long")
         return Session(_read(row), row.csrf, row.by_link, row.expires_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -247,6 +248,14 @@ class Store(Protocol):
 
     def leases(self) -> list[Lease]:
         """Return the leases that have not expired."""
+        ...
+
+    def find_lease(self, lease: str) -> Lease | None:
+        """Return a lease that has not expired; None when there is none of that id."""
+        ...
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """Read from one instant, and in one transaction, whatever this thread reads inside; write outside."""
         ...
 
     def lease(

@@ -73,6 +73,8 @@ _NEXT: Final = _OPEN.limit(bindparam("n"))
 _IS_FREE: Final = select(QUEUE.c.item).where(_FREE, QUEUE.c.item == bindparam("item"))
 _MINE: Final = select(LEASE).where(LEASE.c.project == bindparam("project"), LEASE.c.person == bindparam("person"))
 
+_ONE: Final = select(LEASE).where(LEASE.c.project == bindparam("project"), LEASE.c.id == bindparam("lease"))
+
 _DROP: Final = delete(LEASE).where(LEASE.c.id == bindparam("lease"))
 _RENEW: Final = update(LEASE).where(LEASE.c.id == bindparam("lease")).values(expires_at=bindparam("until"))
 _GIVE: Final = insert(LEASE)
@@ -90,6 +92,12 @@ def live(connection: Connection, project: int, *, now: int) -> list[Lease]:
     """Return the leases that have not expired."""
     found = connection.execute(select(LEASE).where(LEASE.c.project == project, LEASE.c.expires_at > now))
     return [_read(row) for row in found]
+
+
+def find(connection: Connection, project: int, lease: str, *, now: int) -> Lease | None:
+    """Return a lease that has not expired."""
+    row = connection.execute(_ONE, {"project": project, "lease": lease}).one_or_none()
+    return None if row is None or row.expires_at <= now else _read(row)
 
 
 def give(
@@ -147,7 +155,7 @@ def give_one(connection: Connection, project: int, new: Lease, *, now: int) -> L
 
 def renew(connection: Connection, project: int, lease: str, person: str, *, now: int, until: int) -> Lease:
     """Return the lease with its new end."""
-    row = connection.execute(select(LEASE).where(LEASE.c.project == project, LEASE.c.id == lease)).one_or_none()
+    row = connection.execute(_ONE, {"project": project, "lease": lease}).one_or_none()
     if row is None:
         raise lease_gone(lease)
     known = _read(row)
@@ -161,7 +169,7 @@ def renew(connection: Connection, project: int, lease: str, person: str, *, now:
 
 def release(connection: Connection, project: int, lease: str, person: str) -> None:
     """Give an item back."""
-    row = connection.execute(select(LEASE).where(LEASE.c.project == project, LEASE.c.id == lease)).one_or_none()
+    row = connection.execute(_ONE, {"project": project, "lease": lease}).one_or_none()
     if row is None:
         return
     if row.person != person:

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, bindparam, delete, update
 from querist.events import PoolImported
 from querist.store import items, tables, views
 from querist.store.dialect import batches, insert_new, insert_rows
+from querist.store.lines import PAGE
 from querist.store.schema import HEAD, ITEM, METADATA, REBUILDABLE
-from querist.store.sql import PAGE, SqlStore
+from querist.store.sql import SqlStore
 
 
 def replay(store: SqlStore) -> tuple[views.Tables, int]:

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, select
 
-from querist.errors import BadValue, Conflict, NotFound
 from querist.events import (
-    GENESIS,
     AnswerSubmitted,
     BatchSelected,
     Event,
-    ItemWithdrawn,
     PoolImported,
     Recorded,
-    from_json,
 )
+from querist.store import answers, jobs, lines, projects, queue, tables, views
 from querist.store import items as shelf
-from querist.store import queue, tables, views
 from querist.store.artefacts import FileArtefacts
 from querist.store.database import Database
-from querist.store.dialect import batches, forget, insert_if_new, insert_rows
+from querist.store.dialect import batches, forget
 from querist.store.erasing import derived_from
 from querist.store.ledger import Line, check_same, overtaken, write_line
-from querist.store.memory import CLAIM_SECONDS, check_size, counts, taken_over, wall_clock
+from querist.store.memory import check_size, counts, wall_clock
 from querist.store.protocol import (
     Arrange,
     Decision,
@@ -42,22 +38,11 @@ from querist.store.protocol import (
     PoolTable,
     QueueEntry,
 )
-from querist.store.schema import ANSWER, CONTENT, DECISION, HEAD, JOB, LEASE, LEDGER, PICK, PROJECT, QUEUE
+from querist.store.schema import CONTENT, LEASE, QUEUE
 from querist.types import Answer, Array, Content, ItemId, Json, Lane, Sha256
 
-PAGE: Final = 1_000
 DEFAULT_URL: Final = "sqlite:///querist.db"
 _DAY: Final = 86_400_000_000
-
-# Statements of the hot path are made once: putting one together costs more than running it.
-_HEAD: Final = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.size).where(HEAD.c.project == bindparam("of"))
-_LOCKED_HEAD: Final = select(HEAD.c.moved).where(HEAD.c.project == bindparam("of")).with_for_update()
-_NEW_HEAD: Final = (
-    update(HEAD)
-    .where(HEAD.c.project == bindparam("of"))
-    .values(seq=bindparam("last"), hash=bindparam("its_hash"), size=bindparam("items"))
-)
-_LINE_OF_KEY: Final = select(LEDGER).where(LEDGER.c.project == bindparam("of"), LEDGER.c.key == bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +99,7 @@ class SqlStore:
         database = Database(url, root=Path(root), create=True) if isinstance(url, str) else url
         try:
             with database.writing() as connection:
-                made = _make_project(connection, name, project or str(uuid.uuid4()), clock())
+                made = projects.make(connection, name, project or str(uuid.uuid4()), clock())
         except BaseException:
             if isinstance(url, str):
                 database.close()
@@ -144,10 +129,9 @@ class SqlStore:
         database = Database(url, root=Path(root)) if isinstance(url, str) else url
         try:
             with database.reading() as connection:
-                found = _find_project(connection, project)
+                found = projects.find(connection, project)
                 if not moved:
-                    query = select(HEAD.c.moved).where(HEAD.c.project == found.number)
-                    _refuse_moved(connection.execute(query).scalar_one())
+                    projects.refuse_moved(projects.moved_to(connection, found.number))
         except BaseException:
             if isinstance(url, str):
                 database.close()
@@ -169,31 +153,23 @@ class SqlStore:
         with self.database.writing() as connection:
             # Before looking: two workers that write the same key must not both find nothing.
             self._lock(connection)
-            known = self._find(connection, key)
+            known = lines.find(connection, self.number, key)
             if known is not None:
                 check_same(known, event, actor)
                 return known, False
             if read is not None and isinstance(event, AnswerSubmitted):
-                self._check_read(connection, event, actor, read)
+                seq = answers.first_after(connection, self.number, event.item, actor, read)
+                if seq is not None:
+                    raise overtaken(event, actor, seq)
             return self._write(connection, [new])[0], True
-
-    def _check_read(self, connection: Connection, event: AnswerSubmitted, actor: str, read: int) -> None:
-        mine = (ANSWER.c.project == self.number) & (ANSWER.c.item == event.item) & (ANSWER.c.person == actor)
-        query = select(ANSWER.c.seq).where(mine, ANSWER.c.seq > read).limit(1)
-        seq = connection.execute(query).scalar_one_or_none()
-        if seq is not None:
-            raise overtaken(event, actor, seq)
 
     def append_many(self, events: Iterable[NewEvent]) -> int:
         """Append events in one transaction; known keys are passed over. Return how many were new."""
         count = 0
         with self.database.writing() as connection:
             self._lock(connection)
-            for some in batches(events, PAGE):
-                query = select(LEDGER.c.key).where(
-                    LEDGER.c.project == self.number, LEDGER.c.key.in_([event.key for event in some])
-                )
-                known = set(connection.execute(query).scalars())
+            for some in batches(events, lines.PAGE):
+                known = lines.known(connection, self.number, [event.key for event in some])
                 fresh = {event.key: event for event in reversed(some) if event.key not in known}
                 ordered = [event for event in some if fresh.get(event.key) is event]
                 if ordered:
@@ -205,9 +181,9 @@ class SqlStore:
         return count
 
     def _write(self, connection: Connection, new: Sequence[_New]) -> list[Recorded]:
-        seq, prev, size = connection.execute(_HEAD, {"of": self.number}).one()
+        seq, prev, size = projects.head(connection, self.number)
         changes = tables.load(connection, self.number, size, [(one.event, one.extra) for one in new])
-        lines: list[Line] = []
+        written: list[Line] = []
         for one in new:
             if isinstance(one.event, PoolImported) and one.event.role == "pool":
                 check_size(one.event, shelf.kept(connection, self.number))
@@ -215,14 +191,14 @@ class SqlStore:
             line = write_line(one.event, seq=seq, key=one.key, at=self._clock(), actor=one.actor, prev=prev)
             prev = line.recorded.hash
             views.apply(changes, line.recorded, one.extra)
-            lines.append(line)
-        insert_rows(connection, LEDGER, [{"project": self.number, **_line_row(line)} for line in lines])
+            written.append(line)
+        lines.add(connection, self.number, written)
         tables.save(connection, self.number, changes)
-        recorded = [line.recorded for line in lines]
+        recorded = [line.recorded for line in written]
         queue.end(connection, self.number, recorded)
         if any(isinstance(one.event, BatchSelected) for one in new):
             queue.sweep(connection, before=self._clock() - _DAY)
-        connection.execute(_NEW_HEAD, {"of": self.number, "last": seq, "its_hash": prev, "items": changes.size})
+        projects.set_head(connection, self.number, seq, prev, changes.size)
         return recorded
 
     def events(
@@ -230,56 +206,33 @@ class SqlStore:
     ) -> Iterator[Recorded]:
         """Yield the events behind `after`, up to `through`, of some kinds; no transaction stays open meanwhile."""
         while True:
-            query = select(LEDGER).where(LEDGER.c.project == self.number, LEDGER.c.seq > after)
-            if through is not None:
-                query = query.where(LEDGER.c.seq <= through)
-            if kinds is not None:
-                query = query.where(LEDGER.c.kind.in_(list(kinds)))
             with self.database.reading() as connection:
-                page = connection.execute(query.order_by(LEDGER.c.seq).limit(PAGE)).all()
-            for row in page:
-                yield read_line(row)
-            if len(page) < PAGE:
+                page = lines.page(connection, self.number, after=after, through=through, kinds=kinds)
+            yield from map(lines.read, page)
+            if len(page) < lines.PAGE:
                 return
             after = page[-1].seq
 
     def find(self, key: str) -> Recorded | None:
         """Return the event under a key."""
         with self.database.reading() as connection:
-            return self._find(connection, key)
-
-    def _find(self, connection: Connection, key: str) -> Recorded | None:
-        row = connection.execute(_LINE_OF_KEY, {"of": self.number, "wanted": key}).one_or_none()
-        return None if row is None else read_line(row)
+            return lines.find(connection, self.number, key)
 
     def head(self) -> tuple[int, Sha256]:
         """Return the last seq and its hash."""
         with self.database.reading() as connection:
-            row = connection.execute(_HEAD, {"of": self.number}).one()
-            return row.seq, row.hash
+            return projects.head(connection, self.number)[:2]
 
     def history(self, item: ItemId) -> list[Recorded]:
         """Return the events of people about an item, by seq."""
         with self.database.reading() as connection:
-            seqs: set[int] = set()
-            for table in (ANSWER, DECISION):
-                query = select(table.c.seq, table.c.until).where(table.c.project == self.number, table.c.item == item)
-                for row in connection.execute(query):
-                    seqs.update(seq for seq in row if seq is not None)
-            # Two look-ups: one for both would read the whole ledger.
-            mine = LEDGER.c.project == self.number
-            rows: list[Row[Any]] = []
-            for some in batches(sorted(seqs)):
-                rows += connection.execute(select(LEDGER).where(mine, LEDGER.c.seq.in_(some))).all()
-            rows += connection.execute(select(LEDGER).where(mine, LEDGER.c.kind == ItemWithdrawn.kind)).all()
-        events = sorted(map(read_line, rows), key=lambda line: line.seq)
-        return [e for e in events if not isinstance(e.event, ItemWithdrawn) or e.event.item == item]
+            return lines.about(connection, self.number, item)
 
     # Items.
 
     def add_items(self, rows: Iterable[ItemRow]) -> None:
         """Keep items and their content, a few thousand in each transaction, so that people need not wait."""
-        for some in batches(rows, 2 * PAGE):
+        for some in batches(rows, 2 * lines.PAGE):
             with self.database.writing() as connection:
                 self._lock(connection)
                 shelf.add(connection, self.number, some)
@@ -310,9 +263,9 @@ class SqlStore:
         """Yield contents of rows start to stop in row order, a page at a time."""
         with self.database.reading() as connection:
             stop = min(stop, shelf.kept(connection, self.number))
-        for first in range(start, stop, PAGE):
+        for first in range(start, stop, lines.PAGE):
             with self.database.reading() as connection:
-                page = list(shelf.page_of_contents(connection, self.number, first, min(stop, first + PAGE)))
+                page = list(shelf.page_of_contents(connection, self.number, first, min(stop, first + lines.PAGE)))
             yield from page
 
     def erase(self, item: ItemId) -> Erased:
@@ -338,38 +291,18 @@ class SqlStore:
 
     def answers(self, *, through: int | None = None, items: Sequence[ItemId] | None = None) -> list[Answer]:
         """Return the answers in force when the ledger's head was `through`, by seq."""
-        query = select(
-            ANSWER.c.seq, ANSWER.c.item, ANSWER.c.person, ANSWER.c.outcome, ANSWER.c.value, ANSWER.c.lane
-        ).where(ANSWER.c.project == self.number)
-        if through is None:
-            query = query.where(ANSWER.c.until.is_(None))
-        else:
-            query = query.where(ANSWER.c.seq <= through, or_(ANSWER.c.until.is_(None), ANSWER.c.until > through))
-        found: list[Answer] = []
         with self.database.reading() as connection:
-            for some in [None] if items is None else batches(dict.fromkeys(items)):
-                # Sorted below where items are given: asked for an order, SQLite would read all answers in that order.
-                page = query.order_by(ANSWER.c.seq) if some is None else query.where(ANSWER.c.item.in_(some))
-                for seq, item, person, outcome, value, lane in connection.execute(page):
-                    found.append(Answer(seq, item, person, outcome, json.loads(value), lane))
-        return found if items is None else sorted(found, key=lambda answer: answer.seq)
+            return answers.in_force(connection, self.number, through=through, items=items)
 
     def decisions(self, *, through: int | None = None) -> dict[ItemId, Decision]:
         """Return what reviewers had decided when the ledger's head was `through`."""
-        query = select(DECISION).where(DECISION.c.project == self.number)
-        if through is None:
-            query = query.where(DECISION.c.until.is_(None))
-        else:
-            query = query.where(DECISION.c.seq <= through, or_(DECISION.c.until.is_(None), DECISION.c.until > through))
         with self.database.reading() as connection:
-            rows = connection.execute(query.order_by(DECISION.c.seq)).all()
-        return {row.item: tables.read_decision(row).decision() for row in rows}
+            return answers.decisions(connection, self.number, through=through)
 
     def picked(self, item: ItemId) -> list[Picked]:
         """Return every batch that asked for an item, and why."""
-        query = select(PICK).where(PICK.c.project == self.number, PICK.c.item == item).order_by(PICK.c.seq)
         with self.database.reading() as connection:
-            return [tables.read_pick(row) for row in connection.execute(query)]
+            return answers.picked(connection, self.number, item)
 
     # The queue.
 
@@ -383,12 +316,21 @@ class SqlStore:
         with self.database.reading() as connection:
             return queue.live(connection, self.number, now=self._clock())
 
+    def find_lease(self, lease: str) -> Lease | None:
+        """Return a lease that has not expired."""
+        with self.database.reading() as connection:
+            return queue.find(connection, self.number, lease, now=self._clock())
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """Read from one instant, in one transaction, whatever this thread reads inside."""
+        return self.database.reading()
+
     def lease(
         self, person: str, n: int, *, held: Sequence[str] = (), seconds: int = 600, arrange: Arrange | None = None
     ) -> list[Lease]:
         """Give a person up to n items in all: those still held, then the first of the queue that are free."""
         now = self._clock()
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             self._lock(connection)
             until = now + seconds * 1_000_000
             return queue.give(connection, self.number, person, n, held=held, now=now, until=until, arrange=arrange)
@@ -396,7 +338,7 @@ class SqlStore:
     def lease_item(self, person: str, item: ItemId, *, lane: Lane, round_: int, seconds: int = 600) -> Lease | None:
         """Give a person one item out of turn; None while somebody else has it."""
         now = self._clock()
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             self._lock(connection)
             new = Lease(uuid.uuid4().hex, item, person, now + seconds * 1_000_000, lane=lane, round=round_)
             return queue.give_one(connection, self.number, new, now=now)
@@ -404,75 +346,52 @@ class SqlStore:
     def renew(self, lease: str, person: str, *, seconds: int = 600) -> Lease:
         """Renew a lease, also an expired one while its item is still wanted."""
         now = self._clock()
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             self._lock(connection)
             return queue.renew(connection, self.number, lease, person, now=now, until=now + seconds * 1_000_000)
 
     def release(self, lease: str, person: str) -> None:
         """Give an item back."""
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             queue.release(connection, self.number, lease, person)
 
     def lock(self, connection: Connection) -> str | None:
         """Let one at a time append and decide who gets what, until the transaction ends; return where it moved to."""
-        moved: str | None = connection.execute(_LOCKED_HEAD, {"of": self.number}).scalar_one()
-        return moved
+        return projects.lock(connection, self.number)
 
     def _lock(self, connection: Connection) -> None:
-        _refuse_moved(self.lock(connection))
+        projects.refuse_moved(self.lock(connection))
 
     # Steps.
 
     def claim(self, step: str, owner: str) -> bool:
         """Take a step if nobody else has a live claim."""
-        now = self._clock()
-        row = {"project": self.number, "step": step, "owner": owner, "heartbeat_at": now}
         with self.database.writing() as connection:
-            if insert_if_new(connection, JOB, row):
-                return True
-            patience = CLAIM_SECONDS * 1_000_000
-            # A heartbeat of the future is one from before the clock went back.
-            stale = or_(
-                JOB.c.owner == owner, JOB.c.heartbeat_at <= now - patience, JOB.c.heartbeat_at >= now + patience
-            )
-            return connection.execute(update(JOB).where(self._job(step), stale).values(row)).rowcount == 1
+            return jobs.claim(connection, self.number, step, owner, now=self._clock())
 
     def heartbeat(self, step: str, owner: str) -> None:
         """Say that the owner is still at it."""
-        mine = update(JOB).where(self._job(step), JOB.c.owner == owner)
         with self.database.writing() as connection:
-            if connection.execute(mine.values(heartbeat_at=self._clock())).rowcount == 0:
-                raise taken_over(step, owner)
+            jobs.heartbeat(connection, self.number, step, owner, now=self._clock())
 
     def unclaim(self, step: str, owner: str) -> None:
         """Let go of a step, if the owner still has it."""
         with self.database.writing() as connection:
-            connection.execute(delete(JOB).where(self._job(step), JOB.c.owner == owner))
+            jobs.unclaim(connection, self.number, step, owner)
 
     def jobs(self) -> list[Job]:
         """Return all claims."""
-        query = select(JOB.c.step, JOB.c.owner, JOB.c.heartbeat_at).where(JOB.c.project == self.number)
         with self.database.reading() as connection:
-            return [Job(*row) for row in connection.execute(query)]
-
-    def _job(self, step: str) -> Any:
-        return (JOB.c.project == self.number) & (JOB.c.step == step)
+            return jobs.all_claims(connection, self.number)
 
     # Pages.
 
     def status_counts(self) -> Json:
         """Return counts for pages."""
-        by_lane = select(ANSWER.c.lane, ANSWER.c.person, func.count()).where(
-            ANSWER.c.project == self.number, ANSWER.c.until.is_(None)
-        )
         waiting = select(func.count()).select_from(QUEUE).where(QUEUE.c.project == self.number, queue.WAITING)
         out = select(func.count()).select_from(LEASE).where(LEASE.c.project == self.number)
-        lanes: dict[str, int] = {}
-        people: dict[str, int] = {}
         with self.database.reading() as connection:
-            for lane, person, count in connection.execute(by_lane.group_by(ANSWER.c.lane, ANSWER.c.person)):
-                lanes[lane or "none"] = lanes.get(lane or "none", 0) + count
-                people[person] = people.get(person, 0) + count
+            lanes, people = answers.count(connection, self.number)
             return counts(
                 items=shelf.size(connection, self.number),
                 states=shelf.count_states(connection, self.number),
@@ -485,58 +404,3 @@ class SqlStore:
     def close(self) -> None:
         """Let go of all connections."""
         self.database.close()
-
-
-def read_line(row: Row[Any]) -> Recorded:
-    """Return the event of a ledger row."""
-    event = from_json(row.kind, json.loads(row.body), version=row.v)
-    return Recorded(row.seq, row.key, row.at, row.actor, event, row.prev, row.hash)
-
-
-def _line_row(line: Line) -> dict[str, Any]:
-    recorded = line.recorded
-    return {
-        "seq": recorded.seq,
-        "kind": recorded.event.kind,
-        "v": recorded.event.version,
-        "key": recorded.key,
-        "at": recorded.at,
-        "actor": recorded.actor,
-        "body": line.body,
-        "prev": recorded.prev,
-        "hash": recorded.hash,
-    }
-
-
-def _make_project(connection: Connection, name: str, project: str, now: int) -> Row[Any]:
-    row = {"id": project, "name": name, "created": now}
-    made = insert_if_new(connection, PROJECT, row)
-    same = or_(PROJECT.c.name == name, PROJECT.c.id == project)
-    found = connection.execute(select(PROJECT).where(same)).all()
-    if made:
-        connection.execute(insert(HEAD).values(project=found[0].number, seq=0, hash=GENESIS, size=0, moved=None))
-    elif len(found) > 1 or connection.execute(_HEAD, {"of": found[0].number}).one().seq > 0:
-        raise Conflict(f"there is a project {name!r} already", field="name", value=name)
-    return found[0]
-
-
-def _refuse_moved(moved: str | None) -> None:
-    if moved is not None:
-        raise Conflict(
-            f"the project was moved to {moved}; querist.toml must say so: `querist move` again finishes it",
-            field="store.url",
-            value=moved,
-        )
-
-
-def _find_project(connection: Connection, project: str | None) -> Row[Any]:
-    query = select(PROJECT).order_by(PROJECT.c.number)
-    if project is not None:
-        query = query.where(or_(PROJECT.c.id == project, PROJECT.c.name == project))
-    found = connection.execute(query).all()
-    if len(found) == 1:
-        return found[0]
-    names = list(connection.execute(select(PROJECT.c.name)).scalars())
-    if not found:
-        raise NotFound(f"there is no project {project!r} here", field="project", value=project, choices=names)
-    raise BadValue("project", project, "there are several: name one", choices=names)

@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
 
 from querist.errors import BadValue, Conflict, Denied, NotFound, NotSignedIn
 from querist.store.dialect import insert_new, upsert
@@ -25,6 +25,10 @@ SHORT: Final = 16
 """Hex digits of a hash by which people name a session or an invitation; the secret itself is never shown again."""
 
 _SECOND: Final = 1_000_000
+
+_ROLE: Final = select(MEMBER.c.role).where(
+    MEMBER.c.person == bindparam("person"), MEMBER.c.project == bindparam("project")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +96,8 @@ class Team:
 
     def role_in(self, person: Person, project: str) -> Role:
         """Return the higher of a person's role everywhere and their role in a project."""
-        query = select(MEMBER.c.role).where(MEMBER.c.person == person.id, MEMBER.c.project == project)
         with self.database.reading() as connection:
-            here = connection.execute(query).scalar_one_or_none()
+            here = connection.execute(_ROLE, {"person": person.id, "project": project}).scalar_one_or_none()
         return person.role if here is None else higher(person.role, here)
 
     def projects_of(self, person: Person) -> dict[str, Role]:

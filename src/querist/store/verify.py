@@ -14,10 +14,12 @@ from sqlalchemy import Connection, Row, Table, select
 from querist.errors import Damaged, NotFound, QueristError
 from querist.events import GENESIS
 from querist.store import tables
+from querist.store.lines import PAGE
+from querist.store.lines import read as read_line
 from querist.store.references import children, named
 from querist.store.replay import imported_items, replay
 from querist.store.schema import HEAD, ITEM, LEDGER, METADATA
-from querist.store.sql import PAGE, SqlStore, read_line
+from querist.store.sql import SqlStore
 from querist.store.views import Tables, apply, attached
 from querist.types import Sha256, canonical_json
 

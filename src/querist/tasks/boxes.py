@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from querist.errors import BadValue, UnknownName
 from querist.tasks import shapes, spans, structured
 from querist.tasks.classes import declared, from_json_text, the_class
-from querist.types import Answer, Array, Content, Disputed, Resolved, Unsure
+from querist.types import Answer, Array, Content, Disputed, ItemKind, Resolved, Unsure
 
 _SETTINGS_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -58,6 +58,7 @@ class Boxes:
     model: ClassVar[str] = "none"
     features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Draw a box around each of these"
+    items: ClassVar[frozenset[ItemKind]] = frozenset({"image"})
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = "max"
     target: ClassVar[None] = None

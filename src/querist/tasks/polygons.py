@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from querist.errors import BadValue, UnknownName
 from querist.tasks import shapes, spans, structured
 from querist.tasks.classes import declared, from_json_text, the_class
-from querist.types import Answer, Array, Content, Disputed, Resolved, Unsure
+from querist.types import Answer, Array, Content, Disputed, ItemKind, Resolved, Unsure
 
 MOST_POINTS: Final = 2000
 """Corners of one outline."""
@@ -56,6 +56,7 @@ class Polygons:
     model: ClassVar[str] = "none"
     features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Draw around each of these"
+    items: ClassVar[frozenset[ItemKind]] = frozenset({"image"})
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = "max"
     target: ClassVar[None] = None

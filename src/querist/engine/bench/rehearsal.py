@@ -17,7 +17,7 @@ from querist.engine.run import run_until_waiting
 from querist.engine.spec import ProjectSpec
 from querist.errors import BadValue
 from querist.events import AnswerSubmitted, PoolImported, ProjectCreated
-from querist.store.protocol import ItemRow, NewEvent
+from querist.store.protocol import NewEvent
 from querist.types import Array, Features, ItemId, Json, Learner, Strategy
 
 Answer = Callable[[ItemId], str | None]
@@ -62,9 +62,7 @@ def begin(
     project = Project(spec, store, learner=learner, arrays=Features(pool, pool))
     if isinstance(strategy, Strategy):
         project.cache["strategy"] = strategy
-    store.add_items(
-        ItemRow(name, row, float(u_eval[row]), float(u_control[row]), None) for row, name in enumerate(names)
-    )
+    store.items.add_all(names, u_eval=u_eval, u_control=u_control)
     versions: dict[str, str] = {}
     created = ProjectCreated(spec=spec.to_json(), spec_hash=spec.hash, seed=seed, versions=versions)
     project.record("created", created)

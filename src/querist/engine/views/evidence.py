@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from querist.engine.comparing import Compared, active_arm, classes_of, compare, metric_of, random_arm
-from querist.engine.evaluation import latest_baseline
 from querist.engine.project import Project
+from querist.engine.random_arm import latest_baseline
 from querist.engine.round import State
 from querist.engine.settling import standing_of
 from querist.engine.views.standing import Standing, standing

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from querist.engine import reasons
+from querist.engine.opinions import renamed
 from querist.engine.project import Project
 from querist.engine.round import State
-from querist.engine.steps import renamed, text_of
 from querist.engine.views.people import who
 from querist.errors import BadValue
 from querist.events import (
@@ -20,7 +20,7 @@ from querist.events import (
     ItemWithdrawn,
     Recorded,
 )
-from querist.types import Answer, Content, ItemId, Json, TaskType
+from querist.types import Answer, Content, ItemId, Json, TaskType, canonical_json
 
 ERASED = Content("text", {"text": "(erased)"})
 BLOCK = 200
@@ -286,3 +286,12 @@ def answer_sentence(event: AnswerSubmitted, task: TaskType) -> str:
 
 def _line(recorded: Recorded, person: str, sentence: str) -> Json:
     return {"seq": recorded.seq, "at": recorded.at, "kind": recorded.event.kind, "who": person, "sentence": sentence}
+
+
+def text_of(content: Content | None) -> str:
+    """Return a content as one line of text, for logs and searches."""
+    if content is None:
+        return ""
+    if content.kind == "text":
+        return str(content.value["text"])
+    return canonical_json(content.value)

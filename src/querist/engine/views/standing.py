@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from querist.engine.evaluation import Archived, Measuring, archive, correctness, figures, measuring
+from querist.engine.archive import Archived, archive, correctness
+from querist.engine.evaluation import figures
 from querist.engine.project import Project
+from querist.engine.reserve import Measuring, measuring
 from querist.engine.round import State
 from querist.tasks.targets import OneClass
 from querist.types import Array, Json

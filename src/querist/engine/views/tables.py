@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from querist.engine.labels import resolve
 from querist.engine.project import Project
 from querist.engine.round import MEASURING, State
-from querist.engine.steps import resolve
 from querist.engine.views.standing import Standing, aligned, estimate, figures_of, standing
 from querist.events import (
     BatchSelected,

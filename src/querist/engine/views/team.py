@@ -12,10 +12,10 @@ import numpy as np
 
 from querist.crowd.agreement import alpha_by_distance, cohen_kappa, fleiss_kappa, krippendorff_alpha
 from querist.engine.asking_again import Known, known_answers
+from querist.engine.opinions import renamed
 from querist.engine.project import Project
 from querist.engine.reviewing import contested
 from querist.engine.round import State
-from querist.engine.steps import renamed
 from querist.engine.views.people import OURS, who
 from querist.errors import BadValue
 from querist.events import AnswerSubmitted

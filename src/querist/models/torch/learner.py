@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -222,14 +222,14 @@ class TorchLearner:
             ModelFailure: the user's module cannot be made, or gives something other than a logit for each class.
         """
         with training.seeded(seed):
-            if self.given is None or not isinstance(self.given, nn.Module):
-                return made(self.source, shape, classes, self.given).to(device)
+            if not isinstance(self.given, nn.Module):
+                return networks.placed(networks.made(self.source, shape, classes, self.given), shape, device)
             network = copy.deepcopy(self.given)
             if self.settings["fresh"]:
                 for part in network.modules():
                     if hasattr(part, "reset_parameters"):
                         part.reset_parameters()
-        return network.to(device)
+        return networks.placed(network, shape, device)
 
     def _rows(self, features: Features) -> Rows:
         array = features.embed if issparse(features.input) else features.input
@@ -312,23 +312,6 @@ class TorchLearner:
             proba_spared = model.signals({"proba"}, features.rows(spare), rng=np.random.default_rng(0))["proba"]
             more["held_out"] = (proba_spared, target[spare])
         return model.with_(**more) if more else model
-
-
-def made(
-    source: Json, shape: tuple[int, ...], classes: int, given: Callable[..., nn.Module] | None = None
-) -> nn.Module:
-    """Return the network of a source, with weights that are not trained.
-
-    Raises:
-        ModelFailure: the user's maker raised.
-    """
-    if "named" in source:
-        return networks.NAMED[source["named"]](shape, classes, **source["arguments"])
-    factory = given if given is not None else networks.by_path(source["path"])
-    try:
-        return networks.called(factory, source["arguments"], classes)
-    except TypeError as error:
-        raise ModelFailure(f"{source['path']} could not be made: {error}") from error
 
 
 def taken_over(network: nn.Module, old: nn.Module) -> None:

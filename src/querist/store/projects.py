@@ -1,0 +1,90 @@
+"""The projects of a database: making one, finding one, and the head that stands for all of it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+
+from querist.errors import BadValue, Conflict, NotFound
+from querist.events import GENESIS
+from querist.store.dialect import insert_if_new
+from querist.store.schema import HEAD, PROJECT
+from querist.types import Sha256
+
+# Statements of the hot path are made once: putting one together costs more than running it.
+_HEAD: Final = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.size).where(HEAD.c.project == bindparam("of"))
+_LOCKED_HEAD: Final = select(HEAD.c.moved).where(HEAD.c.project == bindparam("of")).with_for_update()
+_NEW_HEAD: Final = (
+    update(HEAD)
+    .where(HEAD.c.project == bindparam("of"))
+    .values(seq=bindparam("last"), hash=bindparam("its_hash"), size=bindparam("items"))
+)
+
+
+def head(connection: Connection, project: int) -> tuple[int, Sha256, int]:
+    """Return the last seq, its hash, and how many items the imports have announced."""
+    row = connection.execute(_HEAD, {"of": project}).one()
+    return row.seq, row.hash, row.size
+
+
+def set_head(connection: Connection, project: int, seq: int, its_hash: Sha256, size: int) -> None:
+    """Move the head to a new last line."""
+    connection.execute(_NEW_HEAD, {"of": project, "last": seq, "its_hash": its_hash, "items": size})
+
+
+def lock(connection: Connection, project: int) -> str | None:
+    """Let one at a time append, until the transaction ends; return where the project moved to, if it did."""
+    moved: str | None = connection.execute(_LOCKED_HEAD, {"of": project}).scalar_one()
+    return moved
+
+
+def make(connection: Connection, name: str, project: str, now: int) -> Row[Any]:
+    """Make a project; one of that name or id in which nothing happened yet is taken up.
+
+    Raises:
+        Conflict: there is one in which something happened.
+    """
+    made = insert_if_new(connection, PROJECT, {"id": project, "name": name, "created": now})
+    same = or_(PROJECT.c.name == name, PROJECT.c.id == project)
+    found = connection.execute(select(PROJECT).where(same)).all()
+    if made:
+        connection.execute(insert(HEAD).values(project=found[0].number, seq=0, hash=GENESIS, size=0, moved=None))
+    elif len(found) > 1 or head(connection, found[0].number)[0] > 0:
+        raise Conflict(f"there is a project {name!r} already", field="name", value=name)
+    return found[0]
+
+
+def find(connection: Connection, project: str | None) -> Row[Any]:
+    """Return a project by its id or name; without either, the only one.
+
+    Raises:
+        NotFound: there is none.
+        BadValue: there are several, and none was named.
+    """
+    query = select(PROJECT).order_by(PROJECT.c.number)
+    if project is not None:
+        query = query.where(or_(PROJECT.c.id == project, PROJECT.c.name == project))
+    found = connection.execute(query).all()
+    if len(found) == 1:
+        return found[0]
+    names = list(connection.execute(select(PROJECT.c.name)).scalars())
+    if not found:
+        raise NotFound(f"there is no project {project!r} here", field="project", value=project, choices=names)
+    raise BadValue("project", project, "there are several: name one", choices=names)
+
+
+def moved_to(connection: Connection, project: int) -> str | None:
+    """Return where the project was moved to, if it was."""
+    moved: str | None = connection.execute(select(HEAD.c.moved).where(HEAD.c.project == project)).scalar_one()
+    return moved
+
+
+def refuse_moved(moved: str | None) -> None:
+    """Raise Conflict where a project was moved to another database."""
+    if moved is not None:
+        raise Conflict(
+            f"the project was moved to {moved}; querist.toml must say so: `querist move` again finishes it",
+            field="store.url",
+            value=moved,
+        )
