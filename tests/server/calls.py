@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -43,6 +44,21 @@ ENDS_THE_VISIT = ("/session", "/me/sessions", "/me/password")
 """What would sign the browser out, and leave the rest of its calls to answer 401."""
 
 
+ROUTES = sorted(
+    ((API + route.path_format, tuple(route.methods)) for router in ROUTERS for route in router.routes
+     if isinstance(route, APIRoute) and route.path_format != STREAM),
+    key=lambda route: (route[0].count("{"), route[0]),
+)  # fmt: skip
+"""Every path with its methods; the more of it is given, the earlier it is."""
+ADDRESSES = [(path, re.compile(re.sub(r"\{\w+\}", "[^/]+", path).encode())) for path, _ in ROUTES]
+
+
+def route_of(scope: Scope) -> str:
+    """The route that an address names, as it was sent: ids of items may hold slashes, which are encoded."""
+    raw = scope.get("raw_path") or scope["path"].encode()
+    return next((path for path, address in ADDRESSES if address.fullmatch(raw)), "(no route)")
+
+
 @dataclass
 class Counting:
     """The service, with a count of what each route answered."""
@@ -53,8 +69,7 @@ class Counting:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                path = scope["route"].path_format if isinstance(scope.get("route"), APIRoute) else "(no route)"
-                self.answers[scope["method"], path, message["status"]] += 1
+                self.answers[scope["method"], route_of(scope), message["status"]] += 1
             await send(message)
 
         await self.app(scope, receive, counted if scope["type"] == "http" else send)
@@ -106,7 +121,10 @@ def settings(things: dict[str, list[str]]) -> str:
 @contextlib.contextmanager
 def served(home: Path) -> Iterator[tuple[Site, Counting, str]]:
     here = site(home / "digits")
-    counting = Counting(create_app(here, pages_folder=home / "no pages"))
+    pages = home / "pages"
+    pages.mkdir()
+    (pages / "index.html").write_text("<!doctype html><title>Querist</title>")
+    counting = Counting(create_app(here, pages_folder=pages))
     with running(counting) as address:
         yield here, counting, address
 
@@ -177,23 +195,17 @@ def ask(program: list[str], base: str, visitor: Visitor, *, seconds: int, seed: 
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tempfile.gettempdir())
     if done.returncode not in (0, 1):
         sys.exit(done.stdout + done.stderr)
-    if done.returncode:
-        print(done.stdout[-4000:])
 
 
 def report(answers: Counter[tuple[str, str, int]]) -> None:
     """Print how often each route gave each answer; exit with 1 where one failed or was not asked."""
-    routes = {
-        (method, API + route.path_format)
-        for router in ROUTERS
-        for route in router.routes
-        if isinstance(route, APIRoute) and route.path_format != STREAM
-        for method in route.methods
-    }
+    routes = {(method, path) for path, methods in ROUTES for method in methods}
     for method, path in sorted(routes, key=lambda route: route[::-1]):
         own = {status: n for (m, p, status), n in sorted(answers.items()) if (m, p) == (method, path)}
         print(f"{method:6} {path:60} {' '.join(f'{status}:{n:,}' for status, n in own.items())}")
     failed = sum(n for (_, _, status), n in answers.items() if status >= FAILED)
+    for method, path, status in sorted(key for key in answers if key[2] >= FAILED):
+        print(f"SERVER ERROR {status}: {method} {path}")
     unasked = routes - {(method, path) for method, path, _ in answers}
     print(f"{answers.total():,} calls, {len(routes)} routes, {failed} server errors, {len(unasked)} routes not asked")
     sys.exit(1 if failed or unasked else 0)
