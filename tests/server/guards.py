@@ -227,15 +227,16 @@ def without(guard: Guard, home: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="part of what a guard does")
+    parser.add_argument("--only", default="", help="part of a family and what a guard does: '(f)'")
     given = parser.parse_args()
+    tried = [guard for guard in GUARDS if given.only in f"({guard.family}) {guard.what}"]
     missed = 0
-    for guard in (guard for guard in GUARDS if given.only in guard.what):
+    for guard in tried:
         with tempfile.TemporaryDirectory(prefix="querist-guard-") as home:
             found = without(guard, Path(home))
         missed += not found.startswith("seen")
         print(f"({guard.family}) {guard.what}: {found}", flush=True)
-    print(f"{len(GUARDS)} guards, {missed} not seen to fail")
+    print(f"{len(tried)} guards, {missed} not seen to fail")
     sys.exit(1 if missed else 0)
 
 
