@@ -99,6 +99,26 @@ def test_a_weight_is_a_share_of_the_queue() -> None:
     )
 
 
+def test_a_load_ends_the_day() -> None:
+    project = make(daily=6, people={"ann": {"daily": 2}})
+    for person, most in (("ann", 2), ("bob", 6)):
+        first = given(project, person, 10)
+        assert len(first) == most
+        for item in first:
+            commands.submit(project, person, FileAnswer(uuid.uuid4(), item, "a"))
+        reply = commands.next_items(project, person, 10, [])
+        assert reply["tasks"] == []
+        assert reply["waiting"]["sentence"] == "That is all for today"
+
+
+def test_who_gets_nothing_by_rule_is_told_so() -> None:
+    project = make(by_group=True)
+    assert commands.next_items(project, "ann", 5, [])["waiting"]["sentence"] == "Nothing for you just now"
+    plain = make()
+    given(plain, "bob", 40)
+    assert "other people" in commands.next_items(plain, "ann", 5, [])["waiting"]["sentence"]
+
+
 def test_hard_items_go_round() -> None:
     found = given(make(rotate=True), "ann", 8)
     hard = [int(item[1:]) < 10 for item in found]

@@ -223,23 +223,29 @@ class LabelsSection(Section):
 
 
 class PersonRules(Section):
-    """What one person is asked: `groups` they know, `conflicts` (groups or items) they must not see, their share."""
+    """What one person is asked: `groups` they know, `conflicts` (groups or items) they must not see, their load.
+
+    `weight` is their share of the queue, `daily` how many answers they give a day at most (0: as all others).
+    """
 
     groups: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     weight: float = Field(1.0, gt=0, le=1)
+    daily: int = Field(0, ge=0)
 
 
 class AssignmentSection(Section):
     """Who gets which item. `people` are named by their pseudonym; `group` is the pool's column of that name.
 
     `by_group`: an item of a group goes only to people who know the group. `once_per_group`: nobody gets two items of
-    one group. `rotate`: hard items go round, nobody gets many in a row.
+    one group. `rotate`: hard items go round, nobody gets many in a row. `daily`: answers a day that one person gives at
+    most (0: any number).
     """
 
     by_group: bool = False
     once_per_group: bool = False
     rotate: bool = False
+    daily: int = Field(0, ge=0)
     people: dict[str, PersonRules] = {}
 
 

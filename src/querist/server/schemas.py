@@ -528,7 +528,7 @@ class Waiting(Reply):
     """Why there is nothing more to label just now."""
 
     reason: Literal["training", "selecting", "stopped", "finished", "others", "failed"]
-    """`finished`: the whole pool is labelled; `others`: the rest is out with other people."""
+    """`finished`: the whole pool is labelled; `others`: the rest is for other people."""
     sentence: str
     """"Model 32 is training: about 9 s"."""
     detail: str = ""
