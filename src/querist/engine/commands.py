@@ -47,6 +47,8 @@ class Form(Protocol):
     def replaces(self) -> int | None: ...
     @property
     def shown(self) -> Json | None: ...
+    @property
+    def bulk(self) -> bool: ...
 
 
 def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Json:
@@ -54,8 +56,10 @@ def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Js
     with project.at_once() as state:
         arrange = assignment.arrange(project, state, person)
         left = assignment.left_today(project, person)
+        resting = state.stopped is not None and not state.checking
     n = n if left is None else min(n, left)
-    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange) if n else []
+    give = n > 0 and not resting
+    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange) if give else []
     new = [lease for lease in leases if lease.id not in set(held)]
     with project.at_once() as state:
         return {
@@ -204,6 +208,7 @@ def _answer(
         active_ms=form.active_ms,
         replaces=_replaced(state, person, form, may_correct_others),
         source=source,
+        bulk=form.bulk,
     )
     return event, is_late
 

@@ -80,6 +80,34 @@ def begin(
     return project
 
 
+def join(project: Project, rows: Array) -> None:
+    """Let more rows join the pool of a project of `begin`; their items are named on from the last one.
+
+    Args:
+        project: the project.
+        rows: (m, d).
+    """
+    seed, start = project.seed, project.state().pool_size
+    names = [str(start + row) for row in range(len(rows))]
+    u_eval, u_control = (keyed_numbers(seed, lane, names) for lane in ("evaluation", "control"))
+    project.store.add_items(
+        ItemRow(name, start + row, float(u_eval[row]), float(u_control[row]), None) for row, name in enumerate(names)
+    )
+    assert project.arrays is not None
+    pool = np.concatenate([project.arrays.embed, rows])
+    project.arrays = Features(pool, pool)
+    table = {"item": names, "row": list(range(start, start + len(names)))}
+    imported = PoolImported(
+        source="rehearsal",
+        fingerprint=str(start),
+        items=project.store.artefacts.put_table(table),
+        added=len(names),
+        duplicates=0,
+        size=start + len(names),
+    )
+    project.record(f"import/{start}", imported)
+
+
 def rehearse(
     project: Project,
     answer: Answer,
