@@ -384,7 +384,7 @@ def test_in_training_the_first_answer_counts_since_the_second_knows(training: bo
 
 def test_a_class_that_is_renamed_is_renamed_in_what_is_known() -> None:
     project, item = in_training(True)
-    commands.change_classes(project, "boss", "k", "rename", [truth(item)], ["renamed"])
+    steering.change_classes(project, "boss", "k", "rename", [truth(item)], ["renamed"])
     assert asking_again.known_answers(project)[item].value == "renamed"
     assert answer(project, "ann", item, "renamed")["right"] is True
 
