@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def marked(draw):
     words = draw(text)
     cuts = sorted(draw(st.lists(st.integers(0, len(words)), max_size=6, unique=True)))
     spans = [
-        {"start": a, "end": b, "label": draw(st.sampled_from(CLASSES))} for a, b in zip(cuts, cuts[1:], strict=False)
+        {"start": a, "end": b, "label": draw(st.sampled_from(CLASSES))} for a, b in itertools.pairwise(cuts)
     ]
     spans = [s for s in spans if draw(st.booleans())]
     return words, [s for s in spans if (m := words[s["start"] : s["end"]]) and m == m.strip()]
@@ -67,7 +69,7 @@ def test_files_of_others_are_read() -> None:
 
 def test_what_the_format_cannot_say_is_refused() -> None:
     both = [{"start": 0, "end": 3, "label": "person"}, {"start": 2, "end": 5, "label": "person"}]
-    with pytest.raises(BadValue, match="'i7'.*overlap"):
+    with pytest.raises(BadValue, match=r"'i7'.*overlap"):
         list(conll.write([("i7", "Ann Lee", both)]))
     with pytest.raises(BadValue, match="blank"):
         list(conll.write([("i7", "Ann Lee", [{"start": 0, "end": 4, "label": "person"}])]))

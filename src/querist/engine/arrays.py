@@ -11,6 +11,7 @@ from querist.acquire.select import required_signals
 from querist.engine.labels import training_rows
 from querist.engine.project import Project
 from querist.engine.round import State
+from querist.engine.rules import filters_predicted
 from querist.errors import BadValue, MissingSignal
 from querist.signals import ROLES
 from querist.types import Array, Features, Strategy
@@ -30,7 +31,7 @@ def signals_for(
     needs, can_use = required_signals(strategy)
     if project.spec.rules.batch_cost:
         needs = tuple(dict.fromkeys([*needs, "cost"]))
-    if project.spec.rules.balance == "soft":
+    if project.spec.rules.balance == "soft" or filters_predicted(project):
         can_use = tuple(dict.fromkeys([*can_use, "proba"]))
     features = project.features()
     model = project.model() if state.choosing_model is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Final
 
 from querist import registry
@@ -116,6 +117,12 @@ def _coverage(situation: Situation, reason: str) -> Decision:
     return Decision(decision.strategy, {**decision.evidence, "policy": "seed set", "reason": reason})
 
 
+def _skill(found: Mapping[str, float], offers: frozenset[str]) -> Skill:
+    """The out-of-fold skill, with the share of errors where one class is predicted."""
+    error = 1 - found["majority"] - found["skill"] if "proba" in offers else None
+    return Skill(found["skill"], found["low"], found["high"], error)
+
+
 def situation_of(project: Project, state: State, *, batch: int) -> Situation:
     """Return what a policy may know: nothing of it comes from the evaluation lane."""
     model = project.model() if state.choosing_model is not None else None
@@ -134,7 +141,7 @@ def situation_of(project: Project, state: State, *, batch: int) -> Situation:
         signals=(frozenset({"embed"}) | offers) - (frozenset({"embed"}) if unfinite else frozenset()),
         dim=int(project.features().embed.shape[1]),
         head="head_weight" in offers,
-        skill=Skill(skill["skill"], skill["low"], skill["high"]) if skill else None,
+        skill=_skill(skill, offers) if skill else None,
         rounds=_past_rounds(project, state),
     )
 

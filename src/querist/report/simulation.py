@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from markupsafe import Markup
 
-from querist.report import charts
-from querist.report.figures import money, number, percent, points, seconds
+from querist.report import charts, slices
+from querist.report.figures import money, number, percent, points, seconds, to
 from querist.report.findings import METRICS, best_of, compared_in, findings, in_words, verdict
 from querist.report.page import render
 from querist.types import Json
@@ -59,6 +59,7 @@ def page(summary: Json) -> str:
         **curves(summary, shown, styles),
         **table(summary, styles),
         classes=_classes(summary),
+        weak=slices.weak(summary),
         **_calibration(summary, styles),
         **_seeds(summary),
         facts=facts(summary),
@@ -190,13 +191,13 @@ def _row(record: Json, summary: Json, scale: Scale, styles: dict[str, int]) -> J
         "final": percent(record["final"][metric]["mean"]),
         "area": percent(record["area"][metric]["mean"]),
         "difference": points(area["difference"]) if area else "",
-        "interval": _to(area, lambda v: points(v, signed=False)) if area else "",
+        "interval": to(area, lambda v: points(v, signed=False)) if area else "",
         "bar": scale.bar(area) if area else None,
         "needed": _needed(saving),
         "saved": number(saving.get("saved")) if against else "",
-        "saved_interval": _to(saving, number) if against else "",
+        "saved_interval": to(saving, number) if against else "",
         "money": money(cost.get("saved"), currency) if against else "",
-        "money_interval": _to(cost, lambda v: money(v, currency)) if against else "",
+        "money_interval": to(cost, lambda v: money(v, currency)) if against else "",
         "words": in_words(against) if against or record["strategy"] == summary["baseline"] else "",
         "failed": record["failed"],
     }
@@ -206,12 +207,6 @@ def _needed(saving: Json) -> str:
     if saving.get("needed") is not None:
         return number(saving["needed"])
     return "not reached" if saving.get("target") is not None else "–"
-
-
-def _to(record: Json, written: Any) -> str:
-    if record.get("low") is None or record.get("high") is None:
-        return ""
-    return f"{written(record['low'])} to {written(record['high'])}"
 
 
 def _classes(summary: Json) -> Json:
@@ -238,7 +233,7 @@ def _classes(summary: Json) -> Json:
                 "held_out": number(strategies[0]["recall"][k]["held_out"]),
                 "recalls": [percent(s["recall"][k]["mean"]) for s in shown],
                 "difference": points(changes[k]["difference"]) if best else "",
-                "interval": _to(changes[k], lambda v: points(v, signed=False)) if best else "",
+                "interval": to(changes[k], lambda v: points(v, signed=False)) if best else "",
                 "bar": scale.bar(changes[k]) if scale else None,
             }
             for k in order

@@ -76,7 +76,7 @@ def change_project(form: ProjectChange, visit: Managing) -> Project:
     """Change settings; what is left out stays."""
     if form.strategy is not None:
         known_strategy(form.strategy)
-    sections = changed_sections(visit.project.spec, form.model_dump(exclude_none=True, exclude={"key"}))
+    sections = changed_sections(visit.project.spec, form.model_dump(exclude_none=True, exclude={"key"}, by_alias=True))
     steering.change_settings(visit.project, visit.person, sections)
     return shown(visit)
 
@@ -170,6 +170,7 @@ _SETTINGS: Final = {
     "currency": ("cost", "currency"),
     "seconds_per_label": ("cost", "seconds_per_label"),
     "strategy": ("strategy", "name"),
+    "where": ("rules", "where"),
 }
 
 

@@ -501,6 +501,21 @@ class Project(Reply):
     """The whole spec as `querist.toml` has it, for reading; secrets left out."""
 
 
+class Filter(Ask):
+    """One filter of `rules.where`: what it leaves out does not bind."""
+
+    column: Name
+    """A field of the items, `group`, `cost`, `length` of a text, `cluster`, or `predicted_class`."""
+    is_: Annotated[list[str] | None, Field(alias="is", max_length=200)] = None
+    """Any of these values."""
+    not_: Annotated[list[str] | None, Field(alias="not", max_length=200)] = None
+    """None of these."""
+    at_least: float | None = None
+    """Numbers from here."""
+    at_most: float | None = None
+    """Numbers up to here."""
+
+
 class ProjectChange(Ask):
     """`PATCH /projects/P`: what is left out stays; answers with `Project`."""
 
@@ -522,6 +537,8 @@ class ProjectChange(Ask):
     """0 takes the measured time."""
     strategy: Name | None = None
     """A registered name or `auto`."""
+    where: Annotated[list[Filter], Field(max_length=20)] | None = None
+    """Filters on what the strategy may ask, all of which must pass; an empty list takes them away."""
 
 
 class ClassChange(Ask):
@@ -1056,7 +1073,9 @@ class LiveEvent(Reply):
     """State after the event, or after a step moved on."""
     feed: list[FeedEntry]
     """What happened since the last message, newest first; at most 20."""
-    changed: list[Literal["status", "curves", "rounds", "classes", "calibration", "timing", "project", "questions"]]
+    changed: list[
+        Literal["status", "curves", "rounds", "classes", "calibration", "slices", "timing", "project", "questions"]
+    ]
     """What is worth reading again."""
 
 
@@ -1357,6 +1376,45 @@ class Classes(Reply):
     """"Refund is thin: 65 labels."."""
     classes: list[ClassRow]
     """In the order of their keys."""
+
+
+class Slice(Reply):
+    """Evaluation items that share a value, and how many of them the model gets right."""
+
+    column: str
+    """`class` is the true class; else a field, `group`, `cost`, `length` or `cluster`."""
+    value: str
+    """The value in words."""
+    right: Estimate
+    """Share that is right; the intervals hold for all slices together."""
+    below: bool
+    """The whole interval lies under the share over all items."""
+    where: Filter | None
+    """The filter that asks for more of it."""
+
+
+class Confusion(Reply):
+    """Counts of the measured items; `counts[i][j]` are of true class i and predicted class j."""
+
+    classes: list[str]
+    """Their names."""
+    counts: list[list[int]]
+    """A row for each true class."""
+
+
+class Slices(Reply):
+    """`GET /projects/P/slices`: where is it weak?"""
+
+    sentence: str
+    """"Class refund: 41 % right of 22, against 83 % of all."."""
+    n: int
+    """Evaluation items with an answer."""
+    slices: list[Slice]
+    """The weakest first; empty while it is too early."""
+    confusion: Confusion | None
+    """Of one class for each item; null for other kinds of label."""
+    where: list[Filter]
+    """The filters in force."""
 
 
 class Bin(Reply):

@@ -20,7 +20,8 @@ from querist.compute import peak
 from querist.engine.bench.conditions import Conditions
 from querist.engine.bench.labelled import Labelled
 from querist.engine.bench.measured import bins, figures
-from querist.errors import BadValue, NotReady
+from querist.errors import BadValue, ModelFailure, NotReady
+from querist.events import ModelFailed
 from querist.measure import scores
 from querist.registry import has
 from querist.types import Array, Features, Json, Learner, Strategy, short_hash
@@ -141,6 +142,7 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
 
     Raises:
         QueristError: what the learner raises: an unknown strategy, a signal that the model does not offer.
+        ModelFailure: every training failed.
     """
     from querist.engine.learner import ActiveLearner
 
@@ -155,8 +157,11 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
         classes=list(data.classes) if data.task.has_classes else None,
         task=data.task.name,
         task_settings=data.settings,
-        calibrate=cell.calibrate,
+        # A temperature keeps every prediction, so that the accuracies compared are those of the model itself.
+        calibrate="temperature" if cell.calibrate else False,
         batch=cell.batch,
+        # The first labels are given: what is compared begins with the first batch, and coverage must not step in.
+        seed_set=1,
     )
     picks: list[int] = []
     points: list[Json] = []
@@ -185,6 +190,8 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
         with peak() as grown:
             asked = learner.ask(wanted) if wanted > 0 else []
         seconds_query = time.perf_counter() - began
+    if not has_model and (failures := _failures(learner)):
+        raise ModelFailure(f"no training succeeded: {failures[-1]}")
     right = kind.right(held_target, matrix)
     return {
         "points": points,
@@ -234,7 +241,12 @@ def _cost(data: Labelled, rows: Array) -> float:
 
 def failed_fits(learner: ActiveLearner) -> int:
     """Return how many trainings failed so far: the last good model was measured in their place."""
-    return sum(1 for _ in learner.project.store.events(kinds=["model_failed"]))
+    return len(_failures(learner))
+
+
+def _failures(learner: ActiveLearner) -> list[str]:
+    events = (kept.event for kept in learner.project.store.events(kinds=["model_failed"]))
+    return [event.error for event in events if isinstance(event, ModelFailed)]
 
 
 @functools.lru_cache(maxsize=1)

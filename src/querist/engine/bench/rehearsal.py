@@ -17,7 +17,7 @@ from querist.engine.run import run_until_waiting
 from querist.engine.spec import ProjectSpec
 from querist.errors import BadValue
 from querist.events import AnswerSubmitted, PoolImported, ProjectCreated
-from querist.store.protocol import NewEvent
+from querist.store.protocol import ItemRow, NewEvent
 from querist.types import Array, Features, ItemId, Json, Learner, Strategy
 
 Answer = Callable[[ItemId], str | None]
@@ -96,7 +96,7 @@ def join(project: Project, rows: Array) -> None:
     assert project.arrays is not None
     pool = np.concatenate([project.arrays.embed, rows])
     project.arrays = Features(pool, pool)
-    table = {"item": names, "row": list(range(start, start + len(names)))}
+    table: dict[str, list[Any]] = {"item": names, "row": list(range(start, start + len(names)))}
     imported = PoolImported(
         source="rehearsal",
         fingerprint=str(start),

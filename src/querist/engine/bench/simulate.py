@@ -18,6 +18,7 @@ from querist.engine.bench.conditions import Conditions
 from querist.engine.bench.labelled import Labelled, load
 from querist.engine.bench.measured import MEASURED
 from querist.engine.bench.running import run_cells, write_text
+from querist.engine.bench.slices import weak_spots
 from querist.engine.bench.summary import Question, summarise
 from querist.engine.versions import machine, versions
 from querist.errors import BadValue, UnknownName
@@ -79,7 +80,10 @@ class SimulationResult:
         return pa.table({name: [row.get(name) for row in rows] for name in names})
 
     def write(self, out: str | Path, *, page: Page | None = None) -> Path:
-        """Write `summary.json`, `results.parquet` and `index.html` into a folder, and return the folder."""
+        """Write summary, table, page and pictures into a folder, and return the folder.
+
+        `summary.json`, `results.parquet` with every seed, `index.html`, and the curves as `curves.svg` for a paper.
+        """
         import pyarrow.parquet as pq
 
         folder = Path(out)
@@ -87,6 +91,8 @@ class SimulationResult:
         write_text(folder / "summary.json", json.dumps(self.summary, indent=2, ensure_ascii=False, allow_nan=False))
         pq.write_table(self.table(), folder / "results.parquet", compression="zstd")
         write_text(folder / "index.html", (page or _own_page())(self.summary))
+        for name, picture in _pictures(self.summary).items():
+            write_text(folder / f"{name}.svg", picture)
         return folder
 
 
@@ -103,9 +109,16 @@ def _compared(found: Json, baseline: str | None) -> str:
     return f"{text}, {saving['saved']:.0f} labels saved ({saving['low']:.0f} to {saving['high']:.0f})"
 
 
+# By name, so that the engine stands below the report: whoever calls `write` has asked for both.
+
+
 def _own_page() -> Page:
-    # By name, so that the engine stands below the report: whoever calls `write` has asked for both.
     found: Page = importlib.import_module("querist.report.simulation").page
+    return found
+
+
+def _pictures(summary: Json) -> dict[str, str]:
+    found: dict[str, str] = importlib.import_module("querist.report.pictures").of_simulation(summary)
     return found
 
 
@@ -203,8 +216,20 @@ def simulate(
     [('margin', 'random', 'accuracy_area_under_curve', 2)]
     """
     roles = {"target": target, "text": text, "image": image, "cost": cost if isinstance(cost, str) else None}
-    kind = {"text": text, "columns": columns, "image": image, "features": features, "name": name}
-    labelled = load(data, y, target=target, cost=cost, task=task, settings=settings, pair=pair, **kind)
+    labelled = load(
+        data,
+        y,
+        target=target,
+        text=text,
+        columns=columns,
+        image=image,
+        cost=cost,
+        task=task,
+        settings=settings,
+        pair=pair,
+        features=features,
+        name=name,
+    )
     wanted = _with_baseline(strategies, baseline)
     model = labelled.task.model if model is None else model
     metric = metric or MEASURED[labelled.kind.signal].rising[0]
@@ -308,14 +333,12 @@ def setting_summary(
         "counted": "the budget counts all training labels, the first ones included; the labels of the hold-out are not",
     }
     del settings["strategy"], settings["seed"]
+    found = summarise(
+        results, classes=data.classes, held_out=held_out, question=question, measured=MEASURED[data.kind.signal]
+    )
     return {
-        **summarise(
-            results,
-            classes=data.classes,
-            held_out=held_out,
-            question=question,
-            measured=MEASURED[data.kind.signal],
-        ),
+        **found,
+        "slices": weak_spots(data, results, cell, _best(found, question)),
         "data": {
             "name": data.name,
             "rows": len(data),
@@ -338,6 +361,12 @@ def setting_summary(
         },
         "made_at": int(time.time()),
     }
+
+
+def _best(found: Json, question: Question) -> str:
+    """The strategy of the largest area, whose models are looked at closely; the baseline where nothing finished."""
+    areas = {s["strategy"]: s["area"][question.metric]["mean"] for s in found["strategies"]}
+    return max(areas, key=lambda name: areas[name] or 0.0, default=question.baseline)
 
 
 def command(summary: Json, columns: Json) -> str:

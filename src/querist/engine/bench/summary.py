@@ -58,7 +58,7 @@ def summarise(
     baseline = found.get(question.baseline)
     strategies = []
     for name, table in found.items():
-        record = _strategy(table, classes, held_out, question.metric)
+        record = _strategy(table, classes, np.asarray(held_out), question.metric)
         record["failed"] = sum(cell["strategy"] == name and cell["status"] == "failed" for cell in cells)
         if baseline is not None:
             record |= _savings(table, baseline, question)
@@ -108,7 +108,10 @@ class Table:
             name,
             tuple(sorted(cells)),
             grid,
-            {name: np.array([[p[name] for p in points] for points in kept], dtype=float) for name in measured.figures},
+            {
+                figure: np.array([[p.get(figure) for p in points] for points in kept], dtype=float)
+                for figure in measured.figures
+            },
             np.array([[p["recall"] for p in points] for points in kept], dtype=float),
             tuple(cells[seed] for seed in sorted(cells)),
             measured,
