@@ -52,9 +52,9 @@ def test_majority_is_crowd_kits(crowd: dict[str, Any]) -> None:
 
 def test_dawid_skene_is_crowd_kits(crowd: dict[str, Any]) -> None:
     aggregation = pytest.importorskip("crowdkit.aggregation", reason="pip install 'querist[crowd]'")
-    theirs = aggregation.DawidSkene(n_iter=50, tol=0).fit_predict_proba(as_frame(crowd)).sort_index()[[0, 1, 2]]
+    theirs = aggregation.DawidSkene(n_iter=200, tol=0).fit_predict_proba(as_frame(crowd)).sort_index()[[0, 1, 2]]
     # crowd-kit does not smooth the confusion matrices; neither do we, here.
-    ours = dawid_skene(**answers(crowd), smoothing=1e-12, iterations=50, tolerance=0)
+    ours = dawid_skene(**answers(crowd), smoothing=1e-12, iterations=200, tolerance=0)
     assert np.mean(ours.label == theirs.to_numpy().argmax(axis=1)) > 0.99
     np.testing.assert_allclose(ours.proba, theirs.to_numpy(), atol=0.02)
 
