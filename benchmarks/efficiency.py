@@ -107,7 +107,7 @@ def tiers() -> dict[str, Tier]:
     """The parts of the bench by name."""
     four = tuple(SETS[name] for name in FOUR)
     return {
-        "quick": Tier((SETS["noise_blob"], SETS["digits"]), ("random", "margin", "auto"), 2),
+        "quick": Tier((SETS["noise_blob"], SETS["wine"]), ("random", "margin", "auto"), 2),
         "core": Tier(CORE, STRATEGIES, 20),
         "breadth": Tier(four, other_strategies(), 5),
         "models": Tier(four, STRATEGIES, 5, ("random_forest", "svm")),
