@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from markupsafe import Markup, escape
 
-from querist.report.figures import about, between, capital, money, number, percent, points
+from querist.report.figures import MINUS, about, between, capital, money, number, percent, points
 from querist.types import Json
 
 Kind = Literal["good", "even", "bad", "look"]
@@ -126,21 +126,28 @@ def _lead(best: Json, summary: Json, said: Verdict) -> Markup:
     if said == "better":
         parts.append(_saving_sentence(best, summary))
     else:
-        interval = _between_points(area) if area["low"] is not None else "one seed gives no interval"
-        text = (
-            f"Over the whole curve {best['strategy']} differs from {summary['baseline']} by "
-            f"{points(area['difference'])} points ({interval}), from {area['n']} seeds."
-        )
-        parts.append(escape(text))
+        parts.append(escape(f"{_apart(area, summary)}, from {area['n']} seeds."))
         if said == "undecided":
             parts.append(escape(" More seeds narrow the interval; they cost time, not labels."))
     return Markup("").join(parts)
 
 
+def _apart(area: Json, summary: Json) -> str:
+    """A difference and its interval for people who do not know what a point of accuracy is."""
+    interval = _between_points(area) if area["low"] is not None else "one seed gives no interval"
+    size = points(area["difference"], signed=False).lstrip(MINUS)
+    if summary["metric"] != "accuracy":
+        apart = f"{points(area['difference'])} points ({interval})"
+        return f"Averaged over the budget it differs from {summary['baseline']} by {apart}"
+    way = "fewer" if area["difference"] < 0 else "more"
+    than = f"than with {summary['baseline']} labels ({interval})"
+    return f"Averaged over the budget, its model was right in {size} {way} of 100 cases {than}"
+
+
 def _saving_sentence(best: Json, summary: Json) -> Markup:
     saving, baseline = best["labels_saved"], summary["baseline"]
     area = best["against"]["area"]
-    ahead = f"Over the whole curve it is {points(area['difference'])} points ahead ({_between_points(area)})."
+    ahead = f"{_apart(area, summary)}."
     if saving.get("saved") is None:
         target = percent(saving["target"], 0)
         return escape(f"{ahead} {capital(baseline)} labelling never reached {target} within the budget.")
