@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from markupsafe import Markup, escape
 
-from querist.report.figures import MINUS, about, between, capital, money, number, percent, points
+from querist.report.figures import about, between, capital, money, number, percent, points
 from querist.types import Json
 
 Kind = Literal["good", "even", "bad", "look"]
@@ -133,15 +133,33 @@ def _lead(best: Json, summary: Json, said: Verdict) -> Markup:
 
 
 def _apart(area: Json, summary: Json) -> str:
-    """A difference and its interval for people who do not know what a point of accuracy is."""
-    interval = _between_points(area) if area["low"] is not None else "one seed gives no interval"
-    size = points(area["difference"], signed=False).lstrip(MINUS)
+    """A difference and its interval, in cases out of a hundred where they are counted."""
+    baseline = summary["baseline"]
     if summary["metric"] != "accuracy":
-        apart = f"{points(area['difference'])} points ({interval})"
-        return f"Averaged over the budget it differs from {summary['baseline']} by {apart}"
-    way = "fewer" if area["difference"] < 0 else "more"
-    than = f"than with {summary['baseline']} labels ({interval})"
-    return f"Averaged over the budget, its model was right in {size} {way} of 100 cases {than}"
+        interval = _between_points(area) if area["low"] is not None else "one seed gives no interval"
+        return (
+            f"Averaged over the budget it differs from {baseline} by {points(area['difference'])} points ({interval})"
+        )
+    interval = _in_cases(area["low"], area["high"]) if area["low"] is not None else "one seed gives no interval"
+    size, way = _cases(area["difference"])
+    right = f"its model was right in {size} {way} of 100 cases than with {baseline} labels"
+    return f"Averaged over the budget, {right} ({interval})"
+
+
+def _in_cases(low: float, high: float) -> str:
+    """The interval of a difference in words: between 1 fewer and 2 more.
+
+    >>> _in_cases(-0.01, 0.02), _in_cases(0.01, 0.02), _in_cases(-0.02, -0.01)
+    ('between 1.0 fewer and 2.0 more', 'between 1.0 and 2.0 more', 'between 1.0 and 2.0 fewer')
+    """
+    (less, first), (more, second) = _cases(low), _cases(high)
+    if first != second:
+        return f"between {less} {first} and {more} {second}"
+    return f"between {less} and {more} {second}" if low >= 0 else f"between {more} and {less} {second}"
+
+
+def _cases(difference: float) -> tuple[str, str]:
+    return points(abs(difference), signed=False), "fewer" if difference < 0 else "more"
 
 
 def _saving_sentence(best: Json, summary: Json) -> Markup:
