@@ -37,6 +37,7 @@ export type Project = Schemas["Project"];
 export type ProjectRow = Schemas["ProjectRow"];
 export type Projects = Schemas["Projects"];
 export type PersonRow = Schemas["PersonRow"];
+export type Question = Schemas["Question"];
 export type Invited = Schemas["Invited"];
 export type Review = Schemas["Review"];
 export type Role = Schemas["Account"]["role"];
@@ -221,7 +222,11 @@ export const api = {
       }),
     );
   },
-  create: (body: ProjectCreate) => read(client.POST(`${base}/projects`, { body })),
+  create: (given: Partial<ProjectCreate> & { name: string }) => {
+    const money = { cost_per_label: 0, currency: "USD" };
+    const item = { task: "single_label" as const, settings: {}, columns: [], pair: [], classes: [], question: "" };
+    return read(client.POST(`${base}/projects`, { body: { ...item, ...money, ...given } }));
+  },
   change: (project: string, body: Omit<Schemas["ProjectChange"], "key">) =>
     read(client.PATCH(`${base}/projects/{project}`, { ...one(project), body: { key: uuid(), ...body } })),
   changeClass: (project: string, operation: "rename" | "add", before: string[], after: string[]) =>
@@ -247,6 +252,8 @@ export const api = {
         keepalive: true,
       }),
     ),
+  alike: (project: string, item: string, n: number) =>
+    read(client.POST(`${base}/projects/{project}/items/{item}/alike`, { ...itemOf(project, item), body: { n } })),
   answer: (project: string, body: AnswerForm) =>
     read(client.POST(`${base}/projects/{project}/answers`, { ...one(project), body })),
   undo: (project: string, seq: number, key: string) =>
@@ -262,6 +269,18 @@ export const api = {
     read(client.GET(`${base}/projects/{project}/items/{item}/history`, itemOf(project, item))),
   items: (project: string, query: { q?: string; state?: ItemState; class?: string; person?: string; cursor?: string }) =>
     read(client.GET(`${base}/projects/{project}/items`, { params: { path: { project }, query } })),
+
+  questions: (project: string, item = "") =>
+    read(client.GET(`${base}/projects/{project}/questions`, { params: { path: { project }, query: { item } } })),
+  ask: (project: string, item: string, key: string, text: string) =>
+    read(client.POST(`${base}/projects/{project}/items/{item}/questions`, { ...itemOf(project, item), body: { key, text } })),
+  reply: (project: string, seq: number, key: string, text: string, example: Schemas["AsExample"] | null) =>
+    read(
+      client.POST(`${base}/projects/{project}/questions/{seq}/answer`, {
+        params: { path: { project, seq } },
+        body: { key, text, example },
+      }),
+    ),
 
   status: (project: string) => read(client.GET(`${base}/projects/{project}/status`, one(project))),
   curves: (project: string) => read(client.GET(`${base}/projects/{project}/curves`, one(project))),

@@ -29,6 +29,8 @@ COVERAGE: Final = frozenset({"max_herding", "typiclust", "kmeans", "k_center", "
 """Strategies that need no model."""
 ARMS: Final = ("margin", "weighted_kmeans", "max_herding", "random")
 """What the bandits choose among if nothing else is said."""
+REWARDED: Final = frozenset({"bandit_exp3", "bandit_thompson"})
+"""Policies that learn from the rewards of past rounds."""
 SETTLE: Final = 3
 """A switch is not taken back within so many rounds."""
 
@@ -153,6 +155,9 @@ def bandit_exp3(
 ) -> Decision:
     """Let rewards choose among strategies, with a guarantee against the best of them; slow to learn in few rounds.
 
+    Exp4 with the strategies as experts, each of whom always advises itself. The engine's reward is how much the labels
+    of a batch changed the model's predictions for the pool, in proportion to how many labels there were.
+
     Args:
         situation: what is known of the project; rewards of past rounds are in [0, 1].
         arms: the strategies to choose among; those whose signals are not offered are left out.
@@ -190,6 +195,8 @@ def bandit_exp3(
 @register("policy")
 def bandit_thompson(situation: Situation, *, arms: Sequence[str] = ARMS, seed: int = 0) -> Decision:
     """Let rewards choose among strategies, each as often as it is likely to be the best; for rewards that are steady.
+
+    Rewards are those of `bandit_exp3`.
 
     Args:
         situation: what is known of the project; rewards of past rounds are in [0, 1].

@@ -40,9 +40,7 @@ def signals_for(
     if "labelled_target" in wanted:
         rows_of["labelled"] = rows_of["labelled"][_has_target(project, state, rows_of["labelled"])]
     if any(name.startswith("target_") for name in wanted):
-        rng = np.random.default_rng(np.random.SeedSequence(project.seed, spawn_key=(2**31,)))
-        size = state.pool_size
-        rows_of["target"] = np.sort(rng.choice(size, min(TARGETS, size), replace=False))
+        rows_of["target"] = target_rows(project, state)
     found: dict[str, Array] = {}
     for role, names in _by_role(wanted).items():
         rows = rows_of.get(role)
@@ -66,6 +64,13 @@ def signals_for(
             learner = model.name if model is not None else "none"
             raise MissingSignal(strategy.name, name, learner, offered_by(name))
     return found
+
+
+def target_rows(project: Project, state: State) -> Array:
+    """Return the rows that stand for where predictions will be needed, in order."""
+    rng = np.random.default_rng(np.random.SeedSequence(project.seed, spawn_key=(2**31,)))
+    size = state.pool_size
+    return np.sort(rng.choice(size, min(TARGETS, size), replace=False))
 
 
 def first_unfinite(project: Project) -> int | None:

@@ -12,6 +12,7 @@ from querist.acquire.presets import strategy as strategy_of
 from querist.acquire.select import required_signals
 from querist.engine.arrays import first_unfinite
 from querist.engine.project import Project
+from querist.engine.rewards import rewards
 from querist.engine.round import State, seed_size
 from querist.events import BatchSelected, DatasetFrozen, Fallback
 from querist.types import Json, Strategy
@@ -156,10 +157,11 @@ def _class_counts(project: Project, state: State) -> dict[str, int]:
 
 
 def _past_rounds(project: Project, state: State) -> tuple[PastRound, ...]:
-    rounds = []
+    rounds, earned = [], rewards(project, state)
     for recorded in project.store.events(kinds=["batch_selected"], through=state.seq):
         assert isinstance(recorded.event, BatchSelected)
         if recorded.event.part == 0:
             wanted = recorded.event.evidence.get("wanted")
-            rounds.append(PastRound(str(recorded.event.strategy["name"]), wanted))
+            name = str(recorded.event.strategy["name"])
+            rounds.append(PastRound(name, wanted, earned.get(recorded.event.round)))
     return tuple(rounds)

@@ -93,7 +93,7 @@ class ActiveLearner:
         recipe: Learner = learner(model, signal=_signal(task, names, task_settings or {}))
         spec = _spec(strategy, settings, seed, batch, calibrate, seed_set, features, recipe, names)
         spec = spec.changed(project={"task": task, "settings": dict(task_settings or {})})
-        self._project = _project(spec, recipe, pool, [str(name) for name in self._ids], groups)
+        self._project = _project(spec, recipe, pool, self._ids, groups)
         if isinstance(strategy, Strategy):
             self._project.cache["strategy"] = strategy
 
@@ -326,7 +326,7 @@ def _spec(
 
 
 def _project(
-    spec: ProjectSpec, recipe: Learner, pool: Any, items: Sequence[str], groups: Sequence[Any] | None
+    spec: ProjectSpec, recipe: Learner, pool: Any, ids: Sequence[Any], groups: Sequence[Any] | None
 ) -> Project:
     from querist.store import MemoryStore
 
@@ -338,9 +338,9 @@ def _project(
         arrays = _as_features(pool)
         arrays = arrays if order is None else arrays.rows(order)
     project = Project(spec, store, learner=recipe, arrays=arrays)
-    places = range(len(items)) if order is None else order.tolist()
+    places = range(len(ids)) if order is None else order.tolist()
     contents = None if is_array else _contents(pool)
-    ordered = [items[place] for place in places]
+    ordered = list(map(str, places if isinstance(ids, range) else (ids[place] for place in places)))
     store.items.add_all(
         ordered,
         contents=None if contents is None else [contents[place] for place in places],
@@ -351,7 +351,7 @@ def _project(
         "created", ProjectCreated(spec=spec.to_json(), spec_hash=spec.hash, seed=spec.project.seed, versions=versions)
     )
     fingerprint = short_hash(ordered if len(ordered) < 100_000 else [ordered[0], ordered[-1], len(ordered)])
-    columns: dict[str, Sequence[Any]] = {"item": ordered, "row": range(len(ordered))}
+    columns: dict[str, Sequence[Any]] = {"item": ordered, "row": list(range(len(ordered)))}
     imported = PoolImported(
         source="arrays" if is_array else "memory",
         fingerprint=fingerprint,

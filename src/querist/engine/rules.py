@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from querist.acquire.constraints import Apart, Constraint, at_most, near
-from querist.acquire.select import scorer_of
+from querist.acquire.scoring import scorer_of
 from querist.engine.columns import CLUSTER, PREDICTED, clusters, fields
 from querist.engine.project import Project
 from querist.engine.round import State

@@ -23,7 +23,7 @@ def of_simulation(summary: Json) -> dict[str, str]:
 
 def of_study(summary: Json) -> dict[str, str]:
     """Return name → SVG of a bench: the curves of each setting, and the critical differences of each view."""
-    found = {}
+    found: dict[str, str] = {}
     for number, setting in enumerate(summary["settings"], start=1):
         found |= {f"curves-{number}": svg for svg in of_simulation(setting).values()}
     for number, view in enumerate(summary["views"], start=1):

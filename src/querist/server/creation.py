@@ -33,7 +33,7 @@ ManagingOne = Annotated[Visit, Depends(InProject("manager"))]
 
 REJECTED: Final = 20
 CELL: Final = 300
-COLUMNS: Final = frozenset({"text", "image", "audio", "label", "id"})
+COLUMNS: Final = ("text", "image", "audio", "label", "id")
 """The roles that one column each may have."""
 _FILES: Final = re.compile(rf"{API}/projects/(inspect|[^/]+/items)")
 _KINDS: Final = {"identifier": "id", "list": "text", "empty": "text"}
@@ -73,7 +73,7 @@ def create_project(form: schemas.ProjectCreate, visitor: Managing, request: Requ
             name=form.name,
             task=form.task,
             task_settings=form.settings,
-            **form.model_dump(include=COLUMNS | {"sample", "columns", "pair", "classes"}),
+            **form.model_dump(include={*COLUMNS, "sample", "columns", "pair", "classes"}),
             settings=options,
         )
     except BaseException:
@@ -108,6 +108,7 @@ def _joining(project: Opened, uploads: Uploads, name: str) -> Path:
     if not uploads.is_archive(name):
         return data
     root = project.media_root()
+    assert project.folder is not None
     if not data.is_dir() or not (project.folder / project.spec.pool.data).is_dir():
         raise BadValue("file", data.name, "an archive can join a project that was made of a folder of pictures only")
     shutil.copytree(data, root / f"added-{name[:8]}")

@@ -37,6 +37,8 @@ CHANGES: Final[dict[str, tuple[str, ...]]] = {
     "item_withdrawn": ("status", "classes"),
     "classes_changed": ("status", "project", "classes"),
     "guideline_changed": ("project",),
+    "question_asked": ("questions",),
+    "question_answered": ("questions", "project"),
     "features_built": ("status",),
     "batch_selected": ("status", "rounds"),
     "answer_submitted": _ANSWERS,
@@ -52,13 +54,24 @@ CHANGES: Final[dict[str, tuple[str, ...]]] = {
     "alarm": ("status", "rounds", "curves"),
     "duel_drawn": ("status", "curves"),
     "duel_settled": ("status", "curves"),
+    "health_checked": ("status",),
     "stopped": ("status",),
     "resumed": ("status",),
     "requested": ("status", "curves"),
     "timer_fired": (),
 }
 """What is worth reading again after an event of a kind."""
-ALL: Final = ("status", "curves", "rounds", "classes", "calibration", "slices", "timing", "project")
+ALL: Final = (
+    "status",
+    "curves",
+    "rounds",
+    "classes",
+    "calibration",
+    "slices",
+    "timing",
+    "project",
+    "questions",
+)
 MEASURING_LANES: Final = frozenset({"evaluation", "control"})
 
 

@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, Callable[[engine.Project, str, str, str], Json]]] = {
     "stop": steering.stop,
     "resume": steering.resume,
     "settle": steering.settle,
+    "check": steering.check,
 }
 
 
@@ -102,8 +103,8 @@ def change_guidelines(form: GuidelinesChange, visit: Managing) -> Guidelines:
 
 
 @router.post("/{project}/commands/{command}")
-def command(command: Literal["retrain", "stop", "resume", "settle"], form: Command, visit: Managing) -> Done:
-    """Train now, stop asking, go on, or settle whether it is better than random."""
+def command(command: Literal["retrain", "stop", "resume", "settle", "check"], form: Command, visit: Managing) -> Done:
+    """Train now, stop asking, go on, settle whether it is better than random, or look whether something has changed."""
     return Done.model_validate(COMMANDS[command](visit.project, visit.person, str(form.key), form.reason))
 
 

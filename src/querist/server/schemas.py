@@ -347,6 +347,80 @@ class ClassGuide(Ask):
     """Few are read, many are not."""
 
 
+class QuestionForm(Ask):
+    """`POST /projects/P/items/I/questions`."""
+
+    key: UUID
+    """Client's UUID: the same question twice is one."""
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+    """In one's own words."""
+
+
+class AsExample(Ask):
+    """The item of a question becomes an example in the guidelines."""
+
+    name: Name
+    """Of this class."""
+    good: bool = True
+    """False: it only looks like this class."""
+    instead: str | None = None
+    """The class it really is, where `good` is false."""
+
+
+class QuestionReply(Ask):
+    """`POST /projects/P/questions/SEQ/answer`."""
+
+    key: UUID
+    """Client's UUID: the same answer twice is one."""
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+    """What people are to know."""
+    example: AsExample | None = None
+    """Put into the next version of the guidelines."""
+
+
+class QuestionAnswer(Reply):
+    """What was said to a question."""
+
+    person: str
+    """Who said it."""
+    at: Micros
+    """When."""
+    text: str
+    """What."""
+    guideline: int | None = None
+    """The version of the guidelines that has the item as an example."""
+
+
+class Question(Reply):
+    """A question on an item."""
+
+    seq: int
+    """Its place in the ledger."""
+    item: str
+    """Item id."""
+    content: Content
+    """What the item shows; empty where it was erased."""
+    person: str
+    """Who asked; empty where that is not the reader's to know."""
+    mine: bool
+    """Whether it is the reader's own."""
+    at: Micros
+    """When it was asked."""
+    text: str
+    """What was asked."""
+    guideline: int | None = None
+    """Version that was in force."""
+    answer: QuestionAnswer | None = None
+    """None while it is open."""
+
+
+class Questions(Reply):
+    """`GET /projects/P/questions`."""
+
+    questions: list[Question]
+    """The newest first."""
+
+
 class Guidelines(Reply):
     """What people are told."""
 
@@ -397,6 +471,8 @@ class Project(Reply):
     """Those of the kind of label: unit and range of a number, say."""
     classes: list[str]
     """In the order of their keys."""
+    frequent: list[str] = []
+    """Classes that people gave most often, the most frequent first."""
     question: str
     """Stands above the answers."""
     mode: Literal["batch", "continuous"]
@@ -513,6 +589,8 @@ class Guess(Reply):
     """Before the person answers, or after."""
     model: str
     """Whose guess it is."""
+    likely: list[str] = []
+    """The likeliest classes, where the guess is shown beforehand; empty for kinds that predict no class."""
 
 
 class Task(Reply):
@@ -539,6 +617,20 @@ class NextRequest(Ask):
     """Items wanted in all, held ones included."""
     held: Annotated[list[Token], Field(max_length=50)] = []
     """Leases that the client still has; they are renewed."""
+
+
+class AlikeRequest(Ask):
+    """`POST /projects/P/items/I/alike`: items to be answered at a stroke with this one."""
+
+    n: Annotated[int, Field(ge=1, le=40)] = 11
+    """How many at most."""
+
+
+class Alike(Reply):
+    """Free items that are most like one item; they are out with this person."""
+
+    tasks: list[Task]
+    """The nearest first, without the item itself."""
 
 
 class Waiting(Reply):
@@ -609,6 +701,8 @@ class AnswerForm(Ask):
     """Seq of the person's own answer that this one corrects (of anybody's, for reviewers)."""
     shown: dict[str, Any] | None = None
     """The guess that came with the item, as it came."""
+    bulk: bool = False
+    """Given to several items at a stroke."""
 
 
 class AnswerReceipt(Reply):
@@ -665,6 +759,8 @@ class AnswerView(Reply):
     """Active time."""
     guideline: int | None
     """Version that was in view."""
+    bulk: bool = False
+    """Given to several items at a stroke."""
     live: bool
     """Neither withdrawn nor replaced."""
 
@@ -964,7 +1060,9 @@ class LiveEvent(Reply):
     """State after the event, or after a step moved on."""
     feed: list[FeedEntry]
     """What happened since the last message, newest first; at most 20."""
-    changed: list[Literal["status", "curves", "rounds", "classes", "calibration", "slices", "timing", "project"]]
+    changed: list[
+        Literal["status", "curves", "rounds", "classes", "calibration", "slices", "timing", "project", "questions"]
+    ]
     """What is worth reading again."""
 
 
@@ -1037,6 +1135,36 @@ class Prefill(Reply):
     """The same in words."""
 
 
+class HealthCheck(Reply):
+    """One thing that may have changed."""
+
+    check: str
+    """Its name in the ledger, `labels`."""
+    name: str
+    """Its name for people."""
+    state: Literal["alarm", "quiet", "not_tested"]
+    """Alarms are false in fewer than 5 of 100 projects, all together, over their whole life."""
+    sentence: str
+    """What was found, or why it was not tested."""
+
+
+class Changes(Reply):
+    """Has something changed? The last look."""
+
+    state: Literal["early", "quiet", "alarm"]
+    """`early`: nothing could be compared yet."""
+    sentence: str
+    """All of it in one sentence."""
+    at: int | None
+    """When it was looked, UTC microseconds."""
+    look: int
+    """The number of the look; 0 before the first."""
+    checks: list[HealthCheck]
+    """Alarms first."""
+    next_at: int | None
+    """When a project that has stopped is checked next."""
+
+
 class Status(Reply):
     """`GET /projects/P/status`: the first screen of the overview, and `querist status --json`."""
 
@@ -1066,6 +1194,8 @@ class Status(Reply):
     """What showing the model's guess does to answers; None where it is not shown."""
     notices: list[Notice]
     """Fallbacks, alarms and failures, newest first."""
+    health: Changes
+    """Whether something has changed."""
     defaults: list[Default]
     """Settings that were not set by hand, explained."""
     strategy: str
@@ -1334,7 +1464,7 @@ class Timing(Reply):
 
 
 class Command(Ask):
-    """`POST /projects/P/commands/{retrain,stop,resume,settle}`: answers with `Done`."""
+    """`POST /projects/P/commands/{retrain,stop,resume,settle,check}`: answers with `Done`."""
 
     key: UUID
     """Client's UUID: the same command twice is one."""

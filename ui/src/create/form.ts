@@ -29,6 +29,7 @@ export interface Form {
   id: string;
   first: string;
   second: string;
+  prompt: string;
   entries: string[];
   classes: string[];
   relations: string[];
@@ -54,6 +55,7 @@ export const empty: Form = {
   id: "",
   first: "",
   second: "",
+  prompt: "",
   entries: [],
   classes: [],
   relations: [],
@@ -90,8 +92,9 @@ export function sourceOf(task: Kind, found: Inspection): Source {
 /** The form as a file suggests it. */
 export function suggested(found: Inspection, form: Form): Form {
   const others = found.columns.filter(({ name }) => name !== found.label && name !== found.id).map(({ name }) => name);
-  const sides = others.filter((name) => name !== found.text);
-  const [first, second] = sides.length > 1 ? sides : others;
+  const [first, second] = pairIn(others);
+  const wordy = new Set(found.columns.filter(({ kind }) => kind !== "number" && kind !== "date").map(({ name }) => name));
+  const rest = others.filter((name) => name !== found.text);
   return {
     ...form,
     task: fits(form.task, found) ? form.task : "single_label",
@@ -100,9 +103,32 @@ export function suggested(found: Inspection, form: Form): Form {
     id: found.id ?? "",
     first: first ?? "",
     second: second ?? "",
-    entries: sides.length > 1 ? sides : others,
+    prompt: others.find((name) => name !== first && name !== second && wordy.has(name)) ?? "",
+    entries: rest.length > 1 ? rest : others,
     classes: [...found.labels],
   };
+}
+
+const stem = (name: string): string => name.toLowerCase().replace(/[\W_]*(a|b|\d|first|second|left|right|chosen|rejected)$/, "");
+
+/** Two columns whose names differ by a letter or number at their end, or the last two. */
+function pairIn(names: readonly string[]): readonly (string | undefined)[] {
+  for (const [at, name] of names.entries()) {
+    const kin = names.slice(at + 1).find((other) => stem(other) === stem(name));
+    if (kin !== undefined && stem(name) !== name.toLowerCase()) return [name, kin];
+  }
+  return names.slice(-2);
+}
+
+/** What a column is for, as the form stands: a word for its head in the preview; null where it has no role. */
+export function roleOf(column: string, form: Form, found: Inspection): "text" | "label" | "first" | "second" | null {
+  const source = sourceOf(form.task, found);
+  if (column === form.label) return "label";
+  if (source === "pair" && column === form.first) return "first";
+  if (source === "pair" && column === form.second) return "second";
+  if (source === "pair") return column === form.prompt ? "text" : null;
+  const read = source === "entries" ? form.entries.includes(column) : source !== "files" && column === form.text;
+  return read ? "text" : null;
 }
 
 export type Missing = "file" | "classes" | "class" | "relations" | "range" | "column" | "pair" | "entries";
@@ -118,7 +144,7 @@ export function missing(form: Form, found: Inspection | null): Missing | null {
   if (hasClasses(form.task) && form.classes.length < wanted && !(form.label && !form.classes.length))
     return wanted === 2 ? "classes" : "class";
   if (form.task === "relations" && !form.relations.length) return "relations";
-  if (form.task === "numeric" && !form.label && (form.low === null || form.high === null || form.low >= form.high))
+  if (form.task === "numeric" && !form.label && (form.low == null || form.high == null || form.low >= form.high))
     return "range";
   return null;
 }
@@ -140,7 +166,7 @@ export function settingsOf(form: Form): NonNullable<ProjectCreate["settings"]> {
 }
 
 /** The part of the request that says what an item and a label are. */
-export function body(form: Form, found: Inspection): Partial<ProjectCreate> & { upload: string; task: Kind } {
+export function body(form: Form, found: Inspection): Partial<ProjectCreate> {
   const source = sourceOf(form.task, found);
   const files = source === "files";
   return {
@@ -148,7 +174,7 @@ export function body(form: Form, found: Inspection): Partial<ProjectCreate> & { 
     task: form.task,
     settings: settingsOf(form),
     classes: hasClasses(form.task) ? form.classes : [],
-    text: files || source === "entries" ? null : form.text || null,
+    text: files || source === "entries" ? null : (source === "pair" ? form.prompt : form.text) || null,
     image: found.image ?? null,
     audio: found.audio ?? null,
     pair: source === "pair" ? [form.first, form.second] : [],

@@ -49,15 +49,15 @@ def _columns(project: Project, state: State, stand: Standing) -> dict[str, Seque
     known = np.flatnonzero(measured.known)
     found: dict[str, Sequence[Any]] = {}
     if project.spec.project.task == "single_label":
-        found[CLASS] = [state.classes[number] for number in measured.target[known]]
+        found[CLASS] = [state.classes[int(number)] for number in measured.target[known]]
     rows = np.asarray(measured.rows)[known]
     if (rows < 0).any():
         return found  # the user's own file has no place in the pool
-    found |= table(project.store.contents([measured.items[place] for place in known]))
+    found |= table(project.store.contents([measured.items[int(place)] for place in known]))
     pool = project.pool()
     for name, values in (("group", pool.group), ("cost", pool.cost)):
         if values is not None and name not in found:
-            found[name] = [values[row] for row in rows]
+            found[name] = [values[int(row)] for row in rows]
     if first_unfinite(project) is None:
         found[CLUSTER] = [str(number) for number in cluster_of(project, state.pool_size)[0][rows]]
     return found
