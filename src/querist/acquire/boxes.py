@@ -67,7 +67,8 @@ class Boxes:
     def _squared(self, boxes: Array | slice, centre: Array) -> Array:
         """Return (b, ROWS) squared distances of the rows of some boxes to a place; good until the next call."""
         count = len(self.distance) if isinstance(boxes, slice) else len(boxes)
-        total, gap = self._work[:, :count]
+        total: Array = self._work[0, :count]
+        gap: Array = self._work[1, :count]
         for i, (coordinate, middle) in enumerate(zip(self.x, centre, strict=True)):
             own = gap if i else total
             if isinstance(boxes, slice):
