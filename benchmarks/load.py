@@ -1,12 +1,13 @@
 """A hundred people label at once: how long `next` and `answers` take, and whether anything is lost.
 
-python -m benchmarks.load                              the full form: a million items, 100,000 labels, five minutes
+python -m benchmarks.load --folder F --prepare         makes the full form's project: 1,000,000 items, 100,000 labels
+python -m benchmarks.load --folder F                   the full form, on a copy of it: 100 people, one minute and five
 python -m benchmarks.load --items 20000 --labels 2000 --people 20 --seconds 20 --warm-up 5      a short form
 
 Each person sends an answer, asks for the next items, and thinks for an exponential time (2 s on average). The service
 and its worker run as `querist serve` runs them, on the same machine as this generator, whose share of the processors is
-printed; answers are durable before they are acknowledged. At the end every acknowledged answer is looked for in the
-ledger, and the other way round.
+printed; answers are durable before they are acknowledged; a training is asked for as soon as the last one is done. At
+the end every acknowledged answer is looked for in the ledger, and the other way round.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,6 +33,8 @@ import httpx
 import numpy as np
 
 API = "/api/v1"
+CLASSES = ["north", "east", "south", "west"]
+RETRAIN_SECONDS = 10.0
 SERVE = """
 import sys
 from pathlib import Path
@@ -49,9 +54,10 @@ def make_project(folder: Path, *, items: int, labels: int) -> str:
 
     rng = np.random.default_rng(0)
     points = rng.normal(size=(items, 8)).astype(np.float32)
-    names = np.array(["north", "east", "south", "west"])[(points[:, 0] > 0) * 2 + (points[:, 1] > 0)].astype(object)
+    names = np.array(CLASSES)[(points[:, 0] > 0) * 2 + (points[:, 1] > 0)].astype(object)
     names[labels:] = None
     columns: dict[str, Any] = {f"x{k}": points[:, k] for k in range(8)}
+    folder.parent.mkdir(parents=True, exist_ok=True)
     data = folder.parent / "points.parquet"
     pq.write_table(pa.table({"id": np.arange(items).astype(str), **columns, "label": names}), data)
     create.init(
@@ -60,6 +66,7 @@ def make_project(folder: Path, *, items: int, labels: int) -> str:
         id="id",
         label="label",
         columns=list(columns),
+        classes=CLASSES,
         settings={"stop": {"any": []}, "loop": {"batch": 500}},
     )
     project = Project.open(folder)
@@ -68,8 +75,18 @@ def make_project(folder: Path, *, items: int, labels: int) -> str:
     return project.id
 
 
+def copy_of(folder: Path, to: Path) -> str:
+    """Copy a project that `--prepare` made, so that each run begins with the same one; return its id."""
+    from querist.engine.project import Project
+
+    shutil.copytree(folder, to)
+    project = Project.open(to)
+    project.store.close()
+    return project.id
+
+
 def sign_in_links(folder: Path, people: int) -> list[str]:
-    """Make the accounts, and return a one-time token for each."""
+    """Make the accounts, and return a one-time token for each: the owner's first."""
     from querist.server.site import Site
 
     site = Site.open(folder)
@@ -77,7 +94,7 @@ def sign_in_links(folder: Path, people: int) -> list[str]:
     names = [f"labeller{n}" for n in range(people)]
     for name in names:
         site.people.create_person(name, role="annotator")
-    tokens = [site.people.create_link_token(name) for name in names]
+    tokens = [site.people.create_link_token(name) for name in ("owner", *names)]
     site.close()
     return tokens
 
@@ -121,8 +138,7 @@ class Load:
     async def person(self, token: str) -> None:
         rng = random.Random(token)
         async with httpx.AsyncClient(base_url=self.base, timeout=60) as client:
-            me = await client.post("/session", json={"token": token})
-            client.headers["X-CSRF-Token"] = me.json()["csrf"]
+            await self.sign_in(client, token)
             held: list[dict[str, Any]] = []
             while time.monotonic() < self.until:
                 await asyncio.sleep(rng.expovariate(1 / self.think))
@@ -131,9 +147,21 @@ class Load:
                 reply = await self.ask(client, "next", {"n": 5, "held": [task["lease"] for task in held]})
                 held += reply.json()["tasks"] if reply is not None else []
 
+    async def sign_in(self, client: httpx.AsyncClient, token: str) -> None:
+        me = await client.post("/session", json={"token": token})
+        client.headers["X-CSRF-Token"] = me.json()["csrf"]
+
+    async def keep_training(self, token: str) -> None:
+        """Ask for a training again and again: one that runs already takes the wish with it."""
+        async with httpx.AsyncClient(base_url=self.base, timeout=60) as client:
+            await self.sign_in(client, token)
+            while True:
+                await client.post(f"/projects/{self.project}/commands/retrain", json={"key": str(uuid.uuid4())})
+                await asyncio.sleep(RETRAIN_SECONDS)
+
     async def answer(self, client: httpx.AsyncClient, task: dict[str, Any], rng: random.Random) -> None:
         key = str(uuid.uuid4())
-        value = rng.choice(["north", "east", "south", "west"])
+        value = rng.choice(CLASSES)
         form = {"key": key, "item": task["item"], "value": value, "lease": task["lease"], "active_ms": 1500}
         if await self.ask(client, "answers", form) is not None:
             self.acknowledged.append(key)
@@ -170,8 +198,40 @@ def lost(folder: Path, acknowledged: list[str]) -> dict[str, int]:
     }
 
 
-async def run(load: Load, tokens: list[str]) -> None:
+async def run(load: Load, tokens: list[str], manager: str) -> None:
+    training = asyncio.create_task(load.keep_training(manager))
     await asyncio.gather(*(load.person(token) for token in tokens))
+    training.cancel()
+
+
+def cpu_seconds(process: int) -> float:
+    """Return the processor time of a process and its children that live, from the kernel's table."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(path.parent.name) == process or int(fields[1]) == process:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return the figures as the documentation shows them."""
+    lines = ["| | requests | p50 | p95 | p99 | slowest |", "|---|---|---|---|---|---|"]
+    for what, took in found["requests"].items():
+        figures = " | ".join(f"{took[name]:.1f} ms" for name in ("p50", "p95", "p99", "slowest"))
+        lines.append(f"| `{what}` | {took['n']:,} | {figures} |")
+    errors = ", ".join(f"{count} × {name}" for name, count in found["errors"].items()) or "none"
+    answers = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found["answers"].items())
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in found["processors"].items())
+    lines += [
+        "",
+        f"Errors: {errors}. Answers: {answers}.",
+        f"Of one processor: {shares}. Trainings: {found['models']}.",
+    ]
+    return "\n".join(lines)
 
 
 def main() -> int:
@@ -180,42 +240,67 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=int, default=value)
     for name, value in (("seconds", 300.0), ("warm-up", 60.0), ("think", 2.0)):
         parser.add_argument(f"--{name}", type=float, default=value)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--folder", type=Path, help="of the project; without it, one is made and thrown away")
+    parser.add_argument("--prepare", action="store_true", help="make the project in --folder, and no more")
+    parser.add_argument("--out", type=Path, help="where the figures go, as JSON")
     chosen = parser.parse_args()
-
-    folder = Path(tempfile.mkdtemp()) / "load"
-    began = time.monotonic()
-    project = make_project(folder, items=chosen.items, labels=chosen.labels)
-    tokens = sign_in_links(folder, chosen.people)
-    made = time.monotonic() - began
-    service = Service(folder)
-    base = service.address()
-    start, own = time.monotonic(), time.process_time()
-    warm = start + chosen.warm_up
-    load = Load(base, project, think=chosen.think, until=warm + chosen.seconds, warm=warm)
-    asyncio.run(run(load, tokens))
-    elapsed, share = time.monotonic() - start, time.process_time() - own
-    service.end()
-
-    found: dict[str, Any] = {
-        "settings": {**vars(chosen), "out": None},
-        "setting_up_s": round(made, 1),
-        "generator_cpu": round(share / elapsed, 3),
-        "errors": dict(load.errors),
-        "answers": lost(folder, load.acknowledged),
-        "models": service.said.count("trained"),
-    }
-    print(f"{'':10}{'n':>8}{'p50':>9}{'p95':>9}{'p99':>9}  ms")
-    for what, took in load.took.items():
-        p = np.percentile(took, [50, 95, 99]) if took else [float("nan")] * 3
-        found[what] = {"n": len(took), "p50": float(p[0]), "p95": float(p[1]), "p99": float(p[2])}
-        print(f"{what:10}{len(took):8,}{p[0]:9.1f}{p[1]:9.1f}{p[2]:9.1f}")
-    print(f"errors: {dict(load.errors) or 'none'}; the generator took {found['generator_cpu']:.0%} of one processor")
-    print("answers: " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found["answers"].items()))
+    if chosen.prepare:
+        make_project(chosen.folder, items=chosen.items, labels=chosen.labels)
+        return 0
+    with tempfile.TemporaryDirectory(dir=chosen.folder and chosen.folder.parent) as place:
+        folder = Path(place) / "load"
+        if chosen.folder is None:
+            project = make_project(folder, items=chosen.items, labels=chosen.labels)
+        else:
+            project = copy_of(chosen.folder, folder)
+        found = measured(folder, project, chosen)
+    print(table(found))
     if chosen.out is not None:
         chosen.out.write_text(json.dumps(found, indent=2))
-    wrong = found["answers"]["lost"] or found["answers"]["twice"]
-    return 1 if wrong else 0
+    return 1 if found["answers"]["lost"] or found["answers"]["twice"] else 0
+
+
+def measured(folder: Path, project: str, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Let the people label, and return what was found."""
+    manager, *tokens = sign_in_links(folder, chosen.people)
+    service = Service(folder)
+
+    def spent() -> np.ndarray:
+        return np.array([time.process_time(), cpu_seconds(service.process.pid)])
+
+    try:
+        base = service.address()
+        start, before = time.monotonic(), spent()
+        warm = start + chosen.warm_up
+        load = Load(base, project, think=chosen.think, until=warm + chosen.seconds, warm=warm)
+        asyncio.run(run(load, tokens, manager))
+        shares = (spent() - before) / (time.monotonic() - start)
+    finally:
+        service.end()
+    return {
+        "settings": {name: value for name, value in vars(chosen).items() if name not in ("out", "folder", "prepare")},
+        "requests": {what: percentiles(took) for what, took in load.took.items()},
+        "errors": dict(load.errors),
+        "answers": lost(folder, load.acknowledged),
+        "processors": dict(zip(("the generator", "server and worker"), shares.round(3).tolist(), strict=True)),
+        "models": trainings(folder) - 1,
+    }
+
+
+def percentiles(took: list[float]) -> dict[str, float]:
+    """Return how many requests there were and how long they took, in ms."""
+    p50, p95, p99, slowest = np.percentile(took, [50, 95, 99, 100]).tolist() if took else [float("nan")] * 4
+    return {"n": len(took), "p50": p50, "p95": p95, "p99": p99, "slowest": slowest}
+
+
+def trainings(folder: Path) -> int:
+    """Return how many models the project has had."""
+    from querist.engine.project import Project
+
+    project = Project.open(folder)
+    count = len(project.trained())
+    project.store.close()
+    return count
 
 
 if __name__ == "__main__":

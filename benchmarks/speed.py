@@ -1,8 +1,12 @@
 """How long strategies take: against one read of what they must see, and against peers on the same arrays.
 
-    python -m benchmarks.speed                 # a tenth of the sizes
-    python -m benchmarks.speed --full --write  # the published sizes, into docs/benchmarks.md
-    python -m benchmarks.speed --only badge --json badge.json
+    python -m benchmarks.speed                            # a tenth of the sizes
+    python -m benchmarks.speed --full --write             # the published sizes, into docs/benchmarks.md
+    python -m benchmarks.speed --full --only badge bait   # rows that begin with these words; `loop` is the last table
+    python -m benchmarks.speed --write                    # the page from what is kept, measuring nothing
+
+What is measured at full size is kept in benchmarks/results/speed.json, row by row with its date and commit, so that the
+table can be made in parts.
 
 A *read* goes once over the bytes that a strategy must see, by a dot product of the array with itself, in the same run;
 *reads* is our time as a multiple of it. We and a peer take turns, and the ratio is that of the medians. Both have one
@@ -17,11 +21,12 @@ import contextlib
 import json
 import platform
 import statistics
+import subprocess
 import time
 import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +38,7 @@ from benchmarks.speed_work import Beside, Piece, pieces
 from threadpoolctl import threadpool_limits
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+KEPT = Path(__file__).parent / "results" / "speed.json"
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
@@ -133,9 +139,9 @@ def compare(one: Beside, repeats: int, clock: Callable[[], float]) -> Ratio:
     return Ratio(one.name, one.at, middle(theirs), middle(ours), one.at_least, one.times != 1)
 
 
-def rows(only: str, *, size: int, quick: bool, clock: Callable[[], float]) -> Iterator[Row]:
+def rows(only: list[str], *, size: int, quick: bool, clock: Callable[[], float]) -> Iterator[Row]:
     for piece in pieces():
-        if only in piece.name:
+        if not only or piece.work.startswith(tuple(only)):
             yield measure(piece, size=size, quick=quick, clock=clock)
 
 
@@ -150,21 +156,46 @@ def threads(count: int) -> Iterator[None]:
         yield
 
 
-def table(found: list[Row], loop: list[list[str]], facts: str) -> str:
-    head = ["work", "ours", "reads", "extra memory", "beside: theirs, ratio"]
-    lines = [facts, "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    lines += ["| " + " | ".join(row.cells()) + " |" for row in found]
-    lines += [
-        "",
-        "| 20 rounds of 50, margin | whole | outside fit and predict | share inside | beside |",
-        "|---" * 5 + "|",
-    ]
-    lines += ["| " + " | ".join(cells) + " |" for cells in loop]
+# --- what is kept
+
+
+def keep(table: str, cells: list[str]) -> None:
+    """Keep one line of a table, in place of an older one of the same work."""
+    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+    about = {"cells": cells, "date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": commit()}
+    kept.setdefault(table, {})[cells[0]] = about
+    KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def commit() -> str:
+    asked = ["git", "-C", str(PAGE.parent), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def tables() -> str:
+    """Return both tables from what is kept, lines in the order in which they are measured."""
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+    work, loop = kept.get("work", {}), kept.get("loop", {})
+    order = [piece.work for piece in pieces() if piece.work in work]
+    found = [*(work[name] for name in order), *loop.values()]
+    dates, commits = ({about[part] for about in found} for part in ("date", "commit"))
+    facts = (
+        f"{' and '.join(sorted(dates))}, {platform.machine()}, numpy {np.__version__}, wall time, one thread, commits "
+        f"{', '.join(sorted(commits))}."
+    )
+    lines = [facts, "", *header(["work", "ours", "reads", "extra memory", "beside: theirs, ratio"])]
+    lines += ["| " + " | ".join(work[name]["cells"]) + " |" for name in order]
+    lines += ["", *header(["20 rounds of 50, margin", "whole", "outside fit and predict", "share inside", "beside"])]
+    lines += ["| " + " | ".join(about["cells"]) + " |" for about in loop.values()]
     return "\n".join(lines)
 
 
+def header(names: list[str]) -> list[str]:
+    return ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
+
+
 def written(text: str) -> None:
-    """Put the table between its marks in docs/benchmarks.md."""
+    """Put the tables between their marks in docs/benchmarks.md."""
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition("<!-- measured -->")
     _, _, after = rest.partition("<!-- end -->")
@@ -173,33 +204,32 @@ def written(text: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time strategies against one read of their input, and against peers.")
-    parser.add_argument("--full", action="store_true", help="the sizes of the published table")
-    parser.add_argument("--only", default="", help="part of a strategy's name, or `loop`")
+    parser.add_argument("--full", action="store_true", help="the sizes of the published table; kept")
+    parser.add_argument("--only", nargs="*", default=[], help="rows that begin with one of these, or `loop`")
     parser.add_argument("--quick", action="store_true", help="once each")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="also write what was measured there")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="put what is kept into docs/benchmarks.md")
     wanted = parser.parse_args()
-    size = 1 if wanted.full else 10
-    facts = (
-        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, numpy {np.__version__}, {wanted.threads} thread(s), "
-        f"{wanted.clock} time, {'the sizes named' if wanted.full else 'a tenth of the sizes named'}."
-    )
-    print(facts)
-    found, loop = [], []
+    size, clock = 1 if wanted.full else 10, CLOCKS[wanted.clock]
+    worth_keeping = wanted.full and not wanted.quick and wanted.clock == "wall" and wanted.threads == 1
     with threads(wanted.threads):
-        for row in rows(wanted.only, size=size, quick=wanted.quick, clock=CLOCKS[wanted.clock]):
-            found.append(row)
-            print(" | ".join(row.cells()), flush=True)
-        if not wanted.only or wanted.only == "loop":
-            for cells in loops(size, CLOCKS[wanted.clock]):
-                loop.append(cells)
+        if wanted.full or not wanted.write:
+            for name, cells in measured(wanted.only, size=size, quick=wanted.quick, clock=clock):
                 print(" | ".join(cells), flush=True)
-    if wanted.json:
-        wanted.json.write_text(json.dumps([{**asdict(row), "reads": row.reads} for row in found], indent=1))
+                if worth_keeping:
+                    keep(name, cells)
     if wanted.write:
-        written(table(found, loop, facts))
+        written(tables())
+
+
+def measured(only: list[str], *, size: int, quick: bool, clock: Callable[[], float]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the lines of both tables, each with the name of its table."""
+    for row in rows(only, size=size, quick=quick, clock=clock):
+        yield "work", row.cells()
+    if not only or "loop" in only:
+        for cells in loops(size, clock):
+            yield "loop", cells
 
 
 if __name__ == "__main__":

@@ -103,6 +103,26 @@ class GuidelineChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionAsked(Event):
+    """Somebody who labels asked a question on an item. Key: the client's."""
+
+    kind: ClassVar[str] = "question_asked"
+    item: ItemId
+    text: str
+    guideline: int | None = None  # version that was in force
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAnswered(Event):
+    """A question was answered. Key: the client's."""
+
+    kind: ClassVar[str] = "question_answered"
+    question: int  # seq
+    text: str
+    guideline: int | None = None  # version that has the item as an example, if it became one
+
+
+@dataclass(frozen=True, slots=True)
 class FeaturesBuilt(Event):
     """Rows became arrays. Key `features/{features}/{size}`."""
 
@@ -239,6 +259,7 @@ class ModelTrained(Event):
     seconds: float
     notes: list[str] = field(default_factory=list)  # what the library warned of
     pseudo: Json = field(default_factory=dict)  # {count, counts, rows → artefact: item, target, sure}; never labels
+    moved: float | None = None  # share of a sample of the pool that the last model gave another class
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +309,22 @@ class Alarm(Event):
     round: int
     name: str
     evidence: Json
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChecked(Event):
+    """It was looked at whether something has changed. Key `health/{look}`."""
+
+    kind: ClassVar[str] = "health_checked"
+    look: int
+    round: int
+    model: ShortHash
+    checks: list[Json]  # {check, state, sentence} and, where it was tested, the fields of `measure.drift.Change`
+    level: float  # what this look could spend of 5 %; 0 where nothing was tested
+    rows: int  # of the pool, up to which items have been looked at
+    random: int  # random answers up to which labels have been looked at
+    seen: Sha256  # → artefact: JSON list of the random items with a label that have been looked at
+    alarms: Json = field(default_factory=dict)  # name: evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +380,7 @@ class Resumed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Requested(Event):
-    """A person asked for a retraining, a refit of the features, or to settle it (`settle`). Key: the client's."""
+    """A person asked for a training, new features, a check, or to settle it (`settle`). Key: the client's."""
 
     kind: ClassVar[str] = "requested"
     what: str

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ Lane: TypeAlias = Literal["seed", "query", "control", "evaluation", "gold", "rel
 Outcome: TypeAlias = Literal["answered", "skipped", "unanswerable"]
 Source: TypeAlias = Literal["ui", "api", "import", "oracle"]
 ItemKind: TypeAlias = Literal["text", "image", "row", "audio", "pair"]
+ITEM_KINDS: Final[frozenset[ItemKind]] = frozenset(get_args(ItemKind))
 Phase: TypeAlias = Literal["seed", "collect", "freeze", "train", "evaluate", "decide", "select", "stopped", "maintain"]
 
 
@@ -359,6 +360,8 @@ class TaskType(Protocol):
     """What people are asked, if the project does not say."""
     has_classes: ClassVar[bool]
     """Whether classes are declared."""
+    items: ClassVar[frozenset[ItemKind]]
+    """The kinds of item that it can be asked about."""
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def invite(person: Person, project: str, role: str) -> str:
     page.goto(f"{person.base}/p/{project}/team")
     page.get_by_label("Invite as").select_option(role)
     page.get_by_role("button", name="Invite", exact=True).click()
-    return page.locator("code.link").inner_text(timeout=60_000)
+    return page.locator("code.once").inner_text(timeout=60_000)
 
 
 def test_a_team_from_the_invitation_to_the_end_of_access(serve, new_project, chromium):

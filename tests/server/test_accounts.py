@@ -85,6 +85,37 @@ def test_a_manager_cannot_become_an_owner_by_a_sign_in_link(house, owner):
     assert owner.patch(f"{API}/people/{admin}", json={"role": "annotator"}).status_code == 409
 
 
+def test_a_manager_gets_no_link_for_the_owner_of_a_single_project(house, owner):
+    house.site.people.create_person("petra", role="member")
+    petra = house.site.people.find("petra").id
+    assert owner.put(f"{API}/projects/{house.project}/members/{petra}", json={"role": "owner"}).status_code == 200
+    manager = house.person("milo", "manager")
+    refused = manager.post(f"{API}/people/{petra}/link", json={})
+    assert refused.status_code == 403
+    assert "petra is owner, which is above your own role, manager" in refused.json()["error"]
+    assert owner.post(f"{API}/people/{petra}/link", json={}).status_code == 201
+
+
+def test_a_token_that_manages_makes_no_owners(house, owner):
+    made = owner.post(f"{API}/me/tokens", json={"name": "managing", "scope": "manage"}).json()
+    program = house.client()
+    program.headers["Authorization"] = f"Bearer {made['token']}"
+    house.site.people.create_person("otto", role="annotator")
+    otto = house.site.people.find("otto").id
+    assert program.patch(f"{API}/people/{otto}", json={"role": "owner"}).status_code == 403
+    assert program.patch(f"{API}/people/{otto}", json={"role": "reviewer"}).status_code == 200
+
+
+def test_somebody_is_signed_out_everywhere_by_who_may(house, owner):
+    lost = house.person("lars")
+    lars = house.site.people.find("lars").id
+    rows = {row["id"]: row for row in owner.get(f"{API}/people").json()["people"]}
+    assert rows[lars]["signed_in"] == 1
+    assert house.person("lena").delete(f"{API}/people/{lars}/sessions").status_code == 403
+    assert owner.delete(f"{API}/people/{lars}/sessions").json() == {"ended": 1}
+    assert lost.get(f"{API}/me").status_code == 401
+
+
 def test_sessions_and_tokens_are_listed_and_ended(house):
     house.site.people.create_person("sam", role="annotator")
     first, second = house.signed_in("sam"), house.signed_in("sam")

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import io
+import zipfile
+
 import httpx
 import pytest
+from PIL import Image
 
 from querist.server.app import create_app
 from querist.server.contents import API
@@ -162,3 +166,120 @@ def test_an_import_waits_for_no_other_and_says_so(home, reviews):
         refused = add_items(client, reviews, "body,sentiment,doc_id\na fresh one,,e1\n")
     assert refused.status_code == 503
     assert "in use by another import" in refused.json()["error"]
+
+
+def picture(shade):
+    kept = io.BytesIO()
+    Image.new("RGB", (32, 24), (shade, 90, 90)).save(kept, "PNG")
+    return kept.getvalue()
+
+
+def archive(files):
+    kept = io.BytesIO()
+    with zipfile.ZipFile(kept, "w") as packed:
+        for name, data in files.items():
+            packed.writestr(name, data)
+    return kept.getvalue()
+
+
+PICTURES = {f"cells/{n}.png": picture(n) for n in range(6)}
+TONES = {f"{n}.wav": b"RIFF\x24\0\0\0WAVEfmt " + bytes([n] * 40) for n in range(6)}
+ROWS = "asked,a,b,strength\n" + "".join(f"is {n} more than two?,yes it is {n},no,{n / 2}\n" for n in range(8))
+KINDS = [
+    ("single_label", "r.csv", ROWS, {"text": "asked", "classes": ["x", "y"]}),
+    ("multi_label", "r.csv", ROWS, {"text": "asked", "classes": ["x", "y"], "settings": {"at_least": 1}}),
+    ("numeric", "r.csv", ROWS, {"columns": ["a", "b"], "settings": {"low": 0, "high": 4.5, "unit": "MPa"}}),
+    ("numeric", "r.csv", ROWS, {"columns": ["a", "b"], "label": "strength"}),
+    ("pairwise", "r.csv", ROWS, {"pair": ["a", "b"], "text": "asked", "settings": {"tie": False}}),
+    ("ranking", "r.csv", ROWS, {"columns": ["a", "b", "asked"]}),
+    ("spans", "r.csv", ROWS, {"text": "asked", "classes": ["x"], "settings": {"overlap": True}}),
+    ("relations", "r.csv", ROWS, {"text": "asked", "classes": ["x"], "settings": {"relations": ["of"]}}),
+    ("boxes", "cells.zip", archive(PICTURES), {"classes": ["x"], "settings": {"same": 0.6}}),
+    (
+        "polygons",
+        "cells.zip",
+        archive(PICTURES | {"cells/t.csv": "f\n0.png\n1.png\n"}),
+        {"image": "f", "classes": ["x"]},
+    ),
+    ("text", "r.csv", ROWS, {"text": "asked", "settings": {"start": "empty", "most": 50}}),
+    ("single_label", "tones.zip", archive(TONES), {"audio": "file", "classes": ["x", "y"]}),
+]
+
+
+@pytest.mark.parametrize(("task", "file", "data", "form"), KINDS)
+def test_every_kind_of_label_begins_with_an_upload_and_gives_its_first_item(home, task, file, data, form):
+    _, site, client = home
+    data = data if isinstance(data, bytes) else data.encode()
+    told = client.post(f"{API}/projects/inspect", files={"file": (file, data)}).json()
+    name = f"{task} {len(site.projects_of(site.admin()))}"
+    made = client.post(f"{API}/projects", json={"name": name, "upload": told["upload"], "task": task, **form})
+    assert made.status_code == 201, made.text
+    project = made.json()
+    assert project["task"] == task
+    assert {key: project["task_settings"][key] for key in form.get("settings", {})} == form.get("settings", {})
+    shown = client.get(f"{API}/projects/{project['id']}/items").json()["items"]
+    assert shown
+    if "url" in shown[0]["content"]["value"]:
+        assert client.get(shown[0]["content"]["value"]["url"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "field", "words"),
+    [
+        ({"task": "boxes", "text": "asked", "classes": ["x"]}, "task", "is asked about pictures"),
+        ({"task": "pairwise", "text": "asked"}, "task", "is asked about pairs"),
+        ({"task": "numeric", "text": "asked"}, "high", "give the range"),
+        ({"task": "relations", "text": "asked", "classes": ["x"]}, "relations", "name at least one"),
+        ({"task": "spans", "text": "asked", "classes": ["x"], "settings": {"overlap": "yes"}}, "overlap", "boolean"),
+        ({"task": "spans", "text": "nobody", "classes": ["x"]}, "column", "nobody"),
+        ({"task": "spam", "text": "asked", "classes": ["x"]}, "task", ""),
+        ({"task": "single_label", "text": "asked", "classes": ["x", "x"]}, "classes", "x"),
+    ],
+)
+def test_a_project_that_cannot_be_is_refused_and_leaves_nothing_behind(home, form, field, words):
+    folder, _, client = home
+    before = sorted(path.name for path in folder.iterdir())
+    told = upload(client, data=ROWS).json()
+    said = client.post(f"{API}/projects", json={"name": "never", "upload": told["upload"], **form})
+    assert said.status_code in (400, 404, 422), said.text
+    assert said.json()["field"].endswith(field), said.text
+    assert words in said.json()["error"]
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_more_pictures_join_a_project_of_pictures(home):
+    _, _, client = home
+    told = client.post(f"{API}/projects/inspect", files={"file": ("c.zip", archive(PICTURES))}).json()
+    form = {"name": "growing", "upload": told["upload"], "task": "boxes", "classes": ["x"]}
+    project = client.post(f"{API}/projects", json=form).json()["id"]
+    more = archive({"0.png": picture(0), "new.png": picture(200)})
+    added = client.post(f"{API}/projects/{project}/items", files={"file": ("more.zip", more)}).json()
+    assert added["added"] == 1, added
+    urls = [item["content"]["value"]["url"] for item in client.get(f"{API}/projects/{project}/items").json()["items"]]
+    assert len(urls) == 7
+    assert {client.get(url).status_code for url in urls} == {200}
+    table = client.post(f"{API}/projects/{project}/items", files={"file": ("t.zip", archive({"t.csv": "f\n0.png\n"}))})
+    assert (table.status_code, table.json()["field"]) == (422, "file")
+
+
+@pytest.mark.parametrize(
+    ("file", "data", "fitting"),
+    [
+        (
+            "r.csv",
+            ROWS.encode(),
+            {"multi_label", "numeric", "pairwise", "ranking", "relations", "single_label", "spans"},
+        ),
+        (
+            "one.csv",
+            b"text\nhello you\nbye now\n",
+            {"multi_label", "numeric", "ranking", "relations", "single_label", "spans"},
+        ),
+        ("c.zip", archive(PICTURES), {"boxes", "multi_label", "numeric", "polygons", "single_label"}),
+        ("t.zip", archive(TONES), {"multi_label", "numeric", "single_label"}),
+    ],
+)
+def test_a_file_says_which_kinds_of_label_fit_its_items(home, file, data, fitting):
+    told = home[2].post(f"{API}/projects/inspect", files={"file": (file, data)}).json()
+    assert {kind["task"] for kind in told["kinds"] if kind["fits"]} == fitting | {"text"}
+    assert {kind["task"]: kind["learns"] for kind in told["kinds"]}["single_label"] is True

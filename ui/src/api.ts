@@ -9,6 +9,8 @@ export type AnswerForm = Schemas["AnswerForm"];
 export type AnswerReceipt = Schemas["AnswerReceipt"];
 export type AnswerView = Schemas["AnswerView"];
 export type Calibration = Schemas["Calibration"];
+export type Filter = Schemas["Filter"];
+export type Slices = Schemas["Slices"];
 export type ClassGuide = Schemas["ClassGuide"];
 export type Classes = Schemas["Classes"];
 export type Contested = Schemas["Contested"];
@@ -24,6 +26,7 @@ export type Item = Schemas["Item"];
 export type ItemPage = Schemas["ItemPage"];
 export type ItemRow = Schemas["ItemRow"];
 export type ItemState = ItemRow["state"];
+export type Kind = Schemas["KindOffered"]["task"];
 export type LeaseReply = Schemas["LeaseReply"];
 export type LiveEvent = Schemas["LiveEvent"];
 export type Me = Schemas["Me"];
@@ -34,9 +37,13 @@ export type Project = Schemas["Project"];
 export type ProjectRow = Schemas["ProjectRow"];
 export type Projects = Schemas["Projects"];
 export type PersonRow = Schemas["PersonRow"];
+export type Question = Schemas["Question"];
+export type Invited = Schemas["Invited"];
 export type Review = Schemas["Review"];
 export type Role = Schemas["Account"]["role"];
+export type ProjectCreate = Schemas["ProjectCreate"];
 export type Rounds = Schemas["Rounds"];
+export type Scope = Schemas["TokenCreate"]["scope"];
 export type Status = Schemas["Status"];
 export type StopRule = Schemas["StopRule"];
 export type Task = Schemas["Task"];
@@ -151,6 +158,23 @@ export const api = {
   join: (token: string, name: string, password: string) =>
     known(read(client.POST(`${base}/people/join`, { body: { token, name, password } }))),
 
+  sessions: () => read(client.GET(`${base}/me/sessions`)),
+  endSession: (session: string) => read(client.DELETE(`${base}/me/sessions/{session}`, { params: { path: { session } } })),
+  endOtherSessions: () => read(client.DELETE(`${base}/me/sessions`)),
+  tokens: () => read(client.GET(`${base}/me/tokens`)),
+  createToken: (body: Schemas["TokenCreate"]) => read(client.POST(`${base}/me/tokens`, { body })),
+  revokeToken: (name: string) => read(client.DELETE(`${base}/me/tokens/{name}`, { params: { path: { name } } })),
+
+  people: () => read(client.GET(`${base}/people`)),
+  changePerson: (person: string, body: Schemas["PersonChange"]) =>
+    read(client.PATCH(`${base}/people/{person}`, { params: { path: { person } }, body })),
+  signOutPerson: (person: string) =>
+    read(client.DELETE(`${base}/people/{person}/sessions`, { params: { path: { person } } })),
+  linkFor: (person: string) => read(client.POST(`${base}/people/{person}/link`, { params: { path: { person } } })),
+  inviteToAll: (role: Role) => read(client.POST(`${base}/people/invitations`, { body: { role } })),
+  takeBackFromAll: (invitation: string) =>
+    read(client.DELETE(`${base}/people/invitations/{invitation}`, { params: { path: { invitation } } })),
+
   team: (project: string) => read(client.GET(`${base}/projects/{project}/team`, one(project))),
   members: (project: string) => read(client.GET(`${base}/projects/{project}/members`, one(project))),
   invite: (project: string, role: Role) =>
@@ -198,7 +222,11 @@ export const api = {
       }),
     );
   },
-  create: (body: Schemas["ProjectCreate"]) => read(client.POST(`${base}/projects`, { body })),
+  create: (given: Partial<ProjectCreate> & { name: string }) => {
+    const money = { cost_per_label: 0, currency: "USD" };
+    const item = { task: "single_label" as const, settings: {}, columns: [], pair: [], classes: [], question: "" };
+    return read(client.POST(`${base}/projects`, { body: { ...item, ...money, ...given } }));
+  },
   change: (project: string, body: Omit<Schemas["ProjectChange"], "key">) =>
     read(client.PATCH(`${base}/projects/{project}`, { ...one(project), body: { key: uuid(), ...body } })),
   changeClass: (project: string, operation: Schemas["ClassChange"]["operation"], before: string[], after: string[]) =>
@@ -224,6 +252,8 @@ export const api = {
         keepalive: true,
       }),
     ),
+  alike: (project: string, item: string, n: number) =>
+    read(client.POST(`${base}/projects/{project}/items/{item}/alike`, { ...itemOf(project, item), body: { n } })),
   answer: (project: string, body: AnswerForm) =>
     read(client.POST(`${base}/projects/{project}/answers`, { ...one(project), body })),
   undo: (project: string, seq: number, key: string) =>
@@ -240,11 +270,24 @@ export const api = {
   items: (project: string, query: { q?: string; state?: ItemState; class?: string; person?: string; cursor?: string }) =>
     read(client.GET(`${base}/projects/{project}/items`, { params: { path: { project }, query } })),
 
+  questions: (project: string, item = "") =>
+    read(client.GET(`${base}/projects/{project}/questions`, { params: { path: { project }, query: { item } } })),
+  ask: (project: string, item: string, key: string, text: string) =>
+    read(client.POST(`${base}/projects/{project}/items/{item}/questions`, { ...itemOf(project, item), body: { key, text } })),
+  reply: (project: string, seq: number, key: string, text: string, example: Schemas["AsExample"] | null) =>
+    read(
+      client.POST(`${base}/projects/{project}/questions/{seq}/answer`, {
+        params: { path: { project, seq } },
+        body: { key, text, example },
+      }),
+    ),
+
   status: (project: string) => read(client.GET(`${base}/projects/{project}/status`, one(project))),
   curves: (project: string) => read(client.GET(`${base}/projects/{project}/curves`, one(project))),
   rounds: (project: string) => read(client.GET(`${base}/projects/{project}/rounds`, one(project))),
   classes: (project: string) => read(client.GET(`${base}/projects/{project}/classes`, one(project))),
   calibration: (project: string) => read(client.GET(`${base}/projects/{project}/calibration`, one(project))),
+  slices: (project: string) => read(client.GET(`${base}/projects/{project}/slices`, one(project))),
   timing: (project: string) => read(client.GET(`${base}/projects/{project}/timing`, one(project))),
   command: (project: string, command: "retrain" | "stop" | "resume" | "settle", reason = "") =>
     read(

@@ -13,6 +13,11 @@ class Person {
     onSignedOut(() => (this.known = "no"));
   }
 
+  /** May see and change everybody's accounts. */
+  get managesAll(): boolean {
+    return this.me?.role === "owner" || this.me?.role === "manager";
+  }
+
   async ask(): Promise<void> {
     try {
       this.me = await api.me();

@@ -3,7 +3,7 @@
 export type Page =
   | { name: "signIn"; token: string; next: string; refused: string }
   | { name: "join"; token: string }
-  | { name: "projects" }
+  | { name: "projects" | "people" | "account" }
   | { name: "create" }
   | { name: "overview" | "label" | "review" | "team" | "settings"; project: string }
   | { name: "items"; project: string; item: string | null }
@@ -18,7 +18,7 @@ export function pageOf(url: URL): Page {
     return { name: "signIn", token: said("token"), next: inside(said("next")), refused: said("refused") };
   }
   if (first === "join" && parts.length === 1) return { name: "join", token: url.searchParams.get("token") ?? "" };
-  if (first === "projects" && parts.length === 1) return { name: "projects" };
+  if (parts.length === 1 && (first === "projects" || first === "people" || first === "account")) return { name: first };
   if (first === "projects" && project === "new" && parts.length === 2) return { name: "create" };
   if (first !== "p" || !project || parts.length > 4) return { name: "nowhere" };
   if (tab === "items") return { name: "items", project, item };
@@ -44,6 +44,8 @@ function inside(next: string | null): string {
 export const paths = {
   signIn: (next: string) => `/sign-in?next=${encodeURIComponent(next)}`,
   projects: "/projects",
+  people: "/people",
+  account: "/account",
   create: "/projects/new",
   overview: (project: string) => `/p/${encodeURIComponent(project)}`,
   label: (project: string) => `/p/${encodeURIComponent(project)}/label`,

@@ -65,7 +65,7 @@ def people_role(project: Folder, name: Name, role: Annotated[str, typer.Argument
     from querist.store.people import Role
 
     team = _team(project)
-    changed = team.change(_operator(), name, role=cast("Role", role))
+    changed = team.change("owner", name, role=cast("Role", role))
     print(f"{changed.name} is {changed.role}")
 
 
@@ -73,7 +73,8 @@ def people_role(project: Folder, name: Name, role: Annotated[str, typer.Argument
 def people_end(project: Folder, name: Name) -> None:
     """End somebody's access: sessions and tokens stop at once, answers stay."""
     team = _team(project)
-    print(f"{team.change(_operator(), name, active=False).name} may not sign in any more")
+    ended = team.change("owner", name, active=False)
+    print(f"{ended.name} may not sign in any more")
 
 
 @people_app.command("sign-out")

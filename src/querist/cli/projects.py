@@ -48,12 +48,12 @@ def init(
     pair: Annotated[str | None, typer.Option(help="The two columns that are compared, comma-separated.")] = None,
     audio: Annotated[str | None, typer.Option(help="Column with paths of sounds, relative to the data.")] = None,
     mode: Annotated[str, typer.Option(help="continuous: nobody waits; batch: as in papers.")] = "continuous",
-    batch: Annotated[int, typer.Option(help="Items in a batch; 0: by the budget.")] = 0,
-    budget: Annotated[int | None, typer.Option(help="Stop after so many labels.")] = None,
-    cost_per_label: Annotated[float, typer.Option(help="Price of one label.")] = 0.0,
+    batch: Annotated[int, typer.Option(min=0, help="Items in a batch; 0: by the budget.")] = 0,
+    budget: Annotated[int | None, typer.Option(min=1, help="Stop after so many labels.")] = None,
+    cost_per_label: Annotated[float, typer.Option(min=0, help="Price of one label.")] = 0.0,
     currency: Annotated[str, typer.Option(help="ISO code of the price's currency.")] = "USD",
     question: Annotated[str, typer.Option(help="What people are asked.")] = "",
-    seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all chance.")] = 0,
     keep_duplicates: Annotated[
         bool, typer.Option(help="Exact duplicates stay apart, each with an id of its own.")
     ] = False,
@@ -120,7 +120,7 @@ def import_(
 def serve(
     project: Folder = HERE,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0: any.")] = 8765,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any.")] = 8765,
     allow_host: Annotated[
         str | None, typer.Option(help="Names by which browsers may call it, comma-separated.")
     ] = None,

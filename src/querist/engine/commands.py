@@ -47,21 +47,25 @@ class Form(Protocol):
     def replaces(self) -> int | None: ...
     @property
     def shown(self) -> Json | None: ...
+    @property
+    def bulk(self) -> bool: ...
 
 
 def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Json:
     """Give a person up to n items in all, those still held included; return the new ones, or why there are none."""
-    state = project.state()
-    arrange = assignment.arrange(project, state, person)
-    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange)
+    with project.at_once() as state:
+        arrange = assignment.arrange(project, state, person)
+        resting = state.stopped is not None and not state.checking
+    leases = [] if resting else project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange)
     new = [lease for lease in leases if lease.id not in set(held)]
-    return {
-        "tasks": tasks(project, new),
-        "waiting": waiting(project, state) if not leases else None,
-        "answered_today": project.answers_today(person),
-        "labelled": state.training,
-        "to_first_model": missing_labels(state) if state.model is None and project.learns else None,
-    }
+    with project.at_once() as state:
+        return {
+            "tasks": tasks(project, new),
+            "waiting": waiting(project, state) if not leases else None,
+            "answered_today": project.answers_today(person),
+            "labelled": state.training,
+            "to_first_model": missing_labels(state) if state.model is None and project.learns else None,
+        }
 
 
 def tasks(project: Project, leases: Sequence[Lease]) -> list[Json]:
@@ -116,13 +120,13 @@ def submit(
         Denied: `replaces` is another person's answer.
     """
     key = str(form.key)
-    known = project.store.find(key)
-    if known is not None:
-        return _receipt(project, _same(project, known, person, form), person), False
-    read = project.state().seq
-    event, late = _answer(project, person, form, source, may_correct_others)
+    with project.at_once() as state:
+        known = project.store.find(key)
+        if known is not None:
+            return _receipt(project, _same(project, known, person, form), person), False
+        event, late = _answer(project, person, form, source, may_correct_others)
     try:
-        recorded, is_new = project.record(key, event, actor=person, read=read)
+        recorded, is_new = project.record(key, event, actor=person, read=state.seq)
     except Overtaken:
         # Another answer by the same person came in between: this one corrects it, instead of standing beside it.
         return submit(project, person, form, source=source, may_correct_others=may_correct_others)
@@ -132,7 +136,7 @@ def submit(
         if known is None:
             raise
         return _receipt(project, _same(project, known, person, form), person), False
-    if is_new and opinions.most_opinions(project.state()) > 1:
+    if is_new and opinions.most_opinions(state) > 1:
         opinions.ask_further(project, [event.item])
     return _receipt(project, recorded, person, late=late), is_new
 
@@ -171,7 +175,7 @@ def _answer(
     value = project.task.check(form.value, sized(project, form.item)) if form.outcome == "answered" else None
     if form.outcome != "answered" and form.value is not None:
         raise BadValue("value", form.value, f"must be empty when the outcome is {form.outcome!r}")
-    lease = next((lease for lease in project.store.leases() if lease.id == form.lease), None)
+    is_late = form.lease is not None and project.store.find_lease(form.lease) is None
     picked = project.store.picked(form.item)
     lane = lane_of(project, state, form.item)
     event = AnswerSubmitted(
@@ -189,8 +193,9 @@ def _answer(
         active_ms=form.active_ms,
         replaces=_replaced(state, person, form, may_correct_others),
         source=source,
+        bulk=form.bulk,
     )
-    return event, form.lease is not None and lease is None
+    return event, is_late
 
 
 def sized(project: Project, item: str) -> Content | None:

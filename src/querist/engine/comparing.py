@@ -109,7 +109,7 @@ def compare(
     *,
     new: str | None = None,
 ) -> Compared | None:
-    """Return difference and saving at the last planned look; None while there was none.
+    """Return difference and saving at the last planned look; None while there was none, or no item was chosen yet.
 
     Args:
         project: the project.
@@ -119,7 +119,7 @@ def compare(
         new: a random arm whose event is not in the ledger yet.
     """
     kept = compared_baseline(project, new=new)
-    if kept is None or not archived:
+    if kept is None or not archived or not state.lanes.get("query"):
         return None
     answer = {
         item: number for item, number in zip(measured.items, measured.target.tolist(), strict=True) if number >= 0

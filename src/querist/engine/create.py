@@ -6,9 +6,9 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from querist.engine.held_out import keep_validation
+from querist.engine.held_out import keep_validation, read_held_out
 from querist.engine.importing import Imported, import_items
 from querist.engine.project import Project, open_store
 from querist.engine.sources import pool_reader, relative_path
@@ -18,8 +18,8 @@ from querist.errors import BadValue, Conflict, NotFound, QueristError, UnknownNa
 from querist.events import ProjectCreated
 from querist.kinds import as_number
 from querist.pools.reader import PoolReader
-from querist.tasks import kind_of_label, task_type
-from querist.types import Json, TaskType
+from querist.tasks import kind_of_label, names, task_type
+from querist.types import ITEM_KINDS, Item, Json, TaskType
 
 if TYPE_CHECKING:
     from querist.store.sql import SqlStore
@@ -144,9 +144,11 @@ def init(
     kind = kind_of_label(task)
     known = _classes(reader, classes, label, kind) if sample is None or classes else [str(n) for n in range(10)]
     chosen = _task_settings(kind, task_settings or {}, reader, label)
-    task_type(task, classes=known, settings=chosen)
+    checked = task_type(task, classes=known, settings=chosen)
+    _check_fits(kind, reader)
     if validation is not None and not label:
         raise BadValue("validation", validation, "needs --label, the column with its labels")
+    held = read_held_out(pool_reader(pool, folder, validation), Path(validation), checked) if validation else None
     spec = ProjectSpec.from_json(
         {
             "project": {
@@ -165,8 +167,8 @@ def init(
     project = _begin(folder, spec)
     try:
         had = project.state().pool_size
-        if validation is not None:
-            spec = keep_validation(project, Path(validation))
+        if held is not None:
+            spec = keep_validation(project, held)
         made = import_items(project, pool_reader(spec.pool.model_dump(), folder))
     finally:
         project.store.close()
@@ -177,7 +179,7 @@ def init(
 
 def _classes(reader: PoolReader, classes: Sequence[str], label: str | None, kind: type[TaskType]) -> list[str]:
     if classes or not kind.has_classes:
-        return list(classes)
+        return _enough(list(classes), kind)
     if not label:
         raise BadValue("labels", "", "name the classes with --labels a,b,c or a column of labels with --label")
     found: dict[str, None] = {}
@@ -185,7 +187,14 @@ def _classes(reader: PoolReader, classes: Sequence[str], label: str | None, kind
         found.update(dict.fromkeys(kind.classes_in(cell)))
     if not found:
         raise BadValue("label", label, "the column is empty; name the classes with --labels a,b,c")
-    return sorted(found)
+    return _enough(sorted(found), kind)
+
+
+def _enough(classes: list[str], kind: type[TaskType]) -> list[str]:
+    """The classes, unless there is nothing to choose between."""
+    if kind.name == "single_label" and len(classes) == 1:
+        raise BadValue("labels", classes[0], "is one class: there is nothing to choose; name all, as in --labels a,b,c")
+    return classes
 
 
 def _cells(reader: PoolReader) -> list[str]:
@@ -206,6 +215,29 @@ def _task_settings(
     if not numbers:
         raise BadValue("label", label, "holds no number; give the range with --set low=0 --set high=100")
     return {"low": min(numbers), "high": max(numbers), **given}
+
+
+def _check_fits(kind: type[TaskType], reader: PoolReader) -> None:
+    """Refuse a kind of label that cannot be asked about such items: boxes on texts, say."""
+    if kind.items == ITEM_KINDS:
+        return
+    first = next((entry for entry in reader.read() if isinstance(entry, Item)), None)
+    if first is not None and first.content.kind not in kind.items:
+        raise BadValue(
+            "task",
+            kind.name,
+            f"is asked about {_ITEMS[min(kind.items)]}, and these are {_ITEMS[first.content.kind]}",
+            choices=[name for name in names() if first.content.kind in kind_of_label(name).items],
+        )
+
+
+_ITEMS: Final[Mapping[str, str]] = {
+    "text": "texts (name the column with --text)",
+    "image": "pictures (a folder, or --image COLUMN)",
+    "row": "rows of a table",
+    "audio": "sounds (--audio COLUMN)",
+    "pair": "pairs (--pair A,B)",
+}
 
 
 def _for_kind(sections: Mapping[str, Any], kind: type[TaskType]) -> dict[str, Any]:

@@ -4,81 +4,87 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from querist.engine.project import Project
-from querist.engine.round import State
 from querist.engine.sources import pool_reader
 from querist.engine.spec import ProjectSpec
 from querist.errors import BadValue, QueristError
 from querist.events import PoolImported
-from querist.pools.reader import digest, label_text
-from querist.types import Content, Item, Json, Rejected, TaskType, canonical_json
+from querist.pools.reader import PoolReader, digest, label_text
+from querist.types import Item, Json, Rejected, TaskType, canonical_json
 
 
-def keep_validation(project: Project, path: Path) -> ProjectSpec:
-    """Keep the user's file with the project, and record what it holds; a folder of images is only pointed at."""
-    assert project.folder is not None
-    if project.state().validation:
-        return project.spec
-    reader = pool_reader(project.spec.pool.model_dump(), project.folder, str(path))
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What the user's own held-out file holds: items, their labels (as the ledger keeps them), rows set aside."""
+
+    path: Path
+    source: str
+    fingerprint: str
+    duplicates: int
+    items: list[Item]
+    labels: list[str]
+    aside: list[Json]
+
+
+def read_held_out(reader: PoolReader, path: Path, task: TaskType) -> HeldOut:
+    """Read the user's own held-out file, before anything is made that would need it.
+
+    Raises:
+        BadValue: no row of it has a label that the project knows.
+    """
     items, labels, aside = [], [], []
-    state, task = project.state(), project.task
-    classes = state.classes
     for entry in reader.read():
         if isinstance(entry, Rejected):
             aside.append({"line": entry.line, "reason": entry.reason, "raw": entry.raw})
             continue
         label = None if entry.label is None else label_text(entry.label)
         try:
-            value = label_of(task, label or "", state)
+            value = task.read(label or "")
         except QueristError:
             aside.append({"line": 0, "reason": f"item {entry.id}: label {label!r} is no class", "raw": ""})
             continue
         items.append(entry)
         labels.append(value if isinstance(value, str) else canonical_json(value))
     if not items:
+        classes = getattr(task, "classes", ())
         wanted = f"holds no item with a label that is a class: {', '.join(classes)}" if classes else "holds no label"
         raise BadValue("validation", str(path), wanted)
-    if path.is_file():
-        kept = project.folder / "evaluation" / path.name
+    summary = reader.summary
+    return HeldOut(path, reader.source, summary.fingerprint, summary.duplicates, items, labels, aside)
+
+
+def keep_validation(project: Project, held: HeldOut) -> ProjectSpec:
+    """Keep the user's file with the project, and record what it holds; a folder of images is only pointed at."""
+    assert project.folder is not None
+    if project.state().validation:
+        return project.spec
+    if held.path.is_file():
+        kept = project.folder / "evaluation" / held.path.name
         kept.parent.mkdir(exist_ok=True)
-        shutil.copyfile(path, kept)
+        shutil.copyfile(held.path, kept)
         spec = project.spec.changed(evaluation={"file": str(kept.relative_to(project.folder))})
     else:
-        spec = project.spec.changed(evaluation={"file": str(path.resolve())})
+        spec = project.spec.changed(evaluation={"file": str(held.path.resolve())})
     artefacts = project.store.artefacts
-    digests = [digest(entry.content).hex() for entry in items]
+    digests = [digest(entry.content).hex() for entry in held.items]
     event = PoolImported(
-        source=reader.source,
-        fingerprint=reader.summary.fingerprint,
-        items=artefacts.put_table({"item": [entry.id for entry in items], "label": labels, "digest": digests}),
-        added=len(items),
-        duplicates=reader.summary.duplicates,
-        rejected=artefacts.put_json(aside) if aside else None,
-        rejected_count=len(aside),
+        source=held.source,
+        fingerprint=held.fingerprint,
+        items=artefacts.put_table(
+            {"item": [entry.id for entry in held.items], "label": held.labels, "digest": digests}
+        ),
+        added=len(held.items),
+        duplicates=held.duplicates,
+        rejected=artefacts.put_json(held.aside) if held.aside else None,
+        rejected_count=len(held.aside),
         role="validation",
     )
     _change(project, spec)
-    project.record(f"import/validation/{reader.summary.fingerprint}", event, actor="import")
+    project.record(f"import/validation/{held.fingerprint}", event, actor="import")
     return spec
-
-
-def label_of(task: TaskType, cell: str, state: State, content: Content | None = None) -> Any:
-    """Return the label that a cell of a file holds, under the class names now in force.
-
-    Args:
-        task: of the project.
-        cell: as text.
-        state: the fold.
-        content: of the item, where the label must fit it.
-
-    Raises:
-        BadValue: the cell holds no label of the task.
-    """
-    value = task.read(state.renamed.get(cell, cell))
-    return task.check(value, content) if content is not None else value
 
 
 def _change(project: Project, spec: ProjectSpec) -> None:

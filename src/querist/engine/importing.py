@@ -9,16 +9,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from querist.engine.held_out import label_of, validation_digests, validation_table
+from querist.engine.held_out import validation_digests, validation_table
 from querist.engine.lanes import keyed_numbers
 from querist.engine.project import Project
+from querist.engine.round import State
 from querist.engine.sources import pool_reader
 from querist.errors import BadValue, QueristError
 from querist.events import AnswerSubmitted, PoolImported
 from querist.pools.reader import PoolReader, digest, label_text
 from querist.store.lock import IMPORT_LOCK, lock
 from querist.store.protocol import ItemRow, NewEvent
-from querist.types import Item, ItemId, Json, Lane, Rejected, short_hash
+from querist.types import Content, Item, ItemId, Json, Lane, Rejected, TaskType, short_hash
 
 SHOWN: Final = 5
 """Rejected rows that are shown; all are kept."""
@@ -242,7 +243,7 @@ def _import_labels(
     u_eval = np.asarray(project.pool().u_eval)
     for item, row in zip(items, rows.tolist(), strict=True):
         try:
-            value = label_of(task, labels[item], state, contents.get(item))
+            value = _label_of(task, labels[item], state, contents.get(item))
         except QueristError:
             no_class[labels[item]] = no_class.get(labels[item], 0) + 1
             continue
@@ -254,3 +255,9 @@ def _import_labels(
     # A thousand in a transaction: people who answer meanwhile wait for one, not for all.
     told = sum(project.store.append_many(events[start : start + AT_ONCE]) for start in range(0, len(events), AT_ONCE))
     return told, no_class
+
+
+def _label_of(task: TaskType, cell: str, state: State, content: Content | None) -> Any:
+    """The label that a cell of a file holds, under the class names now in force; it must fit the item's content."""
+    value = task.read(state.renamed.get(cell, cell))
+    return task.check(value, content) if content is not None else value

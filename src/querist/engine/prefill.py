@@ -18,10 +18,12 @@ from querist.engine.project import Project
 from querist.engine.training import prediction
 from querist.events import AnswerSubmitted
 from querist.measure.intervals import normal_quantile, wilson
-from querist.types import ItemId, Json, Lane
+from querist.types import Array, ItemId, Json, Lane
 
 NEVER: Final[frozenset[str]] = frozenset({"evaluation", "control", "gold", "duel"})
 """Lanes in which nobody sees a guess: it would change what is measured."""
+LIKELY: Final = 9
+"""Classes that stand first where there are more classes than keys."""
 FEWEST: Final = 30
 """Answers on either side from which the shift is told."""
 
@@ -33,12 +35,23 @@ def is_blind(project: Project, item: ItemId, lane: Lane | None) -> bool:
     return bool(keyed_numbers(project.seed, "blind", [item])[0] < project.spec.labels.blind_share)
 
 
+def likely(project: Project, items: Sequence[ItemId]) -> list[list[str]]:
+    """Return the classes that the last good model finds likeliest for each item; none where it predicts no class."""
+    if project.target.signal != "proba":
+        return [[] for _ in items]
+    best = np.argsort(-_predicted(project, items), axis=1, kind="stable")[:, :LIKELY]
+    return [[str(name) for name in project.task.decode(row)] for row in best]
+
+
 def guesses(project: Project, items: Sequence[ItemId]) -> list[Any]:
     """Return the label that the last good model gives to each item."""
+    found = project.task.decode(project.target.predicted(_predicted(project, items)))
+    return [_neat(value) for value in found]
+
+
+def _predicted(project: Project, items: Sequence[ItemId]) -> Array:
     rows = np.asarray(project.store.rows(list(items)), dtype=np.intp)
-    kind = project.target
-    matrix = prediction(project.model(), project.features().rows(rows), kind, seed=project.seed)
-    return [_neat(value) for value in project.task.decode(kind.predicted(matrix))]
+    return prediction(project.model(), project.features().rows(rows), project.target, seed=project.seed)
 
 
 def _neat(value: Any) -> Any:
@@ -54,8 +67,9 @@ def for_tasks(project: Project, items: Sequence[ItemId], lanes: Sequence[Lane]) 
     shown = [k for k, (item, lane) in enumerate(zip(items, lanes, strict=True)) if not is_blind(project, item, lane)]
     found: list[Json | None] = [None] * len(items)
     values = guesses(project, [items[k] for k in shown]) if shown else []
-    for k, value in zip(shown, values, strict=True):
-        found[k] = {"value": value, "when": mode, "model": state.choosing_model}
+    first = likely(project, [items[k] for k in shown]) if shown and mode == "shown" else [[] for _ in shown]
+    for k, value, names in zip(shown, values, first, strict=True):
+        found[k] = {"value": value, "when": mode, "model": state.choosing_model, "likely": names}
     return found
 
 

@@ -6,7 +6,8 @@ import functools
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
     from querist.store.sql import SqlStore
 
-STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "baseline": 4}
+STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "baseline": 4, "health": 5}
 """Which stream of random numbers a step draws from; a number is never given to another step."""
 
 DAY: Final = 86_400 * 1_000_000
@@ -61,6 +62,7 @@ class Project:
         self.arrays = arrays
         self._learner = learner
         self._lock = threading.RLock()
+        self._instant = threading.local()
         self._state = State()
         self._models: dict[ShortHash, Model] = {}
         self._features: tuple[tuple[str, ...], Features] | None = None
@@ -107,8 +109,24 @@ class Project:
 
     # --- the ledger
 
+    @contextmanager
+    def at_once(self) -> Iterator[State]:
+        """Let this thread read the ledger and the tables of one instant inside; what is written is written outside.
+
+        Whoever serves a request asks for the state a dozen times: inside, the ledger is looked at once.
+        """
+        with self.store.at_once():
+            self._instant.state = state = self.state()
+            try:
+                yield state
+            finally:
+                del self._instant.state
+
     def state(self) -> State:
         """Return the fold over the whole ledger."""
+        at_once: State | None = getattr(self._instant, "state", None)
+        if at_once is not None:
+            return at_once
         with self._lock:
             behind = list(self.store.events(self._state.seq))
             if behind:

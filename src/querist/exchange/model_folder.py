@@ -79,8 +79,6 @@ def card(classes: Sequence[str], about: Json) -> str:
 
 
 def _facts(about: Json) -> dict[str, Any]:
-    calibration = about.get("calibration") or {}
-    temperature = (calibration.get("parameters") or {}).get("temperature")
     told = {
         "project": about.get("project"),
         "data set": about.get("dataset"),
@@ -88,10 +86,18 @@ def _facts(about: Json) -> dict[str, Any]:
         "learner": about.get("learner"),
         "settings": canonical_json(about["settings"]) if about.get("settings") else None,
         "features": about.get("features"),
-        "calibration": f"temperature {temperature:.3g}, fitted out of fold" if temperature else "none",
+        "calibration": _calibration(about.get("calibration") or {}),
         "model": about.get("model"),
     }
     return {name: value for name, value in told.items() if value}
+
+
+def _calibration(fitted: Json) -> str:
+    if not fitted:
+        return "none"
+    temperature = fitted["parameters"].get("temperature")
+    method = str(fitted.get("method", "temperature")) + (f" {temperature:.3g}" if temperature else "")
+    return f"{method}, fitted on labels {fitted.get('rows', 'out of fold')}"
 
 
 def _metrics(metrics: Mapping[str, Any]) -> str:
@@ -99,6 +105,8 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
         return "## How good it is\n\nNobody measured it on items that it did not learn from."
     lines = ["## How good it is", "", "| figure | value | 95 % interval | items |", "|---|---|---|---|"]
     for name, figure in metrics.items():
+        if name.endswith("_before"):
+            continue  # of the model without its calibrator, which is not the one in the folder
         low, high = figure.get("low"), figure.get("high")
         interval = f"{low:.3f} to {high:.3f}" if low is not None and high is not None else ""
         lines.append(f"| {_cell(name)} | {figure['value']:.3f} | {interval} | {figure.get('n', '')} |")

@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     from querist.pools.inspection import Inspection
     from querist.pools.reader import PoolReader
 
-_TABLES: Final = {
+TABLES: Final = {
     ".csv": "querist.pools.csv_file:CsvTable",
     ".tsv": "querist.pools.csv_file:CsvTable",
     ".jsonl": "querist.pools.jsonl_file:JsonlTable",
     ".ndjson": "querist.pools.jsonl_file:JsonlTable",
     ".parquet": "querist.pools.parquet_file:ParquetTable",
 }
+"""The kinds of file with columns, and what reads them."""
 _READABLE: Final = (
-    *_TABLES,
-    *(f"{suffix}.gz" for suffix in _TABLES if suffix != ".parquet"),
+    *TABLES,
+    *(f"{suffix}.gz" for suffix in TABLES if suffix != ".parquet"),
     ".npz",
     "a folder of images",
 )
@@ -96,11 +97,11 @@ def open_table(path: str | Path) -> Any:
     """Return the file as a table: its column `names`, its `path`, and `records(wanted)`."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     suffix = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes or [""])[-1]
-    if suffix not in _TABLES or (suffixes[-1] == ".gz" and suffix == ".parquet"):
+    if suffix not in TABLES or (suffixes[-1] == ".gz" and suffix == ".parquet"):
         raise BadValue(
             "data", str(path), f"has no ending that is known; have: {', '.join(_READABLE)}", choices=_READABLE
         )
-    module, _, name = _TABLES[suffix].partition(":")
+    module, _, name = TABLES[suffix].partition(":")
     return getattr(importlib.import_module(module), name)(Path(path))
 
 

@@ -11,12 +11,14 @@ from typing import Any, Final
 
 from querist import kinds, pools
 from querist.errors import BadValue, NotFound
-from querist.pools import folder, images
+from querist.pools import folder, images, sounds
 from querist.pools.reader import label_text
 from querist.pools.table import Record
 from querist.types import Json
 
 _LOOKED_AT: Final = 1_000
+PREVIEW: Final = 8
+"""Rows that are shown before anything is made of them."""
 _TEXT_NAMES: Final = frozenset(
     ("text", "body", "content", "sentence", "message", "review", "comment", "question", "utterance", "document")
 )
@@ -49,6 +51,7 @@ class Suggestion:
 
     text: str | None = None
     image: str | None = None
+    audio: str | None = None
     columns: tuple[str, ...] | None = None
     label: str | None = None
     id: str | None = None
@@ -58,7 +61,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found: `rows` were looked at, `more` says whether the file goes on."""
+    """What was found: `rows` were looked at, `more` says whether the file goes on, `preview` holds the first."""
 
     source: str
     item: str
@@ -66,6 +69,7 @@ class Inspection:
     more: bool
     columns: tuple[ColumnInfo, ...]
     suggestion: Suggestion
+    preview: tuple[Json, ...] = ()
 
     def to_json(self) -> Json:
         """Return the JSON form."""
@@ -88,8 +92,8 @@ def inspect(path: str | Path) -> Inspection:
     rows = [record.cells for record in records[:_LOOKED_AT]]
     columns = tuple(_column(name, [row.get(name) for row in rows]) for name in table.names)
     suggestion = _suggest(columns, rows)
-    item = "text" if suggestion.text else "image" if suggestion.image else "row"
-    return Inspection(str(path), item, len(rows), len(records) > _LOOKED_AT, columns, suggestion)
+    item = next((role for role in ("text", "image", "audio") if getattr(suggestion, role)), "row")
+    return Inspection(str(path), item, len(rows), len(records) > _LOOKED_AT, columns, suggestion, tuple(rows[:PREVIEW]))
 
 
 def _archive(path: Path) -> Inspection:
@@ -121,7 +125,9 @@ def _folder(path: Path) -> Inspection:
         classes, columns = (classes if by_folder else ()), ()
         reasons = (f"images lie in {len(classes)} sub-folders",) if by_folder else ()
     suggestion = Suggestion(label=label, classes=classes, reasons=reasons)
-    return Inspection(str(path), "image", min(len(found), _LOOKED_AT), len(found) > _LOOKED_AT, columns, suggestion)
+    rows, more = min(len(found), _LOOKED_AT), len(found) > _LOOKED_AT
+    preview = tuple({"image": name, folder.BY_FOLDER: name.rpartition("/")[0]} for name in found[:PREVIEW])
+    return Inspection(str(path), "image", rows, more, columns, suggestion, preview)
 
 
 def _column(name: str, cells: Sequence[Any]) -> ColumnInfo:
@@ -129,9 +135,21 @@ def _column(name: str, cells: Sequence[Any]) -> ColumnInfo:
     texts = [label_text(cell) for cell in present]
     samples = tuple(text[:80] for text in dict.fromkeys(texts[:50]))[:3]
     length = sum(map(len, texts)) / len(texts) if texts else 0.0
-    looks_like_images = bool(texts) and all(Path(text).suffix.lower() in images.SUFFIXES for text in texts)
-    kind = "image" if looks_like_images else kinds.kind_of(cells)
+    kind = _files(texts) or kinds.kind_of(cells)
     return ColumnInfo(name, kind, len(set(texts)), len(cells) - len(present), samples, length)
+
+
+def _files(texts: Sequence[str]) -> str | None:
+    """What files a column names, if it does."""
+    endings = {Path(text).suffix.lower() for text in texts}
+    return next(
+        (
+            kind
+            for kind, known in (("image", images.SUFFIXES), ("audio", sounds.SUFFIXES))
+            if endings and endings <= known
+        ),
+        None,
+    )
 
 
 def _suggest(columns: Sequence[ColumnInfo], rows: Sequence[Json]) -> Suggestion:
@@ -145,13 +163,17 @@ def _suggest(columns: Sequence[ColumnInfo], rows: Sequence[Json]) -> Suggestion:
     label_column = _label(columns, len(rows))
     rest = [column for column in columns if column is not label_column]
     image = because(next((c for c in rest if c.kind == "image"), None), "image", "holds names of image files")
-    text = None if image else because(_text(rest), "text", "holds the longest texts")
+    heard = None if image else next((c for c in rest if c.kind == "audio"), None)
+    audio = because(heard, "audio", "holds names of sound files")
+    text = None if image or audio else because(_text(rest), "text", "holds the longest texts")
     label = because(label_column, "label", "is named like one and has few values")
-    own_id = because(_id(rest, len(rows), taken=text or image), "id", "is named like one, and all its values differ")
+    own_id = because(
+        _id(rest, len(rows), taken=text or image or audio), "id", "is named like one, and all its values differ"
+    )
     shown = {label_text(row[label]).strip() for row in rows if label and not kinds.is_missing(row.get(label))}
     used = (label, own_id)
-    fields = None if text or image else tuple(column.name for column in columns if column.name not in used)
-    return Suggestion(text, image, fields, label, own_id, tuple(sorted(shown)), tuple(reasons))
+    fields = None if text or image or audio else tuple(column.name for column in columns if column.name not in used)
+    return Suggestion(text, image, audio, fields, label, own_id, tuple(sorted(shown)), tuple(reasons))
 
 
 def _text(columns: Sequence[ColumnInfo]) -> ColumnInfo | None:
@@ -164,7 +186,7 @@ def _label(columns: Sequence[ColumnInfo], rows: int) -> ColumnInfo | None:
     # Empty cells do not speak against a label column: they are the pool.
     named = [column for column in columns if column.name.lower() in _LABEL_NAMES]
     fits = [column for column in named if 1 <= column.distinct <= min(_FEW, max(2, (rows - column.missing) // 2))]
-    return next((column for column in fits if column.kind not in ("text", "list", "image", "date")), None)
+    return next((column for column in fits if column.kind not in ("text", "list", "image", "audio", "date")), None)
 
 
 def _id(columns: Sequence[ColumnInfo], rows: int, *, taken: str | None) -> ColumnInfo | None:

@@ -7,6 +7,8 @@ from typing import Final
 
 from querist.pools.images import BadImage, contained
 
+SUFFIXES: Final = frozenset({".wav", ".mp3", ".ogg", ".oga", ".flac"})
+
 _STARTS: Final = (b"RIFF", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"OggS", b"fLaC")
 _LARGEST: Final = 256 * 1024 * 1024
 

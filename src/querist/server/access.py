@@ -125,12 +125,13 @@ class InProject(Allowed):
     """Dependency of routes of a project: the visit, if the project is there and the visitor may do this in it."""
 
     def __call__(self, request: Request, project: str) -> Visit:  # type: ignore[override]
-        visitor = identify(request)
-        if visitor.only not in (None, project):
-            raise NotFound(f"no project {project!r}", field="project", value=project)
         site = site_of(request)
-        found = site.project_for(visitor.person, project)
-        role = visitor.cut(site.team.role_in(visitor.person, project))
+        with site.people.at_once():
+            visitor = identify(request)
+            if visitor.only not in (None, project):
+                raise NotFound(f"no project {project!r}", field="project", value=project)
+            found = site.project_for(visitor.person, project)
+            role = visitor.cut(site.team.role_in(visitor.person, project))
         self.check(role, visitor)
         return Visit(visitor, found, role)
 

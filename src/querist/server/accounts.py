@@ -172,31 +172,23 @@ def take_back(invitation: Who, visitor: Managing, request: Request) -> Accounts:
 @router.patch("/people/{person}")
 def change_person(person: Who, form: PersonChange, visitor: Managing, request: Request) -> Accounts:
     """Change somebody's role, or end their access; nobody changes people above themselves."""
-    by = visitor.person
-    site_of(request).team.change(by, person, role=form.role, active=form.active)
+    site_of(request).team.change(visitor.role, person, role=form.role, active=form.active)
     return _everybody(request, visitor)
 
 
 @router.delete("/people/{person}/sessions")
 def end_sessions(person: Who, visitor: Managing, request: Request) -> Ended:
     """Sign somebody out everywhere."""
-    site = site_of(request)
-    return Ended(ended=site.team.end_sessions(_below(visitor, site.people.find(person))))
+    team = site_of(request).team
+    return Ended(ended=team.end_sessions(team.below(visitor.role, person)))
 
 
 @router.post("/people/{person}/link", status_code=201)
 def link(person: Who, visitor: Managing, request: Request) -> Link:
     """Make a one-time sign-in link for somebody who lost their password."""
     site = site_of(request)
-    found = _below(visitor, site.people.find(person))
+    found = site.team.below(visitor.role, person)
     return Link(path=f"/sign-in?token={site.people.create_link_token(found.id)}")
-
-
-def _below(visitor: Visitor, person: Person) -> Person:
-    """Return the person unless they may do more than the visitor: whoever signs in as somebody gets their rights."""
-    if ROLES.index(person.role) > ROLES.index(visitor.role):
-        raise Denied(f"{person.name} is {person.role}, which is above your own role", field="person", value=person.name)
-    return person
 
 
 def _everybody(request: Request, visitor: Visitor) -> Accounts:
@@ -258,9 +250,15 @@ def _accounts(
         )
         for one in invitations
     ]
+    signed_in = site.team.signed_in()
     listed = [
         Account(
-            id=person.id, name=person.name, role=higher(role, person.role), everywhere=person.role, active=person.active
+            id=person.id,
+            name=person.name,
+            role=higher(role, person.role),
+            everywhere=person.role,
+            active=person.active,
+            signed_in=signed_in.get(person.id, 0),
         )
         for person, role in found
     ]

@@ -10,7 +10,20 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 
 import querist
-from querist.server import accounts, creation, figures, items, labelling, oidc, pages, problems, projects, sign_in, team
+from querist.server import (
+    accounts,
+    creation,
+    figures,
+    items,
+    labelling,
+    oidc,
+    pages,
+    problems,
+    projects,
+    questions,
+    sign_in,
+    team,
+)
 from querist.server.access import site_of
 from querist.server.contents import API
 from querist.server.guard import Guard
@@ -25,6 +38,7 @@ ROUTERS = (
     projects.router,
     labelling.router,
     team.router,
+    questions.router,
     items.router,
     figures.router,
 )

@@ -11,17 +11,19 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, UploadFile
 
-from querist import pools
+from querist import pools, tasks
 from querist.engine import create as engine
 from querist.engine.importing import import_data
 from querist.engine.project import Project as Opened
 from querist.errors import BadValue, Conflict
-from querist.pools.inspection import ColumnInfo, Suggestion
+from querist.pools.inspection import ColumnInfo, Inspection
+from querist.pools.reader import label_text
 from querist.server import schemas
 from querist.server.access import Allowed, InProject, Visit, Visitor, site_of
 from querist.server.contents import API
 from querist.server.projects import shown
-from querist.types import Content, Item, Json, Rejected
+from querist.server.uploads import Uploads
+from querist.types import Json, Rejected
 
 router = APIRouter(prefix="/projects", tags=["projects"])
 
@@ -29,9 +31,10 @@ Managing = Annotated[Visitor, Depends(Allowed("manager"))]
 
 ManagingOne = Annotated[Visit, Depends(InProject("manager"))]
 
-PREVIEW: Final = 8
 REJECTED: Final = 20
 CELL: Final = 300
+COLUMNS: Final = ("text", "image", "audio", "label", "id")
+"""The roles that one column each may have."""
 _FILES: Final = re.compile(rf"{API}/projects/(inspect|[^/]+/items)")
 _KINDS: Final = {"identifier": "id", "list": "text", "empty": "text"}
 
@@ -63,7 +66,16 @@ def create_project(form: schemas.ProjectCreate, visitor: Managing, request: Requ
         rules = options.get("stop", {"any": [{"rule": "settled"}]})["any"]
         options["stop"] = {"any": [*rules, {"rule": "target", "at_least": form.target}]}
     try:
-        _fill(folder, form, site.uploads.path(form.upload) if form.upload else None, options)
+        folder.mkdir(parents=True)
+        engine.init(
+            folder,
+            data=str(site.uploads.copy(form.upload, folder)) if form.upload else None,
+            name=form.name,
+            task=form.task,
+            task_settings=form.settings,
+            **form.model_dump(include={*COLUMNS, "sample", "columns", "pair", "classes"}),
+            settings=options,
+        )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -75,7 +87,7 @@ def add_items(file: UploadFile, visit: ManagingOne, request: Request) -> schemas
     """Let the items of a file of the same form join the project; those that it has already are passed over."""
     uploads = site_of(request).uploads
     name = uploads.keep(file.filename or "", file.file)
-    made = import_data(visit.project, str(uploads.path(name)), actor=visit.person)
+    made = import_data(visit.project, str(_joining(visit.project, uploads, name)), actor=visit.person)
     uploads.drop(name)
     rejected = [schemas.Rejected(line=row.line, reason=row.reason) for row in made.rejected[:REJECTED]]
     return schemas.Added(
@@ -90,22 +102,17 @@ def add_items(file: UploadFile, visit: ManagingOne, request: Request) -> schemas
     )
 
 
-def _fill(folder: Path, form: schemas.ProjectCreate, upload: Path | None, options: Json) -> None:
-    folder.mkdir(parents=True)
-    data = None
-    if upload is not None:
-        data = str(shutil.copyfile(upload, folder / f"data{upload.suffix}"))
-    engine.init(
-        folder,
-        data=data,
-        sample=form.sample,
-        text=form.text,
-        label=form.label,
-        classes=form.classes,
-        id=form.id,
-        name=form.name,
-        settings=options,
-    )
+def _joining(project: Opened, uploads: Uploads, name: str) -> Path:
+    """What is to be imported: pictures of an archive lie beside those that the project has."""
+    data = uploads.path(name)
+    if not uploads.is_archive(name):
+        return data
+    root = project.media_root()
+    assert project.folder is not None
+    if not data.is_dir() or not (project.folder / project.spec.pool.data).is_dir():
+        raise BadValue("file", data.name, "an archive can join a project that was made of a folder of pictures only")
+    shutil.copytree(data, root / f"added-{name[:8]}")
+    return root
 
 
 def takes_files(path: str) -> bool:
@@ -121,17 +128,14 @@ def inspection(path: Path, *, upload: str, filename: str) -> schemas.Inspection:
     """Return what a file holds: its columns, its first rows, what would be set aside, and a guess at the roles."""
     found = pools.inspect(path)
     guess = found.suggestion
-    reader = pools.read_pool(path, text=guess.text, label=guess.label, id=guess.id, columns=guess.columns)
+    roles = {role: getattr(guess, role) for role in COLUMNS}
+    reader = pools.read_pool(path, columns=guess.columns, **roles)
     rejected: list[schemas.Rejected] = []
     kinds: Counter[str] = Counter()
-    preview: list[dict[str, str]] = []
     for entry in reader.read():
         kinds["rejected" if isinstance(entry, Rejected) else "kept"] += 1
-        if isinstance(entry, Rejected):
-            if len(rejected) < REJECTED:
-                rejected.append(schemas.Rejected(line=entry.line, reason=entry.reason))
-        elif len(preview) < PREVIEW:
-            preview.append(_cells(entry, guess))
+        if isinstance(entry, Rejected) and len(rejected) < REJECTED:
+            rejected.append(schemas.Rejected(line=entry.line, reason=entry.reason))
     return schemas.Inspection(
         upload=upload,
         filename=filename[:CELL],
@@ -140,12 +144,25 @@ def inspection(path: Path, *, upload: str, filename: str) -> schemas.Inspection:
         rejected=rejected,
         rejected_count=kinds["rejected"],
         columns=[_column(column) for column in found.columns],
-        preview=preview,
-        text=guess.text,
-        label=guess.label,
-        id=guess.id,
+        preview=[_cells(row) for row in found.preview],
+        item=found.item,
+        **roles,
+        kinds=[_offered(task, _possible(found)) for task in tasks.names()],
         labels=list(islice(guess.classes, 1000)),
     )
+
+
+def _possible(found: Inspection) -> frozenset[str]:
+    """The kinds of item that can be made of a file, whatever columns are chosen."""
+    if found.item in ("image", "audio"):
+        return frozenset({found.item})
+    return frozenset({"text", "row"} | ({"pair"} if len(found.columns) > 1 else set()))
+
+
+def _offered(task: str, possible: frozenset[str]) -> schemas.KindOffered:
+    kind = tasks.kind_of_label(task)
+    fits = bool(kind.items & possible)
+    return schemas.KindOffered.model_validate({"task": task, "fits": fits, "learns": kind.model != "none"})
 
 
 def _column(column: ColumnInfo) -> schemas.Column:
@@ -160,19 +177,8 @@ def _column(column: ColumnInfo) -> schemas.Column:
     )
 
 
-def _cells(item: Item, guess: Suggestion) -> dict[str, str]:
-    cells = _values(item.content, guess.text or "text")
-    if guess.label:
-        cells[guess.label] = "" if item.label is None else str(item.label)
-    if guess.id:
-        cells = {guess.id: item.id, **cells}
-    return {name: value[:CELL] for name, value in cells.items()}
-
-
-def _values(content: Content, text: str) -> dict[str, str]:
-    if "fields" in content.value:
-        return {name: "" if value is None else str(value) for name, value in content.value["fields"].items()}
-    return {text: str(content.value.get("text", ""))}
+def _cells(row: Json) -> dict[str, str]:
+    return {name: "" if value is None else label_text(value)[:CELL] for name, value in row.items()}
 
 
 def new_folder(home: Path, name: str) -> Path:

@@ -11,12 +11,13 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from querist.engine import alike as like_one
 from querist.engine import views
 from querist.errors import NotFound, UnknownName
 from querist.server import media
 from querist.server.access import InProject, Visit
 from querist.server.contents import API, cut, with_content
-from querist.server.schemas import History, Item, ItemPage, ItemState, WhyRecord
+from querist.server.schemas import Alike, AlikeRequest, History, Item, ItemPage, ItemState, WhyRecord
 
 
 class IdConvertor(Convertor[str]):
@@ -84,6 +85,13 @@ def items(
     )
     rows = [with_content(visit.project.id, {**row, "content": cut(row["content"])}) for row in found["items"]]
     return ItemPage.model_validate({**found, "items": rows})
+
+
+@router.post("/{item:id}/alike")
+def alike(item: ItemId, form: AlikeRequest, visit: Looking) -> Alike:
+    """Give the person items that are like this one, to be answered at a stroke; none that measure the model."""
+    found = like_one.alike(visit.project, visit.person, item, form.n)
+    return Alike.model_validate({"tasks": [with_content(visit.project.id, task) for task in found["tasks"]]})
 
 
 @router.get("/{item:id}/why")

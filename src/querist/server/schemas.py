@@ -21,6 +21,18 @@ from querist.types import ItemKind, Lane, Outcome, Phase, Source
 
 Role = Literal["owner", "manager", "reviewer", "annotator", "member"]
 ItemState = Literal["unlabelled", "queued", "leased", "labelled", "unsure", "disputed", "skipped", "withdrawn"]
+TaskName = Literal[
+    "boxes",
+    "multi_label",
+    "numeric",
+    "pairwise",
+    "polygons",
+    "ranking",
+    "relations",
+    "single_label",
+    "spans",
+    "text",
+]
 Micros = Annotated[int, Field(ge=0, description="UTC in microseconds since 1970")]
 Text = Annotated[str, Field(max_length=20_000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -184,7 +196,7 @@ class Column(Reply):
 
     name: str
     """Its name."""
-    kind: Literal["text", "category", "number", "date", "boolean", "image", "id"]
+    kind: Literal["text", "category", "number", "date", "boolean", "image", "audio", "id"]
     """What it looks like."""
     distinct: int
     """Distinct values among the rows that were read."""
@@ -201,6 +213,17 @@ class Rejected(Reply):
     """Its line in the file."""
     reason: str
     """Why."""
+
+
+class KindOffered(Reply):
+    """A kind of label, and whether it can be asked about the items of a file."""
+
+    task: TaskName
+    """Its name."""
+    fits: bool
+    """Whether such items can be labelled so."""
+    learns: bool
+    """Whether a model learns it; otherwise items are chosen by coverage of the pool."""
 
 
 class Inspection(Reply):
@@ -222,14 +245,22 @@ class Inspection(Reply):
     """The columns in order."""
     preview: list[dict[str, str]]
     """The first rows, each cell cut to 300 characters."""
+    item: ItemKind
+    """What an item is, if nobody says otherwise."""
     text: str | None = None
-    """Suggested text column; None suggests a table."""
+    """Suggested column with the text."""
+    image: str | None = None
+    """Suggested column with the names of pictures; None where they are a folder."""
+    audio: str | None = None
+    """Suggested column with the names of sounds."""
     label: str | None = None
     """Suggested label column."""
     id: str | None = None
     """Suggested id column."""
     labels: list[str] = []
     """Suggested classes: the distinct labels found."""
+    kinds: list[KindOffered]
+    """Every kind of label."""
 
 
 class Added(Reply):
@@ -262,8 +293,20 @@ class ProjectCreate(Ask):
     """From `Inspection`."""
     sample: Literal["digits"] | None = None
     """The handwritten digits instead of an upload."""
+    task: TaskName = "single_label"
+    """Kind of label."""
+    settings: dict[str, str | float | int | bool | list[Name]] = {}
+    """Those of the kind of label: range and unit of a number, say."""
     text: str | None = None
-    """Column with the text; None makes a table of all other columns."""
+    """Column with the text; for pairs, with what both answer."""
+    image: str | None = None
+    """Column with the names of pictures."""
+    audio: str | None = None
+    """Column with the names of sounds."""
+    columns: Annotated[list[str], Field(max_length=1000)] = []
+    """Those that are shown of a row; none: all that have no other role. For orders, the entries."""
+    pair: Annotated[list[str], Field(max_length=2)] = []
+    """The two columns that are compared."""
     label: str | None = None
     """Column with labels that are known already."""
     id: str | None = None
@@ -271,7 +314,7 @@ class ProjectCreate(Ask):
     classes: Annotated[list[Name], Field(max_length=1000)] = []
     """The classes in the order of their keys."""
     question: Annotated[str, Field(max_length=300)] = ""
-    """What people are asked; empty takes "Which class is this?"."""
+    """What people are asked; empty takes that of the kind of label."""
     budget: Annotated[int, Field(ge=1)] | None = None
     """At most so many labels."""
     target: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -302,6 +345,80 @@ class ClassGuide(Ask):
     """In one or two sentences."""
     examples: Annotated[list[Example], Field(max_length=20)] = []
     """Few are read, many are not."""
+
+
+class QuestionForm(Ask):
+    """`POST /projects/P/items/I/questions`."""
+
+    key: UUID
+    """Client's UUID: the same question twice is one."""
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+    """In one's own words."""
+
+
+class AsExample(Ask):
+    """The item of a question becomes an example in the guidelines."""
+
+    name: Name
+    """Of this class."""
+    good: bool = True
+    """False: it only looks like this class."""
+    instead: str | None = None
+    """The class it really is, where `good` is false."""
+
+
+class QuestionReply(Ask):
+    """`POST /projects/P/questions/SEQ/answer`."""
+
+    key: UUID
+    """Client's UUID: the same answer twice is one."""
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+    """What people are to know."""
+    example: AsExample | None = None
+    """Put into the next version of the guidelines."""
+
+
+class QuestionAnswer(Reply):
+    """What was said to a question."""
+
+    person: str
+    """Who said it."""
+    at: Micros
+    """When."""
+    text: str
+    """What."""
+    guideline: int | None = None
+    """The version of the guidelines that has the item as an example."""
+
+
+class Question(Reply):
+    """A question on an item."""
+
+    seq: int
+    """Its place in the ledger."""
+    item: str
+    """Item id."""
+    content: Content
+    """What the item shows; empty where it was erased."""
+    person: str
+    """Who asked; empty where that is not the reader's to know."""
+    mine: bool
+    """Whether it is the reader's own."""
+    at: Micros
+    """When it was asked."""
+    text: str
+    """What was asked."""
+    guideline: int | None = None
+    """Version that was in force."""
+    answer: QuestionAnswer | None = None
+    """None while it is open."""
+
+
+class Questions(Reply):
+    """`GET /projects/P/questions`."""
+
+    questions: list[Question]
+    """The newest first."""
 
 
 class Guidelines(Reply):
@@ -354,6 +471,8 @@ class Project(Reply):
     """Those of the kind of label: unit and range of a number, say."""
     classes: list[str]
     """In the order of their keys."""
+    frequent: list[str] = []
+    """Classes that people gave most often, the most frequent first."""
     question: str
     """Stands above the answers."""
     mode: Literal["batch", "continuous"]
@@ -382,6 +501,21 @@ class Project(Reply):
     """The whole spec as `querist.toml` has it, for reading; secrets left out."""
 
 
+class Filter(Ask):
+    """One filter of `rules.where`: what it leaves out does not bind."""
+
+    column: Name
+    """A field of the items, `group`, `cost`, `length` of a text, `cluster`, or `predicted_class`."""
+    is_: Annotated[list[str] | None, Field(alias="is", max_length=200)] = None
+    """Any of these values."""
+    not_: Annotated[list[str] | None, Field(alias="not", max_length=200)] = None
+    """None of these."""
+    at_least: float | None = None
+    """Numbers from here."""
+    at_most: float | None = None
+    """Numbers up to here."""
+
+
 class ProjectChange(Ask):
     """`PATCH /projects/P`: what is left out stays; answers with `Project`."""
 
@@ -403,6 +537,8 @@ class ProjectChange(Ask):
     """0 takes the measured time."""
     strategy: Name | None = None
     """A registered name or `auto`."""
+    where: Annotated[list[Filter], Field(max_length=20)] | None = None
+    """Filters on what the strategy may ask, all of which must pass; an empty list takes them away."""
 
 
 class ClassChange(Ask):
@@ -453,6 +589,8 @@ class Guess(Reply):
     """Before the person answers, or after."""
     model: str
     """Whose guess it is."""
+    likely: list[str] = []
+    """The likeliest classes, where the guess is shown beforehand; empty for kinds that predict no class."""
 
 
 class Task(Reply):
@@ -479,6 +617,20 @@ class NextRequest(Ask):
     """Items wanted in all, held ones included."""
     held: Annotated[list[Token], Field(max_length=50)] = []
     """Leases that the client still has; they are renewed."""
+
+
+class AlikeRequest(Ask):
+    """`POST /projects/P/items/I/alike`: items to be answered at a stroke with this one."""
+
+    n: Annotated[int, Field(ge=1, le=40)] = 11
+    """How many at most."""
+
+
+class Alike(Reply):
+    """Free items that are most like one item; they are out with this person."""
+
+    tasks: list[Task]
+    """The nearest first, without the item itself."""
 
 
 class Waiting(Reply):
@@ -549,6 +701,8 @@ class AnswerForm(Ask):
     """Seq of the person's own answer that this one corrects (of anybody's, for reviewers)."""
     shown: dict[str, Any] | None = None
     """The guess that came with the item, as it came."""
+    bulk: bool = False
+    """Given to several items at a stroke."""
 
 
 class AnswerReceipt(Reply):
@@ -605,6 +759,8 @@ class AnswerView(Reply):
     """Active time."""
     guideline: int | None
     """Version that was in view."""
+    bulk: bool = False
+    """Given to several items at a stroke."""
     live: bool
     """Neither withdrawn nor replaced."""
 
@@ -904,7 +1060,9 @@ class LiveEvent(Reply):
     """State after the event, or after a step moved on."""
     feed: list[FeedEntry]
     """What happened since the last message, newest first; at most 20."""
-    changed: list[Literal["status", "curves", "rounds", "classes", "calibration", "timing", "project"]]
+    changed: list[
+        Literal["status", "curves", "rounds", "classes", "calibration", "slices", "timing", "project", "questions"]
+    ]
     """What is worth reading again."""
 
 
@@ -977,6 +1135,36 @@ class Prefill(Reply):
     """The same in words."""
 
 
+class HealthCheck(Reply):
+    """One thing that may have changed."""
+
+    check: str
+    """Its name in the ledger, `labels`."""
+    name: str
+    """Its name for people."""
+    state: Literal["alarm", "quiet", "not_tested"]
+    """Alarms are false in fewer than 5 of 100 projects, all together, over their whole life."""
+    sentence: str
+    """What was found, or why it was not tested."""
+
+
+class Changes(Reply):
+    """Has something changed? The last look."""
+
+    state: Literal["early", "quiet", "alarm"]
+    """`early`: nothing could be compared yet."""
+    sentence: str
+    """All of it in one sentence."""
+    at: int | None
+    """When it was looked, UTC microseconds."""
+    look: int
+    """The number of the look; 0 before the first."""
+    checks: list[HealthCheck]
+    """Alarms first."""
+    next_at: int | None
+    """When a project that has stopped is checked next."""
+
+
 class Status(Reply):
     """`GET /projects/P/status`: the first screen of the overview, and `querist status --json`."""
 
@@ -1006,6 +1194,8 @@ class Status(Reply):
     """What showing the model's guess does to answers; None where it is not shown."""
     notices: list[Notice]
     """Fallbacks, alarms and failures, newest first."""
+    health: Changes
+    """Whether something has changed."""
     defaults: list[Default]
     """Settings that were not set by hand, explained."""
     strategy: str
@@ -1175,6 +1365,45 @@ class Classes(Reply):
     """In the order of their keys."""
 
 
+class Slice(Reply):
+    """Evaluation items that share a value, and how many of them the model gets right."""
+
+    column: str
+    """`class` is the true class; else a field, `group`, `cost`, `length` or `cluster`."""
+    value: str
+    """The value in words."""
+    right: Estimate
+    """Share that is right; the intervals hold for all slices together."""
+    below: bool
+    """The whole interval lies under the share over all items."""
+    where: Filter | None
+    """The filter that asks for more of it."""
+
+
+class Confusion(Reply):
+    """Counts of the measured items; `counts[i][j]` are of true class i and predicted class j."""
+
+    classes: list[str]
+    """Their names."""
+    counts: list[list[int]]
+    """A row for each true class."""
+
+
+class Slices(Reply):
+    """`GET /projects/P/slices`: where is it weak?"""
+
+    sentence: str
+    """"Class refund: 41 % right of 22, against 83 % of all."."""
+    n: int
+    """Evaluation items with an answer."""
+    slices: list[Slice]
+    """The weakest first; empty while it is too early."""
+    confusion: Confusion | None
+    """Of one class for each item; null for other kinds of label."""
+    where: list[Filter]
+    """The filters in force."""
+
+
 class Bin(Reply):
     """One bar of the reliability diagram."""
 
@@ -1235,7 +1464,7 @@ class Timing(Reply):
 
 
 class Command(Ask):
-    """`POST /projects/P/commands/{retrain,stop,resume,settle}`: answers with `Done`."""
+    """`POST /projects/P/commands/{retrain,stop,resume,settle,check}`: answers with `Done`."""
 
     key: UUID
     """Client's UUID: the same command twice is one."""

@@ -104,6 +104,8 @@ class Account(Reply):
     """Role in every project; `member`: only where they were invited."""
     active: bool
     """May sign in."""
+    signed_in: int
+    """Open sessions."""
 
 
 class InvitationShown(Reply):

@@ -11,10 +11,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from querist.errors import BadValue, NotFound
+from querist.pools import TABLES
+from querist.server import archives
 
 KEPT_SECONDS: Final = 3600
-FORMATS: Final = (".csv", ".tsv", ".jsonl", ".parquet")
-_NAME: Final = re.compile(r"[0-9a-f]{32}\.[a-z]+")
+ARCHIVE: Final = ".zip"
+FORMATS: Final = (*TABLES, ".npz", ARCHIVE)
+_NAME: Final = re.compile(r"[0-9a-f]{32}(\.[a-z]+)?")
 
 
 class Uploads:
@@ -41,22 +44,56 @@ class Uploads:
         name = secrets.token_hex(16) + suffix
         with (self._folder / name).open("xb") as kept:
             shutil.copyfileobj(file, kept, 1 << 20)
-        return name
+        return self._unpacked(name) if suffix == ARCHIVE else name
+
+    def _unpacked(self, name: str) -> str:
+        """Put a folder with what an archive held in its place."""
+        archive, whole = self._folder / name, self._folder / PurePosixPath(name).stem
+        try:
+            archives.unpack(archive, whole)
+            archives.data_in(whole)
+        except BaseException:
+            shutil.rmtree(whole, ignore_errors=True)
+            raise
+        finally:
+            archive.unlink()
+        return whole.name
 
     def path(self, name: str) -> Path:
-        """Return where an uploaded file lies.
+        """Return what is to be read of an upload: the file, or of an archive its table or its folder.
 
         Raises:
             NotFound: no such file, or it was kept for too long.
         """
-        path = self._folder / name
-        if not _NAME.fullmatch(name) or not path.is_file():
-            raise NotFound("the uploaded file is not here any more; choose it again", field="upload", value=name)
-        return path
+        path = self._whole(name)
+        return archives.data_in(path) if path.is_dir() else path
+
+    def is_archive(self, name: str) -> bool:
+        """Say whether an upload was an archive."""
+        return self._whole(name).is_dir()
+
+    def copy(self, name: str, folder: Path) -> Path:
+        """Copy an upload into a project's folder, and return what is to be read of the copy.
+
+        Raises:
+            NotFound: no such file, or it was kept for too long.
+        """
+        whole = self._whole(name)
+        target = folder / f"data{whole.suffix}"
+        if whole.is_dir():
+            shutil.copytree(whole, target)
+            return archives.data_in(target)
+        return shutil.copyfile(whole, target)
 
     def drop(self, name: str) -> None:
-        """Remove a file that has done its service."""
-        self.path(name).unlink()
+        """Remove what has done its service."""
+        _remove(self._whole(name))
+
+    def _whole(self, name: str) -> Path:
+        path = self._folder / name
+        if not _NAME.fullmatch(name) or not path.exists():
+            raise NotFound("the uploaded file is not here any more; choose it again", field="upload", value=name)
+        return path
 
     def close(self) -> None:
         """Remove all files."""
@@ -65,4 +102,11 @@ class Uploads:
     def _sweep(self) -> None:
         for path in self._folder.iterdir():
             if time.time() - path.stat().st_mtime > self._kept_seconds:
-                path.unlink(missing_ok=True)
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -53,7 +53,7 @@ def check(rules: Any) -> None:
 
     Raises:
         UnknownName: no such rule, or no such setting of it.
-        BadValue: neither rule nor any nor all, more than one of them, or an empty list.
+        BadValue: neither rule nor any nor all, more than one of them, or an empty list; a number below zero.
 
     >>> check({"all": [{"rule": "settled"}, {"rule": "target", "at_leest": 0.9}]})
     Traceback (most recent call last):
@@ -90,9 +90,11 @@ def _rule(rules: Any) -> tuple[registry.Entry, dict[str, Any]]:
         raise BadValue("stop", named, "needs one of rule, any, all", choices=["rule", "any", "all"])
     entry = registry.find("stop_rule", rules["rule"])
     settings = {name: value for name, value in rules.items() if name != "rule"}
-    for name in settings:
+    for name, value in settings.items():
         if name not in entry.settings:
             raise UnknownName(f"setting of the stop rule {entry.name!r}", name, entry.settings)
+        if isinstance(value, int | float) and value < 0:
+            raise BadValue(f"{name} of the stop rule {entry.name!r}", value, "must not be below zero")
     return entry, settings
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, func, literal_column, select
 
 from querist.store.dialect import batches, insert_rows, pages_of
-from querist.store.memory import gap, taken_row, unknown_item
+from querist.store.memory_items import gap, taken_row, unknown_item
 from querist.store.protocol import ItemRow, PoolTable
 from querist.store.schema import CONTENT, HEAD, ITEM
 from querist.types import Array, Content, ItemId, canonical_json

@@ -11,9 +11,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
-import numpy as np
-
-from querist.errors import BadValue, Busy, Conflict, Denied, NotFound
+from querist.errors import Busy, Conflict, Denied, NotFound
 from querist.events import (
     GENESIS,
     AnswerAdjudicated,
@@ -29,6 +27,7 @@ from querist.store import views
 from querist.store.erasing import derived_from
 from querist.store.ledger import check_same, overtaken
 from querist.store.memory_artefacts import MemoryArtefacts
+from querist.store.memory_items import MemoryItems
 from querist.store.protocol import (
     Arrange,
     Decision,
@@ -115,14 +114,13 @@ class MemoryStore:
     def __init__(self, project: str = "memory", *, clock: Callable[[], int] = wall_clock) -> None:
         self.project = project
         self.artefacts = MemoryArtefacts()
+        self.items = MemoryItems()
         self.tables = views.Tables()
         self._clock = clock
         self._events: list[Recorded] = []
         self._chain = _Chain(self._events)
+        self._of_kind: dict[str, list[Recorded]] = {}
         self._keys: dict[str, Recorded] = {}
-        self._rows: list[ItemRow] = []
-        self._row_of: dict[ItemId, int] = {}
-        self._pool: PoolTable | None = None
         self._leases: dict[str, Lease] = {}
         self._jobs: dict[str, tuple[str, int]] = {}
 
@@ -140,10 +138,11 @@ class MemoryStore:
         if later is not None:
             raise overtaken(event, actor, later)
         if isinstance(event, PoolImported) and event.role == "pool":
-            check_size(event, len(self._rows))
+            check_size(event, len(self.items))
         recorded = Linked(len(self._events) + 1, key, self._clock(), actor, event, self._chain)
         views.apply(self.tables, recorded, views.attached(event, self.artefacts))
         self._events.append(recorded)
+        self._of_kind.setdefault(event.kind, []).append(recorded)
         self._keys[key] = recorded
         if self._leases:
             self._end_leases(recorded)
@@ -167,10 +166,13 @@ class MemoryStore:
         self, after: int = 0, *, through: int | None = None, kinds: Sequence[str] | None = None
     ) -> Iterator[Recorded]:
         """Yield the events behind `after`, up to `through`, of some kinds."""
-        wanted = None if kinds is None else frozenset(kinds)
-        for recorded in self._events[after:through]:
-            if wanted is None or recorded.event.kind in wanted:
-                yield recorded
+        if kinds is None:
+            yield from self._events[after:through]
+            return
+        found = [recorded for kind in set(kinds) for recorded in self._of_kind.get(kind, ())]
+        found.sort(key=lambda recorded: recorded.seq)
+        last = len(self._events) if through is None else through
+        yield from (recorded for recorded in found if after < recorded.seq <= last)
 
     def find(self, key: str) -> Recorded | None:
         """Return the event under a key."""
@@ -197,64 +199,29 @@ class MemoryStore:
 
     def add_items(self, rows: Iterable[ItemRow]) -> None:
         """Keep items and their content; those that are known already are passed over."""
-        self._pool = None
-        for row in rows:
-            known = self._row_of.get(row.item)
-            if known is not None and (known == row.row or known < self.tables.size):
-                continue
-            if row.row < self.tables.size:
-                raise taken_row(row, self._rows[row.row].item)
-            if known is not None or row.row < len(self._rows):
-                # Left over from an import that never was: this one takes its place.
-                first = row.row if known is None else min(known, row.row)
-                for stale in self._rows[first:]:
-                    del self._row_of[stale.item]
-                del self._rows[first:]
-            if row.row > len(self._rows):
-                raise gap(row, len(self._rows))
-            self._row_of[row.item] = row.row
-            self._rows.append(row)
+        self.items.add(rows, size=self.tables.size)
 
     def pool(self) -> PoolTable:
         """Return the whole pool as columns in row order."""
-        rows = self._rows[: self.tables.size]
-        if self._pool is None or len(self._pool) != len(rows):
-            group = [row.group for row in rows] if any(row.group is not None for row in rows) else None
-            priced = any(row.cost is not None for row in rows)
-            self._pool = PoolTable(
-                items=[row.item for row in rows],
-                u_eval=np.array([row.u_eval for row in rows], dtype=np.float64),
-                u_control=np.array([row.u_control for row in rows], dtype=np.float64),
-                withdrawn=np.zeros(len(rows), dtype=bool),
-                group=group,
-                cost=np.array([np.nan if r.cost is None else r.cost for r in rows]) if priced else None,
-            )
-        withdrawn = np.zeros(len(rows), dtype=bool)
         gone = [item for item, state in self.tables.states.items() if state == "withdrawn"]
-        withdrawn[[self._row_of[item] for item in gone if item in self._row_of]] = True
-        return replace(self._pool, withdrawn=withdrawn)
+        return self.items.table(self.tables.size, gone)
 
     def rows(self, items: Sequence[ItemId]) -> Array:
         """Return the row numbers of items; NotFound names the first unknown one."""
-        try:
-            return np.array([self._row_of[item] for item in items], dtype=np.int64)
-        except KeyError as error:
-            raise unknown_item(error.args[0]) from None
+        return self.items.rows_of(items)
 
     def contents(self, items: Sequence[ItemId]) -> list[Content | None]:
         """Return what people see of items; None where it was erased."""
-        return [self._rows[row].content for row in self.rows(items).tolist()]
+        return [self.items.contents[row] for row in self.rows(items).tolist()]
 
     def iter_contents(self, start: int, stop: int) -> Iterator[Content | None]:
         """Yield contents of rows start to stop in row order."""
-        for row in self._rows[start:stop]:
-            yield row.content
+        yield from self.items.contents[start:stop]
 
     def erase(self, item: ItemId) -> Erased:
         """Forget what an item shows, and say what was made of it."""
         row = int(self.rows([item])[0])
-        content = self._rows[row].content
-        self._rows[row] = replace(self._rows[row], content=None)
+        content, self.items.contents[row] = self.items.contents[row], None
         return derived_from(self, item, row, content)
 
     def states(self, items: Sequence[ItemId]) -> list[str]:
@@ -264,9 +231,9 @@ class MemoryStore:
     def find_items(self, *, state: str | None = None, after: int = -1, limit: int = 50) -> list[tuple[int, ItemId]]:
         """Return (row, item) in row order from behind row `after`, only those in a state if it is given."""
         found = []
-        for row in self._rows[after + 1 : self.tables.size]:
-            if state is None or self.tables.states.get(row.item, "unlabelled") == state:
-                found.append((row.row, row.item))
+        for row, item in enumerate(self.items.names[after + 1 : self.tables.size], start=after + 1):
+            if state is None or self.tables.states.get(item, "unlabelled") == state:
+                found.append((row, item))
                 if len(found) == limit:
                     break
         return found
@@ -432,8 +399,7 @@ class MemoryStore:
     def status_counts(self) -> Json:
         """Return counts for pages."""
         live = [row for row in self.tables.answers.values() if row.until is None]
-        rows = self._row_of
-        states: Counter[str] = Counter(state for item, state in self.tables.states.items() if item in rows)
+        states: Counter[str] = Counter(state for item, state in self.tables.states.items() if item in self.items)
         del states["unlabelled"]
         return counts(
             items=self.tables.size,
@@ -480,21 +446,6 @@ def check_size(event: PoolImported, kept: int) -> None:
             field="size",
             value=event.size,
         )
-
-
-def unknown_item(item: ItemId) -> NotFound:
-    """Return the error for an item that the project does not have."""
-    return NotFound(f"the project has no item {item!r}", field="item", value=item)
-
-
-def taken_row(row: ItemRow, holder: ItemId) -> Conflict:
-    """Return the error for a row number that another item has."""
-    return Conflict(f"row {row.row} belongs to item {holder!r}, not {row.item!r}", field="row", value=row.row)
-
-
-def gap(row: ItemRow, after: int) -> BadValue:
-    """Return the error for a row number beyond the next."""
-    return BadValue("row", row.row, f"leaves a gap: the next row is {after}")
 
 
 def not_yours(lease: str) -> Denied:

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
@@ -123,6 +124,15 @@ class People:
             Conflict: the name is taken.
             BadValue: an unknown role, an empty name, or too short a password.
         """
+        person, row = self.draft(name, role, password, email, must_change_password)
+        with self.database.writing() as connection:
+            add(connection, row)
+        return person
+
+    def draft(
+        self, name: str, role: Role, password: str | None, email: str | None, must_change_password: bool = False
+    ) -> tuple[Person, dict[str, Any]]:
+        """Return a person who is checked and not yet kept, and the row to `add`: hashing takes its time, outside."""
         if not name.strip() or len(name) > 200:
             raise BadValue("name", name, "must have 1 to 200 characters")
         if role not in ROLES:
@@ -138,10 +148,7 @@ class People:
             "active": True,
             "created": self._clock(),
         }
-        with self.database.writing() as connection:
-            if not insert_if_new(connection, PERSON, row):
-                raise Conflict(f"there is somebody called {name!r} already", field="name", value=name)
-        return person
+        return person, row
 
     def create_first_admin(self, name: str = "admin") -> tuple[Person, str] | None:
         """Add an owner with a random password, to be shown once, if there is nobody yet; else return None."""
@@ -167,13 +174,23 @@ class People:
     def change_person(
         self, who: str, *, role: Role | None = None, email: str | None = None, active: bool | None = None
     ) -> Person:
-        """Change what a person may do; somebody who is no longer active is signed out at once."""
+        """Change what a person may do; somebody who is no longer active is signed out at once.
+
+        Raises:
+            BadValue: an unknown role.
+            Conflict: nobody would be owner any more.
+        """
         if role is not None and role not in ROLES:
             raise BadValue("role", role, f"must be one of {', '.join(ROLES)}", choices=ROLES)
         given = {"role": role, "email": email, "active": active}
         changed = {name: value for name, value in given.items() if value is not None}
         with self.database.writing() as connection:
             row = _row(connection, who)
+            if row.role == "owner" and row.active and (active is False or role not in (None, "owner")):
+                owners = select(PERSON.c.id).where(PERSON.c.role == "owner", PERSON.c.active.is_(True))
+                # Locked: two owners who demote each other at once must not both find the other.
+                if len(connection.execute(owners.with_for_update()).all()) < 2:
+                    raise Conflict(f"{row.name} is the only owner; make somebody else owner first", field="role")
             if changed:
                 connection.execute(update(PERSON).where(PERSON.c.id == row.id).values(**changed))
             if active is False:
@@ -269,6 +286,10 @@ class People:
             return _read(_row(connection, row.id))
 
     # Sessions.
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """Read in one transaction whatever this thread asks about people inside."""
+        return self.database.reading()
 
     def create_session(
         self, person: str, *, by_link: bool = False, seconds: int = SESSION_SECONDS
@@ -386,6 +407,12 @@ class People:
     def close(self) -> None:
         """Let go of all connections."""
         self.database.close()
+
+
+def add(connection: Connection, row: dict[str, Any]) -> None:
+    """Keep a person that was drafted; Conflict when the name is taken."""
+    if not insert_if_new(connection, PERSON, row):
+        raise Conflict(f"there is somebody called {row['name']!r} already", field="name", value=row["name"])
 
 
 def _row(connection: Connection, who: str) -> Row[Any]:

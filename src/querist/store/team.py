@@ -5,6 +5,7 @@ Nobody gives a role above their own, and the last owner stays. Secrets are shown
 
 from __future__ import annotations
 
+import functools
 import secrets
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, get_args
@@ -13,8 +14,8 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
 
 from querist.errors import BadValue, Conflict, Denied, NotFound, NotSignedIn
 from querist.store.dialect import insert_new, upsert
-from querist.store.people import ROLES, SHORTEST_PASSWORD, People, Person, Role, digest
-from querist.store.schema import IDENTITY, INVITATION, MEMBER, PERSON, SESSION, TOKEN
+from querist.store.people import ROLES, People, Person, Role, add, digest
+from querist.store.schema import IDENTITY, INVITATION, MEMBER, SESSION, TOKEN
 
 Scope: TypeAlias = Literal["read", "label", "review", "manage"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
@@ -136,22 +137,34 @@ class Team:
                 connection.execute(upsert(connection, MEMBER), row)
         return person
 
-    def change(self, by: Person, who: str, *, role: Role | None = None, active: bool | None = None) -> Person:
-        """Change somebody's role everywhere, or whether they may sign in at all; both end their sessions and tokens.
+    def highest(self, person: Person) -> Role:
+        """Return the most that a person may do anywhere: who signs in as them may do that."""
+        return functools.reduce(higher, self.projects_of(person).values(), person.role)
+
+    def below(self, by_role: Role, who: str) -> Person:
+        """Return a person over whom somebody of this role has power; Denied when they may do more anywhere."""
+        person = self.people.find(who)
+        highest = self.highest(person)
+        if ROLES.index(highest) < ROLES.index(by_role):
+            raise Denied(
+                f"{person.name} is {highest}, which is above your own role, {by_role}",
+                field="person",
+                value=person.name,
+            )
+        return person
+
+    def change(self, by_role: Role, who: str, *, role: Role | None = None, active: bool | None = None) -> Person:
+        """Change somebody's role everywhere, or whether they may sign in at all; both end their sessions.
+
+        Who may not sign in loses their tokens too.
 
         Raises:
-            Denied: the role, or the one they have, is above one's own.
+            Denied: the role, or the most that they may do anywhere, is above one's own.
             Conflict: nobody would be owner any more.
         """
-        person = self.people.find(who)
-        _may_give(by.role, person.role)
+        person = self.below(by_role, who)
         if role is not None:
-            _may_give(by.role, role)
-        loses = person.role == "owner" and person.active and (active is False or role not in (None, "owner"))
-        with self.database.writing() as connection:
-            owners = select(func.count()).select_from(PERSON).where(PERSON.c.role == "owner", PERSON.c.active.is_(True))
-            if loses and connection.execute(owners).scalar_one() < 2:
-                raise Conflict(f"{person.name} is the only owner; make somebody else owner first", field="role")
+            _may_give(by_role, role)
         changed = self.people.change_person(person.id, role=role, active=active)
         if role is not None and role != person.role:
             self.end_sessions(changed)
@@ -208,7 +221,7 @@ class Team:
     def _open(self, connection: Connection, token: str) -> Invitation:
         row = _one(connection, INVITATION, digest(token))
         if row is None or row.expires_at <= self._now():
-            raise NotSignedIn("this invitation was used already, taken back, or is too old", field="token")
+            raise _used_up()
         return _invitation(row)
 
     def invitations(self, project: str | None = None, *, everywhere: bool = False) -> list[Invitation]:
@@ -237,16 +250,17 @@ class Team:
             Conflict: the name is taken.
             BadValue: the name or the password cannot be.
         """
-        invited = self.invitation(token)
+        invited, row = self.invitation(token), None
         if person is None:
-            if password is not None and len(password) < SHORTEST_PASSWORD:
-                raise BadValue("password", "…", f"must have at least {SHORTEST_PASSWORD} characters")
             role: Role = "member" if invited.project is not None else invited.role
-            person = self.people.create_person(name.strip(), role=role, password=password, email=invited.email)
+            person, row = self.people.draft(name.strip(), role, password, invited.email)
+        # One transaction: of two people who take up one invitation at once, only one gets an account.
         with self.database.writing() as connection:
             used = connection.execute(delete(INVITATION).where(INVITATION.c.hash == digest(token))).rowcount
             if not used:
-                raise NotSignedIn("this invitation was used already, taken back, or is too old", field="token")
+                raise _used_up()
+            if row is not None:
+                add(connection, row)
             if invited.project is not None:
                 row = {"person": person.id, "project": invited.project, "role": invited.role}
                 connection.execute(upsert(connection, MEMBER), row)
@@ -274,12 +288,19 @@ class Team:
                 raise NotFound(f"there is no session {session!r}", field="session", value=session)
             connection.execute(delete(SESSION).where(SESSION.c.hash.in_(found)))
 
+    def signed_in(self) -> dict[str, int]:
+        """Return how many sessions each person has open; who has none is left out."""
+        query = select(SESSION.c.person, func.count().label("open")).where(SESSION.c.expires_at > self._now())
+        with self.database.reading() as connection:
+            return {row.person: row.open for row in connection.execute(query.group_by(SESSION.c.person))}
+
     def end_sessions(self, person: Person, *, keep: str | None = None) -> int:
-        """End a person's sessions but the one of a cookie; return how many."""
+        """End a person's sessions but the one of a cookie, and sign-in links not yet used; return how many sessions."""
         mine = delete(SESSION).where(SESSION.c.person == person.id)
         if keep is not None:
             mine = mine.where(SESSION.c.hash != digest(keep))
         with self.database.writing() as connection:
+            connection.execute(delete(TOKEN).where(TOKEN.c.person == person.id, TOKEN.c.purpose == "link"))
             return connection.execute(mine).rowcount
 
     # API tokens.
@@ -362,6 +383,10 @@ def _may_give(own: Role, role: Role) -> None:
         raise Denied(
             f"{role} is above your own role, {own}", field="role", value=role, choices=ROLES[ROLES.index(own) :]
         )
+
+
+def _used_up() -> NotSignedIn:
+    return NotSignedIn("this invitation was used already, taken back, or is too old", field="token")
 
 
 def _one(connection: Connection, table: Any, kept: bytes) -> Row[Any] | None:

@@ -12,7 +12,7 @@ from querist.errors import BadValue
 from querist.tasks import votes
 from querist.tasks.classes import as_text, declared, from_json_text, the_class
 from querist.tasks.targets import LabelSet, jaccard, label_macro_f1, label_micro_f1
-from querist.types import Answer, Array, Content, Disputed, Resolved, Unsure
+from querist.types import ITEM_KINDS, Answer, Array, Content, Disputed, ItemKind, Resolved, Unsure
 
 SEPARATORS: Final = ("|", ";", ",")
 
@@ -61,6 +61,7 @@ class MultiLabel:
     model: ClassVar[str] = "logistic_regression"
     features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Which of these apply?"
+    items: ClassVar[frozenset[ItemKind]] = ITEM_KINDS
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = "mean"
 

@@ -15,7 +15,7 @@ from querist.kinds import as_number
 from querist.tasks import votes
 from querist.tasks.classes import none_wanted
 from querist.tasks.targets import Number
-from querist.types import Answer, Array, Content, Disputed, Resolved, Unsure
+from querist.types import ITEM_KINDS, Answer, Array, Content, Disputed, ItemKind, Resolved, Unsure
 
 TOLERANCE: Final = 0.05
 """Share of the range within which numbers count as the same, if nothing else is said."""
@@ -76,6 +76,7 @@ class Numeric:
     model: ClassVar[str] = "bayesian_ridge"
     features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Which number?"
+    items: ClassVar[frozenset[ItemKind]] = ITEM_KINDS
     has_classes: ClassVar[bool] = False
     reduce: ClassVar[str | None] = None
 

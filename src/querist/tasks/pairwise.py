@@ -12,7 +12,7 @@ from querist.errors import BadValue
 from querist.tasks import votes
 from querist.tasks.classes import as_text, none_wanted
 from querist.tasks.targets import OneClass
-from querist.types import Answer, Array, Content, Disputed, Resolved, Unsure
+from querist.types import Answer, Array, Content, Disputed, ItemKind, Resolved, Unsure
 
 FIRST, SECOND, TIE, BAD = "first", "second", "tie", "bad"
 
@@ -65,6 +65,7 @@ class Pairwise:
     model: ClassVar[str] = "bradley_terry"
     features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Which is better?"
+    items: ClassVar[frozenset[ItemKind]] = frozenset({"pair"})
     has_classes: ClassVar[bool] = False
     reduce: ClassVar[str | None] = None
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from querist.errors import BadValue
 from querist.tasks import structured, votes
 from querist.tasks.classes import as_text, from_json_text, none_wanted
-from querist.types import Answer, Array, Content, Disputed, Resolved, Unsure
+from querist.types import Answer, Array, Content, Disputed, ItemKind, Resolved, Unsure
 
 LONGEST: Final = 20
 """Entries of a list that people can put in order."""
@@ -40,6 +40,7 @@ class Ranking:
     model: ClassVar[str] = "none"
     features: ClassVar[str] = "words"
     question: ClassVar[str] = "Put them in order, the best first"
+    items: ClassVar[frozenset[ItemKind]] = frozenset({"row"})
     has_classes: ClassVar[bool] = False
     reduce: ClassVar[str | None] = None
     target: ClassVar[None] = None

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from querist.errors import BadValue
 from querist.tasks import spans, structured, votes
 from querist.tasks.classes import declared, from_json_text, the_class
-from querist.types import Answer, Array, Content, Disputed, Resolved, Unsure
+from querist.types import Answer, Array, Content, Disputed, ItemKind, Resolved, Unsure
 
 _SETTINGS_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -54,6 +54,7 @@ class Relations:
     model: ClassVar[str] = "none"
     features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Mark the parts, then say what holds between them"
+    items: ClassVar[frozenset[ItemKind]] = frozenset({"text"})
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = "max"
     target: ClassVar[None] = None

@@ -12,7 +12,7 @@ from querist.errors import BadValue
 from querist.tasks import votes
 from querist.tasks.classes import as_text, declared, the_class
 from querist.tasks.targets import OneClass
-from querist.types import Answer, Array, Content, Disputed, Resolved, Unsure
+from querist.types import ITEM_KINDS, Answer, Array, Content, Disputed, ItemKind, Resolved, Unsure
 
 _SETTINGS_SCHEMA: Final[Mapping[str, Any]] = {"type": "object", "properties": {}, "additionalProperties": False}
 
@@ -47,6 +47,7 @@ class SingleLabel:
     model: ClassVar[str] = "logistic_regression"
     features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Which class is this?"
+    items: ClassVar[frozenset[ItemKind]] = ITEM_KINDS
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = None
     """The reducer that turns scores of parts into a score of the item: none, an item has no parts here."""
@@ -117,7 +118,9 @@ class SingleLabel:
 
     def encode(self, values: Sequence[Any]) -> Array:
         """Return the class numbers (l,) int64 of canonical values; BadValue names the first unknown one."""
-        return np.fromiter((self._numbers[self.check(value)] for value in values), dtype=np.int64, count=len(values))
+        numbers = self._numbers
+        known = (numbers[value if type(value) is str and value in numbers else self.check(value)] for value in values)
+        return np.fromiter(known, dtype=np.int64, count=len(values))
 
     def decode(self, target: Array) -> list[Any]:
         """Return the classes of class numbers (l,).

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 from querist.errors import BadValue, UnknownName
 from querist.tasks import structured, votes
 from querist.tasks.classes import declared, from_json_text, the_class
-from querist.types import Answer, Array, Content, Disputed, Resolved, Unsure
+from querist.types import Answer, Array, Content, Disputed, ItemKind, Resolved, Unsure
 
 Mark: TypeAlias = tuple[int, int, str]
 """Start, end, class of a span; what votes are counted by."""
@@ -53,6 +53,7 @@ class Spans:
     model: ClassVar[str] = "none"
     features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Mark every one of these"
+    items: ClassVar[frozenset[ItemKind]] = frozenset({"text"})
     has_classes: ClassVar[bool] = True
     reduce: ClassVar[str | None] = "max"
     target: ClassVar[None] = None

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from querist.errors import BadValue
 from querist.tasks import structured, votes
 from querist.tasks.classes import none_wanted
-from querist.types import Answer, Array, Content, Disputed, Resolved, Unsure
+from querist.types import ITEM_KINDS, Answer, Array, Content, Disputed, ItemKind, Resolved, Unsure
 
 _SETTINGS_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -53,6 +53,7 @@ class Text:
     model: ClassVar[str] = "none"
     features: ClassVar[str] = "auto"
     question: ClassVar[str] = "Correct the text"
+    items: ClassVar[frozenset[ItemKind]] = ITEM_KINDS
     has_classes: ClassVar[bool] = False
     reduce: ClassVar[str | None] = None
     target: ClassVar[None] = None

@@ -23,6 +23,7 @@ export function begin(project: string, person: string): { session: Session; atte
     undo: (seq, key) => api.undo(project, seq, key),
     heartbeat: (lease) => api.heartbeat(project, lease),
     release: (lease) => api.release(project, lease),
+    alike: async (item) => (await api.alike(project, item, 11)).tasks,
     uuid,
     storage: kept.storage,
     owner: { person, project, tab, openTabs },

@@ -1,12 +1,14 @@
 // The one map of keys: screens, the `?` sheet and the tests are made from it.
 
 /** What a key press means on every labelling screen; a task type's own keys come on top. */
-export type Verb = "undo" | "skip" | "cannot" | "guidelines" | "why" | "keys";
+export type Verb = "undo" | "skip" | "cannot" | "ask" | "alike" | "guidelines" | "why" | "keys";
 
 export const verbs: Readonly<Record<Verb, { cap: string; aria: string }>> = {
   undo: { cap: "⌫", aria: "Backspace" },
   skip: { cap: "Space", aria: "Space" },
   cannot: { cap: "F", aria: "F" },
+  ask: { cap: "Q", aria: "Q" },
+  alike: { cap: "M", aria: "M" },
   guidelines: { cap: "G", aria: "G" },
   why: { cap: "W", aria: "W" },
   keys: { cap: "?", aria: "?" },
@@ -35,6 +37,10 @@ export function verbOf(press: Press): Verb | null {
   switch (letterOf(press)) {
     case "F":
       return "cannot";
+    case "Q":
+      return "ask";
+    case "M":
+      return "alike";
     case "G":
       return "guidelines";
     case "W":

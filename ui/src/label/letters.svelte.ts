@@ -3,12 +3,11 @@
 import { verbs, type Verb } from "./keys";
 
 /** Letters that mean something else on some labelling screen, whatever the project. */
-export const taken: Readonly<Record<string, Verb | "nothing" | "ask" | "image">> = {
+export const taken: Readonly<Record<string, Verb | "nothing" | "image">> = {
   ...Object.fromEntries(
     (Object.keys(verbs) as Verb[]).flatMap((verb) => (/^[A-Z]$/.test(verbs[verb].cap) ? [[verbs[verb].cap, verb]] : [])),
   ),
   N: "nothing",
-  Q: "ask",
   ...Object.fromEntries(["A", "B", "H", "P", "V", "X", "Z"].map((letter) => [letter, "image"])),
 };
 

@@ -21,6 +21,8 @@ export interface Given {
   reason: string | null;
   /** Its place in the ledger, once it has one. */
   seq: number | null;
+  /** Which answers were given at a stroke; null for one by itself. */
+  group: string | null;
 }
 
 export interface TrailEntry extends Given {
@@ -51,6 +53,7 @@ export interface Ports extends Wire {
   next(n: number, held: string[]): Promise<NextReply>;
   heartbeat(lease: string): Promise<LeaseReply>;
   release(lease: string): Promise<unknown>;
+  alike(item: string): Promise<Task[]>;
   uuid(): string;
   storage: Storage;
   owner: Owner;
@@ -136,8 +139,39 @@ export class Session implements Listener {
     return this.give("unanswerable", null, { reason });
   }
 
+  /** Items like the one in view, leased to this person; they are answered at a stroke, or given back. */
+  async alike(): Promise<Task[]> {
+    if (!this.task) return [];
+    this.touch();
+    const known = new Set([this.task.item, ...this.ahead.map(({ item }) => item)]);
+    return (await this.ports.alike(this.task.item)).filter(({ item }) => !known.has(item));
+  }
+
+  /** One answer to several items, the one in view among them or not; the time is shared out. */
+  answerAlike(tasks: readonly Task[], value: unknown, extra: Extra = {}): void {
+    const each = Math.round(this.ports.attention.take() / Math.max(1, tasks.length));
+    const group = this.ports.uuid();
+    const inView = this.task?.item;
+    for (const task of tasks) {
+      if (task.item === inView) this.next();
+      this.send(task, "answered", value, extra, each, group);
+    }
+  }
+
+  /** Give items back that were asked for and not answered. */
+  giveBack(tasks: readonly Task[]): void {
+    for (const { lease } of tasks) this.ports.release(lease).catch(() => undefined); // it runs out by itself
+  }
+
   /** Take the last answer back, whether or not it has been sent; again and again, as far as this visit goes. */
   undo(): boolean {
+    const group = this.trail[0]?.group ?? null;
+    if (!this.undoOne()) return false;
+    while (group !== null && this.trail[0]?.group === group) this.undoOne();
+    return true;
+  }
+
+  private undoOne(): boolean {
     const last = this.trail.shift();
     if (!last) return false;
     this.lastAct = Date.now();
@@ -242,29 +276,46 @@ export class Session implements Listener {
   private give(outcome: AnswerForm["outcome"], value: unknown, extra: Extra): boolean {
     const task = this.task;
     if (!task) return false;
+    this.next();
+    this.send(task, outcome, value, extra, this.ports.attention.take());
+    return true;
+  }
+
+  /** The next item comes into view. */
+  private next(): void {
+    this.previous = null;
+    this.task = this.ahead.shift() ?? null;
+  }
+
+  private send(
+    task: Task,
+    outcome: AnswerForm["outcome"],
+    value: unknown,
+    extra: Extra,
+    active: number,
+    group: string | null = null,
+  ): void {
     this.lastAct = Date.now();
     const form = this.form({ item: task.item, lease: task.lease, outcome, value });
-    form.active_ms = this.ports.attention.take();
+    form.active_ms = active;
+    form.bulk = group !== null;
     form.confidence = extra.unsure ? "unsure" : null;
     form.reason = extra.reason ?? null;
     form.shown = (task.prefill as AnswerForm["shown"]) ?? null;
-    this.trail.unshift(this.given(form, task));
-    this.previous = null;
+    this.trail.unshift({ ...this.given(form, task), group });
     if (this.toFirstModel) this.toFirstModel -= 1;
-    this.task = this.ahead.shift() ?? null;
     this.outbox.addAnswer(form, task); // tells
     if (this.ahead.length < lowWater) void this.refill();
-    return true;
   }
 
   private form(part: Pick<AnswerForm, "item" | "outcome" | "value"> & { lease: string | null }): AnswerForm {
     const { guideline } = this;
-    return { key: this.ports.uuid(), confidence: null, reason: null, active_ms: null, guideline, replaces: null, shown: null, ...part };
+    return { key: this.ports.uuid(), confidence: null, reason: null, active_ms: null, guideline, replaces: null, shown: null, bulk: false, ...part };
   }
 
   private given(form: AnswerForm, task: Task): Given {
     const { key, outcome, value, reason } = form;
-    return { key, task, outcome, value, unsure: form.confidence === "unsure", reason: reason ?? null, seq: null };
+    return { key, task, outcome, value, unsure: form.confidence === "unsure", reason: reason ?? null, seq: null, group: null };
   }
 
   private async refill(): Promise<void> {

@@ -36,6 +36,10 @@ export interface Settings {
   active: boolean;
   /** Classes given last, the newest first. */
   recent: string[];
+  /** Classes that stand first where there are more than keys: the model's likeliest where its guess is shown, else those given most. */
+  likely: string[];
+  /** Whether `likely` is the model's. */
+  guessed: boolean;
 }
 
 /** What every twin takes: `item` is null while there is none; `value` is the answer so far, where there is one. */

@@ -1,9 +1,13 @@
-// German: all that somebody who labels reads. Pages for managers, and sentences of the service, are still English.
+// German: the labelling screen and what stands on every page; the other pages are in `de_pages.ts`. Sentences that the
+// service writes are still English.
 import type { Words } from "./en";
+import { pages } from "./de_pages";
 import { count, many } from "./figures";
 import type { Part } from "./filled";
 
 export const de: Part<Words> = {
+  ...pages,
+  app: "Querist",
   allProjects: "Querist, alle Projekte",
   backToProject: "Querist: zurück zum Projekt",
   retry: "Noch einmal",
@@ -12,6 +16,8 @@ export const de: Part<Words> = {
   save: "Speichern",
   saved: "Gespeichert",
   saving: "Speichert",
+  copy: "Kopieren",
+  copied: "Kopiert",
   show: "Zeigen",
   hide: "Verbergen",
   more: "Mehr zeigen",
@@ -22,6 +28,9 @@ export const de: Part<Words> = {
     projects: "Projekte",
     overview: "Übersicht",
     items: "Beispiele",
+    review: "Prüfen",
+    team: "Team",
+    people: "Personen",
     settings: "Einstellungen",
     guidelines: "Richtlinien",
     label: "Beschriften",
@@ -40,6 +49,7 @@ export const de: Part<Words> = {
     freshHint: "Mindestens 10 Zeichen.",
     change: "Passwort ändern",
     changed: "Passwort geändert. Andere Sitzungen sind beendet.",
+    more: "Sitzungen und API-Schlüssel",
     mustChange: "Das erste Passwort gilt noch.",
   },
   signIn: {
@@ -48,7 +58,9 @@ export const de: Part<Words> = {
     name: "Name",
     password: "Passwort",
     go: "Anmelden",
+    elsewhere: (name: string) => `Mit ${name} anmelden`,
     byLink: "Anmeldung über den Link",
+    linkUsed: "Dieser Link wurde schon benutzt oder ist abgelaufen. Melden Sie sich mit Name und Passwort an, oder starten Sie den Dienst neu.",
     note: "Konten legt an, wer diesen Dienst gestartet hat.",
   },
   fault: {
@@ -95,6 +107,16 @@ export const de: Part<Words> = {
     allKeys: "Alle Tasten",
     guidelines: "Richtlinien",
     noGuidelines: "Noch keine Richtlinien. Sie entstehen in den Einstellungen des Projekts.",
+    version: (n: number, when: string) => (when ? `Fassung ${n}, geändert ${when}.` : `Fassung ${n}, wie angelegt.`),
+    example: "Gehört hierher:",
+    counterExample: "Sieht nur so aus:",
+    likeliest: "Dem Modell am wahrscheinlichsten",
+    usual: "Am häufigsten gegeben",
+    unknownTask: (task: string) => `Diese Seite kann die Aufgabe ${task} nicht zeigen: laden Sie sie neu, oder erneuern Sie Querist.`,
+    offlineNoneMore: (n: number) =>
+      `${many(n, "Antwort ist", "Antworten sind")} hier aufgehoben und werden gesendet, sobald das Netz wieder da ist.`,
+    signedOutMore: (n: number) =>
+      n ? `${many(n, "Antwort ist", "Antworten sind")} in diesem Browser aufgehoben. Melden Sie sich an, dann werden sie gesendet.` : "Melden Sie sich an, um weiterzumachen.",
     why: "Warum dieses Beispiel",
     whyTitle: "Die ganze Aufzeichnung",
     before: (answer: string) => `Ihre Antwort war ${answer}.`,
@@ -240,12 +262,15 @@ export const de: Part<Words> = {
       why: "warum dieses Beispiel",
       nothing: "nichts zu markieren",
       ask: "eine Frage stellen",
+      alike: "ähnliche Beispiele",
       image: "ein Werkzeug für Bilder",
     },
     everywhere: "Auf jeder Seite zum Beschriften",
     undo: "zurück, so weit Sie wollen",
     skip: "überspringen, dann ein Grund nach Ziffer",
     cannot: "nicht zu beantworten",
+    alike: "ähnliche Beispiele auf einen Streich (eine Klasse je Beispiel)",
+    ask: "eine Frage zu diesem Beispiel",
     guidelines: "Richtlinien",
     why: "warum dieses Beispiel, die ganze Aufzeichnung",
     keys: "diese Seite",

@@ -1,5 +1,7 @@
 /** A catalogue that may lack words. */
-export type Part<T> = T extends (...given: never[]) => unknown
+export type Part<T> = T extends (...given: infer Given) => string
+  ? (...given: Given) => string
+  : T extends (...given: never[]) => unknown
   ? T
   : T extends readonly string[]
     ? readonly string[]

@@ -63,6 +63,11 @@ export class Service {
     return { lease, expires_at: this.leases.has(lease) ? 1 : null };
   }
 
+  async alike(item: string) {
+    this.reach();
+    return ["a", "b", "c"].map((end) => this.task(`${item}${end}`));
+  }
+
   async release(lease: string) {
     this.released.push(lease);
     this.leases.delete(lease);
@@ -90,6 +95,7 @@ export function ports(service: Service, storage = new MemoryStorage(), tab = "ta
     undo: (seq, key) => service.undo(seq, key),
     heartbeat: (lease) => service.heartbeat(lease),
     release: (lease) => service.release(lease),
+    alike: (item) => service.alike(item),
     uuid: () => `key-${(made += 1)}`,
     storage,
     owner: { person: "p_1", project: "P", tab, openTabs: async () => new Set(open) },

@@ -284,3 +284,30 @@ test("a browser that forbids storage still labels, and says so", async () => {
   expect(session.state.durable).toBe(false);
   expect(service.values).toEqual([["i0", "a"]]);
 });
+
+test("a group is one answer to each, said to be given in bulk, and taken back as one", async () => {
+  const session = await begun();
+  const first = session.state.task!;
+  const others = await session.alike();
+  session.answerAlike([first, ...others.slice(0, 2)], "cat", { unsure: true });
+  session.giveBack(others.slice(2));
+  await settle();
+  expect([...service.live.values()].map(({ item, value, bulk, confidence }) => [item, value, bulk, confidence])).toEqual(
+    ["i0", "i0a", "i0b"].map((item) => [item, "cat", true, "unsure"]),
+  );
+  expect(service.released).toEqual([others[2]!.lease]);
+  expect(session.state.task!.item).toBe("i1");
+  expect(session.undo()).toBe(true);
+  await settle();
+  expect(service.values).toEqual([]);
+  expect(session.state.task!.item).toBe("i0");
+  expect(session.undo()).toBe(false);
+});
+test("a group leaves the item in view where it is when that is picked out", async () => {
+  const session = await begun();
+  const others = await session.alike();
+  session.answerAlike(others, "cat");
+  await settle();
+  expect(session.state.task!.item).toBe("i0");
+  expect(service.live.size).toBe(3);
+});

@@ -62,9 +62,7 @@ def begin(
     project = Project(spec, store, learner=learner, arrays=Features(pool, pool))
     if isinstance(strategy, Strategy):
         project.cache["strategy"] = strategy
-    store.add_items(
-        ItemRow(name, row, float(u_eval[row]), float(u_control[row]), None) for row, name in enumerate(names)
-    )
+    store.items.add_all(names, u_eval=u_eval, u_control=u_control)
     versions: dict[str, str] = {}
     created = ProjectCreated(spec=spec.to_json(), spec_hash=spec.hash, seed=seed, versions=versions)
     project.record("created", created)
@@ -80,6 +78,34 @@ def begin(
     )
     project.record("import/pool", imported)
     return project
+
+
+def join(project: Project, rows: Array) -> None:
+    """Let more rows join the pool of a project of `begin`; their items are named on from the last one.
+
+    Args:
+        project: the project.
+        rows: (m, d).
+    """
+    seed, start = project.seed, project.state().pool_size
+    names = [str(start + row) for row in range(len(rows))]
+    u_eval, u_control = (keyed_numbers(seed, lane, names) for lane in ("evaluation", "control"))
+    project.store.add_items(
+        ItemRow(name, start + row, float(u_eval[row]), float(u_control[row]), None) for row, name in enumerate(names)
+    )
+    assert project.arrays is not None
+    pool = np.concatenate([project.arrays.embed, rows])
+    project.arrays = Features(pool, pool)
+    table: dict[str, list[Any]] = {"item": names, "row": list(range(start, start + len(names)))}
+    imported = PoolImported(
+        source="rehearsal",
+        fingerprint=str(start),
+        items=project.store.artefacts.put_table(table),
+        added=len(names),
+        duplicates=0,
+        size=start + len(names),
+    )
+    project.record(f"import/{start}", imported)
 
 
 def rehearse(

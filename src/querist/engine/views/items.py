@@ -228,6 +228,7 @@ def _answer(project: Project, fold: State, recorded: Recorded, viewer: str, live
         "source": event.source,
         "active_ms": event.active_ms,
         "guideline": event.guideline,
+        "bulk": event.bulk,
         "live": live,
     }
 
@@ -277,6 +278,8 @@ def answer_sentence(event: AnswerSubmitted, task: TaskType) -> str:
     text = str(what[event.outcome])
     if event.confidence == "unsure":
         text += ", not sure"
+    if event.bulk:
+        text += ", in a group"
     if event.reason:
         text += f" ({event.reason})"
     if event.replaces is not None:

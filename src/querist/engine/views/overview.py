@@ -6,9 +6,20 @@ from typing import Any, Final
 
 from querist.engine import prefill
 from querist.engine.project import Project
-from querist.engine.round import State, batch_size, budget, control_share, missing_labels, seed_size
+from querist.engine.round import (
+    EXHAUSTED,
+    State,
+    Wait,
+    batch_size,
+    budget,
+    control_share,
+    missing_labels,
+    next_step,
+    seed_size,
+)
 from querist.engine.stopping import verdicts
 from querist.engine.views.feed import feed, notices, rule_name
+from querist.engine.views.health import health
 from querist.engine.views.now import now
 from querist.engine.views.people import who
 from querist.engine.views.standing import Standing, standing
@@ -51,6 +62,7 @@ def status(project: Project) -> Json:
         "now": now(project),
         "feed": feed(project),
         "notices": notices(project, state),
+        "health": health(project, state),
         "prefill": prefill.shift(project),
         "defaults": defaults(project, state),
         "strategy": _strategy(project),
@@ -71,6 +83,7 @@ def status_text(found: Json) -> str:
     ]
     if found["prefill"] is not None:
         lines.append(found["prefill"]["sentence"])
+    lines.append(f"changes: {found['health']['sentence']}")
     lines += [f"note: {notice['sentence']}" for notice in found["notices"] if notice["live"]]
     return "\n".join(line for line in lines if line)
 
@@ -119,10 +132,14 @@ def _estimate(found: Json | None) -> Any:
 
 def _advice(state: State, stand: Standing, rules: list[Json]) -> Json:
     if state.stopped is not None:
-        return {"kind": "stopped", "sentence": "Labelling has stopped.", "detail": "Export, or go on."}
+        detail = "Export, or go on. It is watched whether something changes." if state.model else "Export, or go on."
+        return {"kind": "stopped", "sentence": "Labelling has stopped.", "detail": detail}
     firing = [rule for rule in rules if rule["verdict"] == "stop"]
     if firing:
         return {"kind": "stop", "sentence": "Querist would stop here.", "detail": firing[0]["evidence"]}
+    if next_step(state) == Wait(EXHAUSTED):
+        detail = "Add items, or export the labels and the model."
+        return {"kind": "go_on", "sentence": "Every item of the pool has been asked.", "detail": detail}
     if state.model is None:
         missing = missing_labels(state)
         answers = "answer" if missing == 1 else "answers"

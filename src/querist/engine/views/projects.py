@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from querist.engine import steering
@@ -11,7 +12,11 @@ from querist.engine.views.evidence import curves
 from querist.engine.views.now import doing
 from querist.engine.views.overview import spent, verdict_of
 from querist.engine.views.standing import standing
+from querist.events import DatasetFrozen
 from querist.types import Json
+
+FREQUENT: Final = 20
+"""Classes that are named as the most frequent."""
 
 SMALL_PICTURE: Final = 40
 """Points of the curve in the list of projects."""
@@ -31,6 +36,7 @@ def project(opened: Project, *, may: tuple[str, ...] = ("label", "review", "mana
         "kind": kind(opened),
         "task": spec.project.task,
         "classes": list(state.classes),
+        "frequent": frequent(opened),
         "question": spec.labels.question or opened.task.question,
         "task_settings": dict(spec.project.settings),
         "mode": spec.loop.mode,
@@ -46,6 +52,17 @@ def project(opened: Project, *, may: tuple[str, ...] = ("label", "review", "mana
         "may": list(may),
         "settings": settings,
     }
+
+
+def frequent(opened: Project) -> list[str]:
+    """Return the classes that people gave most often, by the last data set; nothing that a model says."""
+    frozen = opened.last("dataset_frozen")
+    if frozen is None or not opened.state().classes:
+        return []
+    assert isinstance(frozen.event, DatasetFrozen)
+    counts = Counter({name: n for name, n in frozen.event.counts.items() if n})
+    renamed = opened.state().renamed
+    return [renamed.get(name, name) for name, _ in counts.most_common(FREQUENT)]
 
 
 def kind(opened: Project) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -262,8 +262,6 @@ def load(saved: Mapping[str, bytes], *, trusted: Collection[str] = ()) -> TorchM
     from safetensors import SafetensorError
     from safetensors.torch import load as read
 
-    from querist.models.torch.learner import made
-
     said = files.from_json(saved, "model.json")
     source = said["source"]
     path = source.get("path")
@@ -275,13 +273,16 @@ def load(saved: Mapping[str, bytes], *, trusted: Collection[str] = ()) -> TorchM
     except (KeyError, SafetensorError) as error:
         raise Damaged(f"file 'weights.safetensors' is missing or damaged ({error!r})") from error
     device = pick(said["settings"]["device"] if said["settings"]["device"] == "cpu" else "auto")
-    build: Callable[[], nn.Module] = lambda: made(source, tuple(said["shape"]), said["classes"])  # noqa: E731
-    fitted = tuple(_restored(build(), files_of(tensors, number), device) for number in range(said["networks"]))
+    shape = tuple(said["shape"])
+    fitted = []
+    for number in range(said["networks"]):
+        network = networks.placed(networks.made(source, shape, said["classes"]), shape, device)
+        fitted.append(_restored(network, files_of(tensors, number)))
     kept = {name.removeprefix("posterior."): tensors[name] for name in tensors if name.startswith("posterior.")}
     posterior = Posterior(**kept, precision=said["precision"]) if kept else None
     return TorchModel(
-        said["name"], said["classes"], said["settings"], source, tuple(said["shape"]),
-        np.asarray(said["seen"], dtype=np.int64), fitted, device, tuple(said["notes"]), tuple(trusted), posterior,
+        said["name"], said["classes"], said["settings"], source, shape, np.asarray(said["seen"], dtype=np.int64),
+        tuple(fitted), device, tuple(said["notes"]), tuple(trusted), posterior,
     )  # fmt: skip
 
 
@@ -291,9 +292,9 @@ def files_of(tensors: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
-def _restored(network: nn.Module, state: Mapping[str, Tensor], device: str) -> nn.Module:
+def _restored(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise Damaged(f"the weights do not fit the network: {error}") from error
-    return network.to(device).eval().requires_grad_(False)
+    return network.eval().requires_grad_(False)
