@@ -224,6 +224,7 @@ class GoldChanged(Event):
     added: list[ItemId]
     removed: list[ItemId]
     values: Sha256  # → artefact: JSON {item: value} of those added
+    reasons: Sha256 | None = None  # → artefact: JSON {item: reason} of those that have one; newer than the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +326,7 @@ class HealthChecked(Event):
     random: int  # random answers up to which labels have been looked at
     seen: Sha256  # → artefact: JSON list of the random items with a label that have been looked at
     alarms: Json = field(default_factory=dict)  # name: evidence
+    ends_check: bool = False  # the labels that a check asked for are in
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,14 +248,14 @@ class _Changing:
         known = {name: found for name, found in self.state.alarms.items() if name not in quiet}
         due = {name: found for name, found in event.alarms.items() if name not in known}
         # Where a check waits for labels, the look at items that joined does not take its place.
-        waits = self.state.check_asked and self.state.checks_with_labels and not self.state.checking
+        waits = self.state.check_asked and self.state.checks_with_labels and not event.ends_check
         self.set(
             looks=event.look,
             tested=self.state.tested + bool(tested),
             looked_random=event.random,
             looked_rows=event.rows,
             check_asked=waits,
-            checking=False,
+            checking=self.state.checking and not event.ends_check,
             alarms=known,
             alarms_due={**self.state.alarms_due, **due},
         )
