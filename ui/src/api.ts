@@ -28,6 +28,7 @@ export type ItemRow = Schemas["ItemRow"];
 export type ItemState = ItemRow["state"];
 export type Kind = Schemas["KindOffered"]["task"];
 export type LeaseReply = Schemas["LeaseReply"];
+export type Lesson = Schemas["Lesson"];
 export type LiveEvent = Schemas["LiveEvent"];
 export type Me = Schemas["Me"];
 export type NextReply = Schemas["NextReply"];
@@ -230,7 +231,7 @@ export const api = {
   },
   change: (project: string, body: Omit<Schemas["ProjectChange"], "key">) =>
     read(client.PATCH(`${base}/projects/{project}`, { ...one(project), body: { key: uuid(), ...body } })),
-  changeClass: (project: string, operation: "rename" | "add", before: string[], after: string[]) =>
+  changeClass: (project: string, operation: Schemas["ClassChange"]["operation"], before: string[], after: string[]) =>
     read(
       client.POST(`${base}/projects/{project}/classes`, {
         ...one(project),

@@ -83,6 +83,8 @@ class State:
     # classes
     classes: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    split: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reopened: frozenset[ItemId] = frozenset()
     # what the engine made
     features: ShortHash | None = None
     features_rows: int = 0

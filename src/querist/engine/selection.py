@@ -246,7 +246,14 @@ def _by_strategy(
     pending = candidates.pending.copy()
     # What the random lanes take in this batch is as good as out.
     pending[taken[~candidates.reserve[taken]]] = True
-    signals = signals_for(project, state, strategy, pending=np.flatnonzero(pending), labelled=candidates.labelled)
+    signals = signals_for(
+        project,
+        state,
+        strategy,
+        pending=np.flatnonzero(pending),
+        labelled=candidates.labelled,
+        eligible=eligible,
+    )
     out = np.flatnonzero(candidates.labelled | pending)
     wanted = applied(project, state, signals, eligible=eligible, taken=out, slots=slots)
     if "proba" not in required_signals(strategy).needs:
