@@ -86,6 +86,10 @@ def choose(project: Project, state: State, *, n: int, number: int, part: int, pe
     # `everywhere`: whether weighted estimates may speak for the whole pool; the probabilities stand beside the picks.
     rules = {"rules": removed} if removed else {}
     evidence = {**decision.evidence, **again.evidence, "everywhere": batch.everywhere, **rules}
+    if batch.everywhere:
+        # Of how many the strategy drew, and how many picks of its were drawn uniformly, before the others.
+        left = np.count_nonzero(candidates.open & ~candidates.reserve) - np.count_nonzero(~candidates.reserve[taken])
+        evidence |= {"drawn_from": int(left), "drawn_first": int(batch.random.sum())}
     return Chosen(picks, strategy, evidence, fallbacks)
 
 
