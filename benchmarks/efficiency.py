@@ -4,6 +4,7 @@
     python -m benchmarks.efficiency --tier core --hours 6        # goes on where the last run stopped
     python -m benchmarks.efficiency --status                     # which cells are missing
     python -m benchmarks.efficiency --join other.parquet         # cells that were run elsewhere
+    python -m benchmarks.efficiency --verdict --tier core        # the comparison, and whether auto earned its name
     python -m benchmarks.efficiency --write-docs                 # tables and pictures from the kept cells
 
 Finished cells are rows of one Parquet, which is committed; a cell is run once, on whatever machine. What each set is,
@@ -107,7 +108,7 @@ def tiers() -> dict[str, Tier]:
     """The parts of the bench by name."""
     four = tuple(SETS[name] for name in FOUR)
     return {
-        "quick": Tier((SETS["noise_blob"], SETS["digits"]), ("random", "margin", "auto"), 2),
+        "quick": Tier((SETS["noise_blob"], SETS["wine"]), ("random", "margin", "auto"), 2),
         "core": Tier(CORE, STRATEGIES, 20),
         "breadth": Tier(four, other_strategies(), 5),
         "models": Tier(four, STRATEGIES, 5, ("random_forest", "svm")),
@@ -194,8 +195,11 @@ def show(tier: Tier, path: Path) -> None:
         judged = verdict(found, "auto", Question())
         for third in judged["thirds"]:
             rivals = f"auto against {third['best']} in the {third['period']} third"
-            print(f"  {rivals}: {_points(third)}; above it: {third['above'] or 'none'}")
-        print(f"  auto is worse than random on: {judged['worse_than_baseline'] or 'none'}; holds: {judged['holds']}")
+            shown = "" if third["low"] >= -0.015 else " (not shown: the interval goes below −1.5)"
+            print(f"  {rivals}: {_points(third)}{shown}; above it: {third['above'] or 'none'}")
+        worse = judged["worse_than_baseline"] or "none"
+        judgement = f"auto is worse than random on: {worse}; holds: {judged['holds']}"
+        print(f"  {'auto is not finished on these sets' if judged['holds'] is None else judgement}")
     few = [s["set"] for s in compared["sets"] if s["seeds"] < LEAST_SEEDS]
     if few:
         print(f"  fewer than {LEAST_SEEDS} seeds, so nothing is claimed: {', '.join(few)}")
@@ -222,6 +226,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--kept", type=Path, default=KEPT, help="the Parquet of finished cells")
     parser.add_argument("--status", action="store_true", help="only say what is there")
+    parser.add_argument("--verdict", action="store_true", help="only compare, and say whether auto earned its name")
     parser.add_argument("--write-docs", action="store_true", help="only write tables and pictures")
     asked = parser.parse_args()
     name = "quick" if asked.quick else asked.tier
@@ -229,6 +234,9 @@ def main() -> None:
     path = Path("bench-efficiency/quick.parquet") if asked.quick and asked.kept == KEPT else asked.kept
     if asked.status:
         status(path)
+        return
+    if asked.verdict:
+        show(tier, path)
         return
     if asked.write_docs:
         from benchmarks.efficiency_page import write_page

@@ -105,6 +105,13 @@ def noise_blob() -> Labelled:
     return load(x, y, name="noise_blob")
 
 
+def wine() -> Labelled:
+    from sklearn.datasets import load_wine
+
+    x, y = load_wine(return_X_y=True)
+    return load((x - x.mean(axis=0)) / x.std(axis=0), y, name="wine")
+
+
 def breast_cancer() -> Labelled:
     from sklearn.datasets import load_breast_cancer
 
@@ -130,6 +137,7 @@ CORE = (
 """The cheapest first, so that a run that is cut off has finished as many sets as it could."""
 
 MORE = (
+    Set("wine", wine, "table, 3 classes; small, for a trial of the bench", batch=5, seed_set=10),
     Set("pneumonia", pixels("pneumoniamnist"), "X-ray images by pixels, 2 classes"),
     Set("trec6", text("trec6"), "questions by TF-IDF, 6 classes"),
     Set("banking77_minilm", embedded("banking77"), "intents by MiniLM, 77 classes", batch=50, seed_set=100),

@@ -1,6 +1,8 @@
 """The published bench: what it promises about its tiers, its kept cells and the sets that nobody tunes on."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from benchmarks.sets import CORE, MORE, UNTOUCHED
 
 from querist.acquire import presets
 from querist.registry import has
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_the_core_has_its_strategies_sets_seeds_and_rounds() -> None:
@@ -25,7 +29,7 @@ def test_the_core_has_its_strategies_sets_seeds_and_rounds() -> None:
 
 
 def test_the_untouched_sets_are_the_four_of_the_committed_page_and_in_no_other_tier() -> None:
-    page = (Path(__file__).parent.parent / "benchmarks" / "untouched.md").read_text(encoding="utf-8")
+    page = (ROOT / "benchmarks" / "untouched.md").read_text(encoding="utf-8")
     named = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     assert [each.name for each in UNTOUCHED] == named
     assert len(named) == 4
@@ -36,6 +40,22 @@ def test_every_tier_asks_for_random_and_breadth_repeats_nothing_of_the_core() ->
     found = tiers()
     assert all("random" in tier.strategies for tier in found.values())
     assert set(found["breadth"].strategies) & set(STRATEGIES) == {"random"}
+
+
+def test_the_quick_tier_runs_goes_on_and_claims_nothing(tmp_path) -> None:
+    kept = tmp_path / "quick.parquet"
+    command = [sys.executable, "-m", "benchmarks.efficiency", "--quick", "--jobs", "1", "--kept", str(kept)]
+    begun = subprocess.run([*command, "--seeds", "1"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert "quick: 6 of 12 cells" in begun
+    first = kept.read_bytes()
+    whole = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert "quick: 12 of 12 cells" in whole
+    assert "auto against" in whole
+    assert "so nothing is claimed: noise_blob, wine" in whole
+    assert all(row["status"] == "finished" for row in keeping.read(kept).values())
+    kept.with_name("before.parquet").write_bytes(first)
+    assert keeping.join(kept, [kept.with_name("before.parquet")]) == 0
+    assert keeping.join(kept.with_name("before.parquet"), [kept]) == 6
 
 
 def point(labels: int) -> dict:

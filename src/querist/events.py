@@ -224,6 +224,7 @@ class GoldChanged(Event):
     added: list[ItemId]
     removed: list[ItemId]
     values: Sha256  # → artefact: JSON {item: value} of those added
+    reasons: Sha256 | None = None  # → artefact: JSON {item: reason} of those that have one; newer than the rest
 
 
 @dataclass(frozen=True, slots=True)

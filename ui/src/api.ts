@@ -28,6 +28,7 @@ export type ItemRow = Schemas["ItemRow"];
 export type ItemState = ItemRow["state"];
 export type Kind = Schemas["KindOffered"]["task"];
 export type LeaseReply = Schemas["LeaseReply"];
+export type Lesson = Schemas["Lesson"];
 export type LiveEvent = Schemas["LiveEvent"];
 export type Me = Schemas["Me"];
 export type NextReply = Schemas["NextReply"];

@@ -49,6 +49,7 @@ TargetScore = Annotated[float | None, typer.Option(help="Value of the metric to 
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes; default: the cores.")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds after which a run is given up, and stays as failed.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for report, tables and finished runs.")]
+Png = Annotated[bool, typer.Option(help="Also the curves as PNG, for a paper; needs --out and querist[papers].")]
 
 
 @app.command()
@@ -81,11 +82,18 @@ def simulate(
     jobs: Jobs = None,
     timeout: Timeout = None,
     out: Out = None,
+    png: Png = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare strategies on data whose labels are known, against random labelling."""
-    given = {name: value for name, value in locals().items() if name not in ("data", "as_json")}
+    given = {name: value for name, value in locals().items() if name not in ("data", "png", "as_json")}
+    if png and out is None:
+        from querist.errors import BadValue
+
+        raise BadValue("png", png, "needs a folder to write to: --out FOLDER")
     found = _bench(data, out, jobs) if data.endswith(".toml") else _simulate(data, given)
+    if png and out is not None:
+        _write_png(found.summary, out)
     say(found.summary, as_json, found.text)
     if found.failed_wholly:
         raise typer.Exit(1)
@@ -128,6 +136,15 @@ def advise(
         seed=seed,
     )
     say(found, as_json, lambda: advice_text(found, Path(data).name))
+
+
+def _write_png(summary: dict[str, Any], out: Path) -> None:
+    from querist.report.pictures import png_of_simulation
+
+    settings = summary["settings"] if isinstance(summary["settings"], list) else [summary]
+    for number, setting in enumerate(settings, start=1):
+        name = "curves.png" if setting is summary else f"curves-{number}.png"
+        (out / name).write_bytes(png_of_simulation(setting))
 
 
 def _bench(data: str, out: Path | None, jobs: int | None) -> Any:

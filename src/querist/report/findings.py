@@ -129,21 +129,46 @@ def _lead(best: Json, summary: Json, said: Verdict) -> Markup:
     if said == "better":
         parts.append(_saving_sentence(best, summary))
     else:
-        interval = _between_points(area) if area["low"] is not None else "one seed gives no interval"
-        text = (
-            f"Over the whole curve {best['strategy']} differs from {summary['baseline']} by "
-            f"{points(area['difference'])} points ({interval}), from {area['n']} seeds."
-        )
-        parts.append(escape(text))
+        parts.append(escape(f"{_apart(area, summary)}, from {area['n']} seeds."))
         if said == "undecided":
             parts.append(escape(" More seeds narrow the interval; they cost time, not labels."))
     return Markup("").join(parts)
 
 
+def _apart(area: Json, summary: Json) -> str:
+    """A difference and its interval, in cases out of a hundred where they are counted."""
+    baseline = summary["baseline"]
+    if summary["metric"] != "accuracy":
+        interval = _between_points(area) if area["low"] is not None else "one seed gives no interval"
+        return (
+            f"Averaged over the budget it differs from {baseline} by {points(area['difference'])} points ({interval})"
+        )
+    interval = _in_cases(area["low"], area["high"]) if area["low"] is not None else "one seed gives no interval"
+    size, way = _cases(area["difference"])
+    right = f"its model was right in {size} {way} of 100 cases than with {baseline} labels"
+    return f"Averaged over the budget, {right} ({interval})"
+
+
+def _in_cases(low: float, high: float) -> str:
+    """The interval of a difference in words: between 1 fewer and 2 more.
+
+    >>> _in_cases(-0.01, 0.02), _in_cases(0.01, 0.02), _in_cases(-0.02, -0.01)
+    ('between 1.0 fewer and 2.0 more', 'between 1.0 and 2.0 more', 'between 1.0 and 2.0 fewer')
+    """
+    (less, first), (more, second) = _cases(low), _cases(high)
+    if first != second:
+        return f"between {less} {first} and {more} {second}"
+    return f"between {less} and {more} {second}" if low >= 0 else f"between {more} and {less} {second}"
+
+
+def _cases(difference: float) -> tuple[str, str]:
+    return points(abs(difference), signed=False), "fewer" if difference < 0 else "more"
+
+
 def _saving_sentence(best: Json, summary: Json) -> Markup:
     saving, baseline = best["labels_saved"], summary["baseline"]
     area = best["against"]["area"]
-    ahead = f"Over the whole curve it is {points(area['difference'])} points ahead ({_between_points(area)})."
+    ahead = f"{_apart(area, summary)}."
     if saving.get("saved") is None:
         target = percent(saving["target"], 0)
         return escape(f"{ahead} {capital(baseline)} labelling never reached {target} within the budget.")

@@ -637,7 +637,7 @@ class Waiting(Reply):
     """Why there is nothing more to label just now."""
 
     reason: Literal["training", "selecting", "stopped", "finished", "others", "failed"]
-    """`finished`: the whole pool is labelled; `others`: the rest is out with other people."""
+    """`finished`: the whole pool is labelled; `others`: the rest is for other people."""
     sentence: str
     """"Model 32 is training: about 9 s"."""
     detail: str = ""
@@ -705,6 +705,17 @@ class AnswerForm(Ask):
     """Given to several items at a stroke."""
 
 
+class Lesson(Reply):
+    """The known answer to a gold item, for who has just answered it in training."""
+
+    value: Any
+    """The known answer."""
+    reason: str
+    """Why it is; empty where nobody said."""
+    right: bool
+    """The person gave it."""
+
+
 class AnswerReceipt(Reply):
     """The answer is in the ledger."""
 
@@ -718,6 +729,8 @@ class AnswerReceipt(Reply):
     """The lease had run out; the answer counts all the same."""
     answered_today: int
     """Answers of this person since midnight UTC."""
+    lesson: Lesson | None = None
+    """In training, after a gold item: what the answer is."""
 
 
 class Undone(Reply):

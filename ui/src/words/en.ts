@@ -126,6 +126,15 @@ export const en = {
     go: "Make my account",
     note: "Answers are kept under a pseudonym; your name stands in the list of accounts only.",
   },
+  lesson: {
+    right: "Right",
+    wrong: "Another answer is known",
+    yours: "You answered",
+    known: "The known answer",
+    why: "Why",
+    go: "Go on",
+    note: "An item for training: it teaches people, and no model.",
+  },
   review: {
     title: (n: number) => (n === 0 ? "Nobody disagrees" : `${many(n, "item waits", "items wait")} for a decision`),
     lead: "The most contested come first. Who gave which answer is not shown, so that the answer decides.",
