@@ -19,7 +19,7 @@ TORCH_TESTS := tests/models/torch tests/models/encoders tests/models/features/te
 WORKERS ?= 2
 KILLS ?= 1000
 
-.PHONY: help run demo test test-long test-torch crash browser lint fix docs bench bench-speed bench-efficiency lock ui clean audit
+.PHONY: help run demo test test-long test-torch crash calls guards browser lint fix docs bench bench-speed bench-efficiency lock ui clean audit
 
 help: ## list the words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -99,10 +99,17 @@ test-long: $(VENV)/.dev $(STATIC) .make/chromium .make/postgresql ## the long on
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m long
 
 test-torch: $(VENV)/.torch ## networks and pretrained encoders: installs torch (1.4 GB)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not long" $(TORCH_TESTS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" $(TORCH_TESTS)
 
 crash: $(VENV)/.dev .make/postgresql ## kill server, worker and people 1,000 times on each database; goes on where it was
 	@OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m tests.crash.many --kills $(KILLS)
+
+calls: $(VENV)/.dev ## schemathesis: 100,000 calls of every route, and no server error; goes on where it stopped
+	@SCHEMATHESIS="$${SCHEMATHESIS:-$(BIN)/python -m uv tool run --quiet schemathesis}" OMP_NUM_THREADS=1 PYTHONPATH=. \
+	  $(BIN)/python -m tests.server.calls
+
+guards: $(VENV)/.dev ## take each guard of the server away, one at a time, and see that its test fails
+	@OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m tests.server.guards
 
 lint: $(VENV)/.dev ui/node_modules/.ok ## style, types, layers
 	@$(BIN)/ruff check .
@@ -132,8 +139,8 @@ bench-efficiency: $(VENV)/.dev ## labels saved on real data sets (QUERIST_DATA);
 	@$(BIN)/python -m benchmarks.efficiency --write-docs
 
 audit: $(VENV)/.dev ui/node_modules/.ok ## ask the public databases about known vulnerabilities of what we depend on
-	@$(BIN)/python -m uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r requirements/base.txt
-	@cd ui && PATH="$(abspath $(BIN)):$$PATH" npm audit --omit=dev
+	@found=0; $(BIN)/python -m uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r requirements/base.txt || found=1; \
+	cd ui && PATH="$(abspath $(BIN)):$$PATH" npm audit --omit=dev || found=1; exit $$found
 
 lock: $(VENV)/.dev ## pin and hash what pyproject.toml asks for
 	@for set in base dev; do \

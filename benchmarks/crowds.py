@@ -197,7 +197,6 @@ def errors(rows: int = 4_000, share: float = 0.05, seeds: int = 3) -> list[dict[
         line = {"seed": seed, "planted": int(wrong.sum()), "precision": wilson(hits, first.size).to_json()}
         suspects = wilson(int((wrong & found.suspected).sum()), int(found.suspected.sum())).to_json()
         lines.append({**line, "suspected": int(found.suspected.sum()), "precision_of_suspected": suspects})
-        print(json.dumps(lines[-1]), flush=True)
     return lines
 
 

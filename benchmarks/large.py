@@ -10,16 +10,21 @@ probabilities and scores that a strategy is given are within it.
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import resource
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from benchmarks.page import commit, header, write
 
 from querist import acquire
 
+KEPT = Path(__file__).parent / "results" / "large.json"
+PUBLISHED = 10_000_000
 WIDTH, CLASSES = 384, 10
 STRATEGIES = ("margin", "information_density", "k_center", "badge", "bait", "weighted_kmeans", "max_herding")
 
@@ -78,15 +83,34 @@ def run(name: str, path: Path, limit: int, answers: multiprocessing.SimpleQueue)
     answers.put((time.perf_counter() - start, peak.mb))
 
 
+def keep(name: str, seconds: float, peak: float, limit: float) -> None:
+    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+    when = f"{datetime.now(UTC):%Y-%m-%d}"
+    kept[name] = {"seconds": seconds, "mb": peak, "limit_gb": limit, "date": when, "commit": commit()}
+    KEPT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def table() -> str:
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+    lines = header([f"100 picks of {PUBLISHED:,} × {WIDTH}, float16", "seconds", "MB at most", "limit", "when"])
+    for name in STRATEGIES:
+        if name in kept:
+            one = kept[name]
+            when = f"{one['date']}, {one['commit']}"
+            lines.append(f"| {name} | {one['seconds']:.0f} | {one['mb']:.0f} | {one['limit_gb']:g} GB | {when} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Selection under a memory limit.")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--limit-gb", type=float, default=2.0)
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"))
     parser.add_argument("--only", default="", help="part of a strategy's name; `nothing` only writes the file")
+    parser.add_argument("--write", action="store_true", help="put what is kept into docs/benchmarks.md")
     wanted = parser.parse_args()
     path = wanted.folder / f"querist-large-{wanted.rows}.npy"
-    if not path.exists():
+    if not path.exists() and not (wanted.write and wanted.only == "nothing"):
         written(path, wanted.rows)
     for name in STRATEGIES:
         if wanted.only in name:
@@ -99,6 +123,10 @@ def main() -> None:
             else:
                 seconds, peak = answers.get()
                 print(f"{name:<24}{seconds:10.1f} s {peak:10.0f} MB at most", flush=True)
+                if wanted.rows == PUBLISHED:
+                    keep(name, seconds, peak, wanted.limit_gb)
+    if wanted.write:
+        write("large", table())
 
 
 if __name__ == "__main__":

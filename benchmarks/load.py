@@ -223,6 +223,12 @@ def table(found: dict[str, Any]) -> str:
     for what, took in found["requests"].items():
         figures = " | ".join(f"{took[name]:.1f} ms" for name in ("p50", "p95", "p99", "slowest"))
         lines.append(f"| `{what}` | {took['n']:,} | {figures} |")
+    said = found["settings"]
+    lines[:0] = [
+        f"{said['people']} people, one answer every {said['think']:g} s each, {said['seconds']:g} s after "
+        f"{said['warm_up']:g} s of warm-up; {said['items']:,} items, {said['labels']:,} labels to begin with.",
+        "",
+    ]
     errors = ", ".join(f"{count} × {name}" for name, count in found["errors"].items()) or "none"
     answers = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found["answers"].items())
     shares = ", ".join(f"{name} {share:.0%}" for name, share in found["processors"].items())
@@ -243,6 +249,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="of the project; without it, one is made and thrown away")
     parser.add_argument("--prepare", action="store_true", help="make the project in --folder, and no more")
     parser.add_argument("--out", type=Path, help="where the figures go, as JSON")
+    parser.add_argument("--docs", type=Path, help="page that shows the figures")
     chosen = parser.parse_args()
     if chosen.prepare:
         make_project(chosen.folder, items=chosen.items, labels=chosen.labels)
@@ -257,6 +264,8 @@ def main() -> int:
     print(table(found))
     if chosen.out is not None:
         chosen.out.write_text(json.dumps(found, indent=2))
+    if chosen.docs is not None:
+        write_into(chosen.docs, "load", table(found))
     return 1 if found["answers"]["lost"] or found["answers"]["twice"] else 0
 
 
@@ -277,14 +286,29 @@ def measured(folder: Path, project: str, chosen: argparse.Namespace) -> dict[str
         shares = (spent() - before) / (time.monotonic() - start)
     finally:
         service.end()
+    items, labels = size_of(folder)
+    said = {name: getattr(chosen, name) for name in ("people", "seconds", "warm_up", "think")}
     return {
-        "settings": {name: value for name, value in vars(chosen).items() if name not in ("out", "folder", "prepare")},
+        "settings": {**said, "items": items, "labels": labels},
         "requests": {what: percentiles(took) for what, took in load.took.items()},
         "errors": dict(load.errors),
         "answers": lost(folder, load.acknowledged),
         "processors": dict(zip(("the generator", "server and worker"), shares.round(3).tolist(), strict=True)),
         "models": trainings(folder) - 1,
     }
+
+
+def write_into(page: Path, name: str, text: str) -> None:
+    """Put a text between the two marks of its name in a page of the documentation, with the day and the machine."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"{page} has no marks {begin} and {end}")
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    page.write_text(
+        f"{before}{begin}\nMeasured {day} on {os.cpu_count()} cores:\n\n{text}\n{end}{after}", encoding="utf-8"
+    )
 
 
 def percentiles(took: list[float]) -> dict[str, float]:
@@ -301,6 +325,17 @@ def trainings(folder: Path) -> int:
     count = len(project.trained())
     project.store.close()
     return count
+
+
+def size_of(folder: Path) -> tuple[int, int]:
+    """Return how many items a project has, and how many labels came with them."""
+    from querist.engine.project import Project
+
+    project = Project.open(folder)
+    answers = project.store.events(kinds=["answer_submitted"])
+    size = project.state().pool_size, sum(1 for recorded in answers if recorded.actor == "import")
+    project.store.close()
+    return size
 
 
 if __name__ == "__main__":

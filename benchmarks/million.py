@@ -71,7 +71,7 @@ def served(folder: Path, answers: int) -> None:
         commands.submit(project, "p_bench", FileAnswer(uuid.uuid4(), task["item"], "yes", lease=task["lease"]))
 
     timed("take an item and answer it", answer, repeat=answers)
-    timed("what happens now", lambda: views.overview.now(project), repeat=5)
+    timed("what happens now", lambda: views.now(project), repeat=5)
     item = project.pool().items[len(project.pool()) // 2]
     from querist.engine import trust
 

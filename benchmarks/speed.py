@@ -21,7 +21,6 @@ import contextlib
 import json
 import platform
 import statistics
-import subprocess
 import time
 import tracemalloc
 import warnings
@@ -32,12 +31,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.page import commit, header, write
 from benchmarks.speed_loop import loops
 from benchmarks.speed_peers import installed
 from benchmarks.speed_work import Beside, Piece, pieces
 from threadpoolctl import threadpool_limits
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 KEPT = Path(__file__).parent / "results" / "speed.json"
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
 
@@ -167,11 +166,6 @@ def keep(table: str, cells: list[str]) -> None:
     KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def commit() -> str:
-    asked = ["git", "-C", str(PAGE.parent), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-
-
 def tables() -> str:
     """Return both tables from what is kept, lines in the order in which they are measured."""
     kept = json.loads(KEPT.read_text(encoding="utf-8"))
@@ -188,18 +182,6 @@ def tables() -> str:
     lines += ["", *header(["20 rounds of 50, margin", "whole", "outside fit and predict", "share inside", "beside"])]
     lines += ["| " + " | ".join(about["cells"]) + " |" for about in loop.values()]
     return "\n".join(lines)
-
-
-def header(names: list[str]) -> list[str]:
-    return ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
-
-
-def written(text: str) -> None:
-    """Put the tables between their marks in docs/benchmarks.md."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition("<!-- measured -->")
-    _, _, after = rest.partition("<!-- end -->")
-    PAGE.write_text(f"{before}<!-- measured -->\n\n{text}\n\n<!-- end -->{after}", encoding="utf-8")
 
 
 def main() -> None:
@@ -220,7 +202,7 @@ def main() -> None:
                 if worth_keeping:
                     keep(name, cells)
     if wanted.write:
-        written(tables())
+        write("speed", tables())
 
 
 def measured(only: list[str], *, size: int, quick: bool, clock: Callable[[], float]) -> Iterator[tuple[str, list[str]]]:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from querist.cli import app
 from querist.engine import create
+from querist.engine.asking_again import Known, known_answers
 from querist.engine.project import Project
 from querist.errors import Conflict, NotFound, UnknownName
 from querist.server.site import Site
@@ -65,3 +66,14 @@ def test_gold_items_come_from_a_file(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("item,label\nnowhere,3\n")
     with pytest.raises(NotFound):
         run("gold", folder, tmp_path / "bad.csv")
+    with pytest.raises(NotFound, match="there is no file"):
+        run("gold", folder, tmp_path / "missing.csv")
+
+
+def test_gold_items_have_reasons_and_come_from_json_lines_too(folder: Path, tmp_path: Path) -> None:
+    project = Project.open(folder)
+    name = next(name for row, name in enumerate(project.pool().items) if project.pool().u_eval[row] > 0.9)
+    file = tmp_path / "gold.jsonl"
+    file.write_text(json.dumps({"item": name, "label": "4", "reason": "an open top"}) + "\n")
+    assert json.loads(run("gold", folder, file, "--json")) == {"gold": 1, "left_out": []}
+    assert known_answers(Project.open(folder))[name] == Known("4", "an open top")

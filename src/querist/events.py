@@ -78,12 +78,19 @@ class ItemWithdrawn(Event):
 
 @dataclass(frozen=True, slots=True)
 class ClassesChanged(Event):
-    """The class set changed: `operation` is `add`, `rename`, `merge`, `split` or `remove`. Key: the client's."""
+    """The class set changed: `operation` is `add`, `rename`, `merge` or `split`. Key: the client's.
+
+    A split takes answers out of force, and decisions: `ended` are the seqs of answers that named the class, `undecided`
+    the items whose decision did. These items are asked again, in the round that is under way.
+    """
 
     kind: ClassVar[str] = "classes_changed"
     operation: str
     before: list[str]
     after: list[str]
+    ended: list[int] = field(default_factory=list)
+    undecided: list[ItemId] = field(default_factory=list)
+    round: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +224,7 @@ class GoldChanged(Event):
     added: list[ItemId]
     removed: list[ItemId]
     values: Sha256  # → artefact: JSON {item: value} of those added
+    reasons: Sha256 | None = None  # → artefact: JSON {item: reason} of those that have one; newer than the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +326,7 @@ class HealthChecked(Event):
     random: int  # random answers up to which labels have been looked at
     seen: Sha256  # → artefact: JSON list of the random items with a label that have been looked at
     alarms: Json = field(default_factory=dict)  # name: evidence
+    ends_check: bool = False  # the labels that a check asked for are in
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from querist.engine.asking_again import change_gold
 from querist.engine.project import Project
 from querist.server.contents import API
 from tests.e2e.test_pages import Person
@@ -24,6 +25,19 @@ class Invited(Person):
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Make my account").click()
         self.page.wait_for_url("**/projects", timeout=60_000)
+
+
+class Second(Person):
+    """Another browser of somebody who is signed in elsewhere."""
+
+    def __init__(self, browser, owner: Person, name: str) -> None:
+        self.context = browser.new_context()
+        self.complaints: list[str] = []
+        self.page = self.open()
+        owner.page.goto(f"{owner.base}/people")
+        owner.page.get_by_role("button", name=f"Sign-in link for {name}").click()
+        self.page.goto(owner.page.locator("code.once").inner_text(timeout=60_000))
+        self.page.wait_for_url("**/p*/**", timeout=60_000)
 
 
 def invite(person: Person, project: str, role: str) -> str:
@@ -84,3 +98,78 @@ def test_a_team_from_the_invitation_to_the_end_of_access(serve, new_project, chr
         assert person.complaints == []
         person.context.close()
     bob.context.close()
+
+
+def test_an_owner_sees_who_is_signed_in_and_ends_it_and_anybody_keeps_their_own_tokens(serve, new_project, chromium):
+    folder = new_project()
+    owner = Person(chromium, serve(folder))
+    project = Project.open(folder).id
+    ann = Invited(chromium, owner.base, invite(owner, project, "annotator"), "ann")
+
+    # A token of one's own: made, shown once, used, revoked.
+    ann.page.goto(f"{ann.base}/account")
+    ann.page.get_by_label("Name").fill("nightly")
+    ann.page.get_by_label("It may").select_option("label")
+    ann.page.get_by_role("button", name="Make a token").click()
+    token = ann.page.locator("code.once").inner_text(timeout=60_000)
+    program = chromium.new_context(extra_http_headers={"Authorization": f"Bearer {token}"}).request
+    assert program.post(f"{ann.base}{API}/projects/{project}/next", data={"n": 1}).status == 200
+    ann.page.reload()
+    ann.page.get_by_text("nightly", exact=True).wait_for(timeout=60_000)
+    assert token not in ann.page.content()
+    ann.page.get_by_role("button", name="Revoke nightly").click()
+    ann.page.get_by_text("You have none.").wait_for(timeout=60_000)
+    assert program.get(f"{ann.base}{API}/me").status == 401
+
+    # Another browser of hers: ended from the first one.
+    second = Second(chromium, owner, "ann")
+    ann.page.reload()
+    ann.page.get_by_role("button", name="End the other session").click()
+    ann.page.get_by_text("1 session ended").wait_for(timeout=60_000)
+    assert second.context.request.get(f"{ann.base}{API}/me").status == 401
+
+    # The owner signs her out, lets her in by a link, and ends her access.
+    owner.page.goto(f"{owner.base}/people")
+    owner.page.get_by_role("button", name="Sign ann out everywhere").click()
+    owner.page.get_by_text("ann: 1 session ended").wait_for(timeout=60_000)
+    assert ann.context.request.get(f"{ann.base}{API}/me").status == 401
+    owner.page.get_by_role("button", name="Sign-in link for ann").click()
+    ann.page.goto(owner.page.locator("code.once").inner_text(timeout=60_000))
+    ann.page.wait_for_url("**/p*/**", timeout=60_000)
+    owner.page.get_by_role("button", name="End the access of ann").click()
+    owner.page.get_by_text("may not sign in").wait_for(timeout=60_000)
+    assert ann.context.request.get(f"{ann.base}{API}/me").status == 401
+    assert owner.complaints == []
+    for person in (owner, ann, second):
+        person.context.close()
+
+
+def test_in_training_the_known_answer_and_its_reason_stand_before_the_next_item(serve, new_project, chromium):
+    folder = new_project()
+    settings = folder / "querist.toml"
+    told = settings.read_text().replace("[labels]\n", "[labels]\ntraining = true\n")
+    settings.write_text(f"{told}\n[lanes]\ngold = 0.5\n")
+    project = Project.open(folder)
+    items = project.pool().items[:200]
+    change_gold(project, "boss", "gold", dict.fromkeys(items, "3"), reasons=dict.fromkeys(items, "Open to the left."))
+    me = Person(chromium, serve(folder))
+    me.page.goto(f"{me.base}/p/{project.id}/label")
+    sheet = me.page.locator("dialog[open]")
+    for _ in range(12):
+        me.press("Digit4")
+        me.all_saved()
+        me.page.wait_for_timeout(200)
+        if sheet.count():
+            break
+    told = sheet.inner_text()
+    assert "Another answer is known" in told
+    assert [word in told for word in ("four", "three", "Open to the left.")] == [True] * 3
+    before = len(Project.open(folder).state().live)
+    me.page.keyboard.press("Digit5")  # no answer goes past a lesson
+    me.page.keyboard.press("Enter")
+    sheet.wait_for(state="detached", timeout=10_000)
+    assert len(Project.open(folder).state().live) == before
+    me.press("Digit4")
+    me.all_saved()
+    assert me.complaints == []
+    me.context.close()

@@ -11,7 +11,7 @@ from querist.engine.offline import FileAnswer
 from querist.engine.project import Project
 from querist.engine.spec import ProjectSpec
 from querist.errors import BadValue, UnknownName
-from querist.events import AnswerSubmitted, BatchSelected, PoolImported, ProjectCreated
+from querist.events import AnswerSubmitted, BatchSelected, FeaturesBuilt, PoolImported, ProjectCreated
 from querist.store.memory import MemoryStore
 from querist.store.protocol import ItemRow, QueueEntry
 from querist.types import Content
@@ -29,7 +29,8 @@ class Clock:
 
 def make(clock: Clock | None = None, **rules: Any) -> Project:
     """A project with a queue of forty items of the groups de and fr in turn, the hardest first."""
-    spec = ProjectSpec.from_json({"project": {"name": "t", "classes": ["a", "b"]}, "assignment": rules})
+    named = {"name": "t", "classes": ["a", "b"]}
+    spec = ProjectSpec.from_json({"project": named, "loop": {"batch": 40}, "assignment": rules})
     store = MemoryStore("t", **({} if clock is None else {"clock": clock}))
     project = Project(spec, store)
     project.record("created", ProjectCreated(spec=spec.to_json(), spec_hash="", seed=0, versions={}))
@@ -97,6 +98,28 @@ def test_a_weight_is_a_share_of_the_queue() -> None:
     assert given(make(people={"ann": {"weight": 0.25}}), "ann", 40) == given(
         make(people={"ann": {"weight": 0.25}}), "ann", 40
     )
+
+
+def test_a_load_ends_the_day() -> None:
+    project = make(daily=6, people={"ann": {"daily": 2}})
+    for person, most in (("ann", 2), ("bob", 6)):
+        first = given(project, person, 10)
+        assert len(first) == most
+        for item in first:
+            commands.submit(project, person, FileAnswer(uuid.uuid4(), item, "a"))
+        reply = commands.next_items(project, person, 10, [])
+        assert reply["tasks"] == []
+        assert reply["waiting"]["sentence"] == "That is all for today"
+
+
+def test_who_gets_nothing_by_rule_is_told_so() -> None:
+    for rules, told in (({"by_group": True}, "Nothing for you just now"), ({}, "The rest is out with other people")):
+        project = make(**rules)
+        shards = [project.store.artefacts.put_json({})]
+        project.record("features", FeaturesBuilt("f" * 16, shards[0], shards, "none", {}, 1, rows=40, fitted_on=40))
+        given(project, "bob", 40)
+        reply = commands.next_items(project, "ann", 5, [])
+        assert (reply["tasks"], reply["waiting"]["sentence"]) == ([], told)
 
 
 def test_hard_items_go_round() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from querist.engine import commands, steering, views
+from querist.engine.classes import change_classes
 from querist.engine.labels import resolve
 from querist.engine.offline import FileAnswer
 from querist.engine.project import Project
@@ -118,13 +119,13 @@ def test_stop_and_resume_and_what_people_are_told(digits: Project, answer: Answe
 
 def test_a_renamed_class_is_read_under_its_new_name(digits: Project, answer: Answer) -> None:
     answer(digits, 15)
-    steering.change_classes(digits, "p_1", str(uuid.uuid4()), "rename", ["3"], ["three"])
+    change_classes(digits, "p_1", str(uuid.uuid4()), "rename", ["3"], ["three"])
     run_until_waiting(digits)
     state = digits.state()
     assert state.classes[3] == "three"
     assert "three" in [row["name"] for row in views.classes(digits)["classes"]]
     with pytest.raises(BadValue, match="no such class"):
-        steering.change_classes(digits, "p_1", str(uuid.uuid4()), "rename", ["3"], ["drei"])
+        change_classes(digits, "p_1", str(uuid.uuid4()), "rename", ["3"], ["drei"])
 
 
 def test_guidelines_have_versions(digits: Project) -> None:
@@ -204,8 +205,8 @@ def test_items_are_found_by_text_state_class_and_person(digits: Project, answer:
 def test_merged_classes_are_read_as_one_and_nothing_is_asked_again(digits: Project, answer: Answer) -> None:
     answer(digits, 12)
     before = digits.state()
-    steering.change_classes(digits, "p_1", "merge", "merge", ["3", "8"], ["3 or 8"])
-    steering.change_classes(digits, "p_1", "merge", "merge", ["3", "8"], ["3 or 8"])
+    change_classes(digits, "p_1", "merge", "merge", ["3", "8"], ["3 or 8"])
+    change_classes(digits, "p_1", "merge", "merge", ["3", "8"], ["3 or 8"])
     state = digits.state()
     assert len(state.classes) == 9
     assert state.classes[3] == "3 or 8"
@@ -214,8 +215,8 @@ def test_merged_classes_are_read_as_one_and_nothing_is_asked_again(digits: Proje
     assert {entry.value for entry in resolved.values()} <= set(state.classes)
     for given, match in [(["3 or 8", "11"], "no such class"), (["1"], "two classes or more")]:
         with pytest.raises(BadValue, match=match):
-            steering.change_classes(digits, "p_1", "again", "merge", given, ["x"])
+            change_classes(digits, "p_1", "again", "merge", given, ["x"])
     with pytest.raises(BadValue, match="must stay"):
-        steering.change_classes(digits, "p_1", "again", "merge", list(state.classes), ["x"])
+        change_classes(digits, "p_1", "again", "merge", list(state.classes), ["x"])
     with pytest.raises(BadValue, match="operation"):
-        steering.change_classes(digits, "p_1", "again", "split", ["1"], ["x"])
+        change_classes(digits, "p_1", "again", "forget", ["1"], ["x"])

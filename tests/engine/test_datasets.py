@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from querist.engine import commands, create, datasets, steering
+from querist.engine.classes import change_classes
 from querist.engine.offline import FileAnswer
 from querist.engine.project import Project
 from querist.engine.run import run_until_waiting
@@ -98,7 +99,7 @@ def test_what_changed_by_whom_in_which_round(project: Project) -> None:
 
 
 def test_a_renamed_class_is_no_correction(project: Project) -> None:
-    steering.change_classes(project, "p_boss", str(uuid4()), "rename", ["pos"], ["positive"])
+    change_classes(project, "p_boss", str(uuid4()), "rename", ["pos"], ["positive"])
     found = datasets.diff(project, "v1", "v2")
     assert not any({entry["before"], entry["after"]} == {"pos", "positive"} for entry in found["corrected"])
     assert "pos" not in {entry["after"] for entry in found["added"]}

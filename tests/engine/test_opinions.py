@@ -17,6 +17,7 @@ from querist.engine.project import Project
 from querist.engine.round import next_step
 from querist.engine.run import run_until_waiting
 from querist.engine.spec import ProjectSpec
+from querist.engine.views import team as team_view
 from querist.errors import BadValue, Conflict, NotFound
 from querist.events import AnswerSubmitted, BatchSelected, PoolImported, ProjectCreated
 from querist.models import learner
@@ -336,7 +337,56 @@ def test_gold_can_be_taken_back(golden: Project) -> None:
     item = min(golden.state().gold)
     asking_again.change_gold(golden, "boss", "back", {}, removed=[item])
     assert item not in golden.state().gold
-    assert item not in asking_again.gold_values(golden)
+    assert item not in asking_again.known_answers(golden)
+
+
+def in_training(training: bool) -> tuple[Project, str]:
+    project = make(lanes={"gold": 0.5, "reserve": 30}, labels={"training": training})
+    item = next(f"i{row}" for row in range(SIZE) if project.pool().u_eval[row] >= project.state().reserve)
+    asking_again.change_gold(project, "boss", "g", {item: truth(item)}, reasons={item: "it closes at the top"})
+    return project, item
+
+
+def answer(project: Project, person: str, item: str, value: str) -> Any:
+    return commands.submit(project, person, FileAnswer(uuid.uuid4(), item, value))[0]["lesson"]
+
+
+def test_in_training_the_known_answer_is_told_after_a_gold_item_and_only_then() -> None:
+    project, item = in_training(True)
+    wrong = next(name for name in project.task.classes if name != truth(item))
+    assert answer(project, "ann", item, wrong) == {
+        "value": truth(item),
+        "reason": "it closes at the top",
+        "right": False,
+    }
+    assert answer(project, "bob", item, truth(item))["right"] is True
+    other = next(name for name in label(project, "ann", 3) if name not in project.state().gold)
+    assert answer(project, "ann", other, truth(other)) is None
+
+
+def test_without_training_a_gold_item_says_nothing() -> None:
+    project, item = in_training(False)
+    assert answer(project, "ann", item, truth(item)) is None
+
+
+@pytest.mark.parametrize(("training", "right"), [(True, 0.0), (False, 1.0)])
+def test_in_training_the_first_answer_counts_since_the_second_knows(training: bool, right: float) -> None:
+    project, item = in_training(training)
+    wrong = next(name for name in project.task.classes if name != truth(item))
+    for value in (wrong, truth(item)):
+        answer(project, "ann", item, value)
+    known = asking_again.known_answers(project)
+    given = team_view._given(project)["ann"]
+    live = {seq for answers in project.state().live.values() for seq in (answer.seq for answer in answers)}
+    counted = given if training else [one for one in given if one.seq in live]
+    assert team_view._right_on_gold(project, counted, known) == [right]
+
+
+def test_a_class_that_is_renamed_is_renamed_in_what_is_known() -> None:
+    project, item = in_training(True)
+    steering.change_classes(project, "boss", "k", "rename", [truth(item)], ["renamed"])
+    assert asking_again.known_answers(project)[item].value == "renamed"
+    assert answer(project, "ann", item, "renamed")["right"] is True
 
 
 # --- decisions

@@ -195,3 +195,34 @@ def test_settling_waits_for_a_comparison():
         steering.settle(made, "p_1", "k")
     with pytest.raises(BadValue):
         rehearse(made, truth_of(target, CLASSES), labels=10, chunk=0)
+
+
+def test_numbers_are_compared_by_how_far_they_are_off() -> None:
+    from querist.models.regression import learner as of_numbers
+
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(900, 3))
+    values = rows @ np.array([3.0, -2.0, 1.0]) + 0.3 * rng.normal(size=900)
+    named = {"name": "numbers", "task": "numeric", "settings": {"tolerance": 0.5}}
+    made = begin(
+        rows,
+        [],
+        strategy="random",
+        learner=of_numbers("bayesian_ridge", {}),
+        seed=2,
+        project=named,
+        evaluation={"metric": "rmse"},
+        lanes={"evaluation": 0.4},
+        **FAST,
+    )
+    rehearse(made, lambda item: float(values[int(item)]), labels=330, chunk=30)
+    found = curves(made)
+    assert found["metric"] == "rmse"
+    assert found["random"]["points"]
+    last = made.last("model_evaluated").event.evidence["comparison"]
+    errors = [point["value"] for point in found["active"]["points"]]
+    assert 0.2 < errors[-1] < 0.5, "the noise is 0.3"
+    assert abs(last["value"]) < 0.2
+    assert "an RMSE between" in found["comparison"]["sentence"] or "RMSE lower" in found["comparison"]["sentence"]
+    with pytest.raises(BadValue, match="about numbers"):
+        project(evaluation={"metric": "rmse"})

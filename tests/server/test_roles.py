@@ -111,3 +111,11 @@ def test_tokens_make_no_tokens_and_end_no_sessions(house):
     client.headers["Authorization"] = f"Bearer {token}"
     assert client.post(f"{API}/me/tokens", json={"name": "child", "scope": "manage"}).status_code == 403
     assert client.delete(f"{API}/me/sessions").status_code == 403
+
+
+def test_a_token_for_one_project_opens_no_other(house):
+    team, boss = Team(house.site.people), house.site.people.find("admin")
+    client = house.client()
+    client.headers["Authorization"] = f"Bearer {team.create_token(boss, 'elsewhere', scope='manage', project='x')}"
+    assert client.get(f"{API}/projects/{house.project}").status_code == 404
+    assert client.get(f"{API}/people").status_code == 403

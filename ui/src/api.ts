@@ -28,6 +28,7 @@ export type ItemRow = Schemas["ItemRow"];
 export type ItemState = ItemRow["state"];
 export type Kind = Schemas["KindOffered"]["task"];
 export type LeaseReply = Schemas["LeaseReply"];
+export type Lesson = Schemas["Lesson"];
 export type LiveEvent = Schemas["LiveEvent"];
 export type Me = Schemas["Me"];
 export type NextReply = Schemas["NextReply"];
@@ -46,6 +47,7 @@ export type Rounds = Schemas["Rounds"];
 export type Scope = Schemas["TokenCreate"]["scope"];
 export type Status = Schemas["Status"];
 export type StopRule = Schemas["StopRule"];
+export type Changes = Schemas["Changes"];
 export type Task = Schemas["Task"];
 export type TeamView = Schemas["TeamView"];
 export type Timing = Schemas["Timing"];
@@ -229,7 +231,7 @@ export const api = {
   },
   change: (project: string, body: Omit<Schemas["ProjectChange"], "key">) =>
     read(client.PATCH(`${base}/projects/{project}`, { ...one(project), body: { key: uuid(), ...body } })),
-  changeClass: (project: string, operation: "rename" | "add", before: string[], after: string[]) =>
+  changeClass: (project: string, operation: Schemas["ClassChange"]["operation"], before: string[], after: string[]) =>
     read(
       client.POST(`${base}/projects/{project}/classes`, {
         ...one(project),
@@ -289,7 +291,7 @@ export const api = {
   calibration: (project: string) => read(client.GET(`${base}/projects/{project}/calibration`, one(project))),
   slices: (project: string) => read(client.GET(`${base}/projects/{project}/slices`, one(project))),
   timing: (project: string) => read(client.GET(`${base}/projects/{project}/timing`, one(project))),
-  command: (project: string, command: "retrain" | "stop" | "resume" | "settle", reason = "") =>
+  command: (project: string, command: "retrain" | "stop" | "resume" | "settle" | "check", reason = "") =>
     read(
       client.POST(`${base}/projects/{project}/commands/{command}`, {
         params: { path: { project, command } },

@@ -6,6 +6,9 @@ const page = (path: string) => pageOf(new URL(path, "http://querist.example"));
 test("each address names one page, and the way there and back is the same", () => {
   expect(page(paths.projects)).toEqual({ name: "projects" });
   expect(page("/")).toEqual({ name: "projects" });
+  expect(page(paths.people)).toEqual({ name: "people" });
+  expect(page(paths.account)).toEqual({ name: "account" });
+  expect(page("/account/x")).toEqual({ name: "nowhere" });
   expect(page(paths.create)).toEqual({ name: "create" });
   expect(page(paths.overview("a b"))).toEqual({ name: "overview", project: "a b" });
   expect(page(paths.label("p1"))).toEqual({ name: "label", project: "p1" });

@@ -158,7 +158,7 @@ def choose(
     if preferences and kept.short:
         removed |= {rule.name: kept.closed[rule.name] for rule in preferences}
         kept = constraints.ask_again(plan.ask, allowed, n, rules, kept=kept.rows)
-    order = _interleave(len(drawn), len(kept.rows))
+    order = spread(len(drawn), len(kept.rows))
     rows = kept.rows[order]
     bent = bool(rules or preferences or strategy.filters)
     chances = np.concatenate(plan.chances) if plan.chances and not bent else np.full(len(rows), np.nan)
@@ -318,8 +318,12 @@ def _needed(given: Given, name: str, strategy: Strategy, model: str) -> Any:
     return given[name]
 
 
-def _interleave(random: int, total: int) -> Array:
-    """Return the order in which the random share (the first rows) is spread evenly over the batch."""
+def spread(random: int, total: int) -> Array:
+    """Return the order in which the random share (the first rows drawn) is spread evenly over the batch.
+
+    >>> spread(1, 3)
+    array([1, 0, 2])
+    """
     rest = total - random
     place = np.concatenate([(np.arange(random) + 0.5) / max(random, 1), (np.arange(rest) + 0.5) / max(rest, 1)])
     return np.argsort(place, kind="stable")

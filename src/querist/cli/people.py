@@ -100,25 +100,13 @@ def people_token(project: Folder, name: Name, label: str, scope: str = "read", d
 
 @app.command()
 def gold(
-    project: Folder, answers: Annotated[Path, typer.Argument(help="CSV with the columns item and label.")]
+    project: Folder,
+    answers: Annotated[Path, typer.Argument(help="File with the columns item and label, and reason if you like.")],
+    as_json: AsJson = False,
 ) -> None:
     """Name items whose answer is known: they measure people, and train nothing."""
-    import csv
-
-    from querist.engine.asking_again import change_gold
+    from querist.engine.offline import gold_text, tell_gold
     from querist.engine.project import Project
-    from querist.errors import UnknownName
-    from querist.types import short_hash
 
-    with answers.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        for column in ("item", "label"):
-            if column not in (reader.fieldnames or ()):
-                raise UnknownName("column", column, reader.fieldnames or ())
-        values = {row["item"]: row["label"] for row in reader}
-    opened = Project.open(project)
-    left_out = change_gold(opened, "cli", f"gold/{short_hash(values)}", values)
-    print(
-        f"{len(values) - len(left_out)} gold items"
-        + (f"; {len(left_out)} measure the model and were left out" if left_out else "")
-    )
+    told = tell_gold(Project.open(project), answers, person="cli")
+    say(told, as_json, lambda: gold_text(told))

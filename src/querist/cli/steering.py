@@ -66,13 +66,27 @@ def _steer(verb: str, project: Path, reason: str) -> None:
     print(done["sentence"])
 
 
-@app.command("rename-class")
-def rename_class(project: Folder, before: str, after: str) -> None:
-    """Rename a class everywhere; old answers are read under the new name."""
+@app.command()
+def classes(
+    project: Folder,
+    operation: Annotated[
+        str, typer.Argument(help="add, rename, merge or split; without it the classes are listed")
+    ] = "",
+    names: Annotated[
+        list[str] | None, typer.Argument(help="the classes as they are called now; of add, the new one")
+    ] = None,
+    into: Annotated[list[str] | None, typer.Option(help="the new name; several for a split")] = None,
+) -> None:
+    """List the classes, or change them: old answers are read under new names; those of a split class are asked again."""
     import uuid
 
-    from querist.engine import steering
+    from querist.engine.classes import change_classes
     from querist.engine.project import Project
 
-    steering.change_classes(Project.open(project), "cli", str(uuid.uuid4()), "rename", [before], [after])
-    print(f"{before} is now {after}")
+    opened = Project.open(project)
+    if not operation:
+        print("\n".join(opened.state().classes))
+        return
+    before, after = ([], names) if operation == "add" else (names, into)
+    done = change_classes(opened, "cli", str(uuid.uuid4()), operation, before or [], after or [])
+    print(done["sentence"])

@@ -88,7 +88,8 @@ def _archived(project: Project, event: ModelEvaluated, trained: ModelTrained) ->
         kept = project.store.artefacts.get_json(event.predictions)
         items = project.store.artefacts.get_json(kept["items"])
         proba = np.asarray(project.store.artefacts.get_matrix(kept["proba"]))
-        classes = tuple(trained.learner["classes"])
+        # Under the classes of when it was measured; before those were kept, of when it was trained.
+        classes = tuple(kept.get("classes", trained.learner["classes"]))
         project.cache[key] = Archived(event.model, event.round, trained.labelled, items, proba, classes, project.target)
     known: Archived = project.cache[key]
     return known

@@ -14,19 +14,28 @@ from querist.engine.round import State
 from querist.engine.rules import filters_predicted
 from querist.errors import BadValue, MissingSignal
 from querist.signals import ROLES
-from querist.types import Array, Features, Strategy
+from querist.types import Array, Features, Model, Strategy
 
 TARGETS: Final = 2000
 """Rows that stand for "where predictions will be needed", drawn with the project's seed."""
 
 
 def signals_for(
-    project: Project, state: State, strategy: Strategy, *, pending: Array, labelled: Array
+    project: Project, state: State, strategy: Strategy, *, pending: Array, labelled: Array, eligible: Array
 ) -> dict[str, Array]:
     """Return the arrays that a strategy names: for the whole pool, and for each role that it asks for.
 
+    Args:
+        project: the project.
+        state: its fold.
+        strategy: what is to be done.
+        pending: (q,) rows that are out.
+        labelled: (n,) bool, rows that train.
+        eligible: (n,) bool, rows that may be asked.
+
     Raises:
         MissingSignal: neither features, answers nor model give one of them.
+        BadValue: refitting for each row that may be asked would be too many fits.
     """
     needs, can_use = required_signals(strategy)
     if project.spec.rules.batch_cost:
@@ -55,6 +64,8 @@ def signals_for(
             value = given.get(name, _without_model(project, state, role, name, part, rows))
             if value is not None:
                 found[prefix + name] = value
+    if "expected_risk" in needs and model is not None and "proba" in model.offers:
+        found["expected_risk"] = _refitted_risk(project, state, model, np.flatnonzero(labelled), eligible)
     if any(name.endswith("embed") for name in found):
         _check_finite(project, strategy)
     for name in needs:
@@ -64,6 +75,28 @@ def signals_for(
             learner = model.name if model is not None else "none"
             raise MissingSignal(strategy.name, name, learner, offered_by(name))
     return found
+
+
+def _refitted_risk(project: Project, state: State, model: Model, labelled: Array, eligible: Array) -> Array:
+    """Return (n,) what would be risked with the label of each row, by refitting; NaN for rows that may not be asked."""
+    from querist.models.refit import expected_risk
+
+    features, candidates = project.features(), np.flatnonzero(eligible)
+    known = labelled[_has_target(project, state, labelled)]
+    target = _labelled_target(project, state, known)
+    assert target is not None
+    part = features.rows(candidates)
+    risk = np.full(state.pool_size, np.nan)
+    risk[candidates] = expected_risk(
+        project.learner,
+        part,
+        proba=model.signals(["proba"], part, rng=np.random.default_rng(project.seed))["proba"],
+        labelled=features.rows(known),
+        labelled_target=target,
+        over=features.rows(np.setdiff1d(target_rows(project, state), known)),
+        seed=int(project.rng(0, "train").integers(2**31)),
+    )
+    return risk
 
 
 def target_rows(project: Project, state: State) -> Array:

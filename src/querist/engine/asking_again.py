@@ -14,7 +14,7 @@ from querist.engine.opinions import answers_of, model_opinion, numbered, wanted
 from querist.engine.project import Project
 from querist.engine.round import MEASURING, State
 from querist.errors import BadValue, NotFound
-from querist.events import GoldChanged
+from querist.events import AnswerSubmitted, GoldChanged
 from querist.types import Array, ItemId, Json, Pick, Resolved
 
 MOST: Final = 5
@@ -149,24 +149,57 @@ def gold_items(project: Project, state: State, n: int, *, pending: Sequence[Item
     return [Pick(names[place], "gold", 0) for place in order[:n]]
 
 
-def gold_values(project: Project) -> dict[ItemId, Any]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The known answer of a gold item, under the class names now in force, and why it is the answer (or empty)."""
+
+    value: Any
+    reason: str = ""
+
+
+def known_answers(project: Project) -> dict[ItemId, Known]:
     """Return the known answers of the gold items in force."""
-    values: dict[ItemId, Any] = {}
+    task, renamed, get = project.task, project.state().renamed, project.store.artefacts.get_json
+    found: dict[ItemId, Known] = {}
     for recorded in project.store.events(kinds=["gold_changed"]):
         event = recorded.event
         assert isinstance(event, GoldChanged)
         for item in event.removed:
-            values.pop(item, None)
-        values.update(project.store.artefacts.get_json(event.values))
-    return values
+            found.pop(item, None)
+        reasons = {} if event.reasons is None else get(event.reasons)
+        for item, value in get(event.values).items():
+            found[item] = Known(task.renamed(value, renamed) if renamed else value, reasons.get(item, ""))
+    return found
+
+
+def lesson(project: Project, answer: AnswerSubmitted) -> Json | None:
+    """Return what a person may learn from their answer: in training, the known answer to a gold item, and why."""
+    if not project.spec.labels.training or answer.lane != "gold" or answer.item not in project.state().gold:
+        return None
+    known = known_answers(project)[answer.item]
+    right = answer.outcome == "answered" and project.task.disagreement(answer.value, known.value) == 0
+    return {"value": known.value, "reason": known.reason, "right": right}
 
 
 def change_gold(
-    project: Project, person: str, key: str, values: Mapping[ItemId, Any], removed: Sequence[ItemId] = ()
+    project: Project,
+    person: str,
+    key: str,
+    values: Mapping[ItemId, Any],
+    removed: Sequence[ItemId] = (),
+    reasons: Mapping[ItemId, str] | None = None,
 ) -> list[ItemId]:
     """Name items whose answer is known, and take others off the list; return those left out, since they measure.
 
     Gold items measure people; their answers train nothing. Items of the reserve measure the model and cannot be both.
+
+    Args:
+        project: the project.
+        person: who says so.
+        key: the client's; the same key twice is one change.
+        values: known answers by item.
+        removed: items that are no longer gold.
+        reasons: why an answer is the answer, for people in training.
 
     Raises:
         NotFound: no such item.
@@ -190,8 +223,11 @@ def change_gold(
         raise NotFound(f"item {unknown!r} is not gold", field="removed", value=unknown)
     added = [item for item in names if item not in reserve]
     if added or removed:
-        kept = project.store.artefacts.put_json({item: checked[item] for item in added})
-        project.record(key, GoldChanged(added=added, removed=list(removed), values=kept), actor=person)
+        put = project.store.artefacts.put_json
+        kept = put({item: checked[item] for item in added})
+        said = {item: reason for item, reason in (reasons or {}).items() if item in added and reason}
+        event = GoldChanged(added=added, removed=list(removed), values=kept, reasons=put(said) if said else None)
+        project.record(key, event, actor=person)
     return sorted(reserve)
 
 

@@ -1,4 +1,4 @@
-"""Who gets which item: by skill, language or group, by weight, without conflicts of interest; and when people tire.
+"""Who gets which item: by skill, language or group, by load, without conflicts of interest; and when people tire.
 
 The rules are settings of the project (`[assignment]`), so the ledger knows them. Names in them are pseudonyms.
 """
@@ -63,6 +63,14 @@ def arrange(project: Project, state: State, person: str) -> Arrange | None:
         return _mixed(found, easy_each=HARD_IN_A_ROW + 1) if rules.rotate else found
 
     return order
+
+
+def left_today(project: Project, person: str) -> int | None:
+    """Return how many more answers a person may give until midnight UTC; None where the project sets no load."""
+    rules = project.spec.assignment
+    own = rules.people.get(person)
+    most = (own.daily if own is not None else 0) or rules.daily
+    return max(0, most - project.answers_today(person)) if most else None
 
 
 def _groups(project: Project, items: Sequence[ItemId]) -> dict[ItemId, str | None]:

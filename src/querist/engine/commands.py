@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from querist.engine import assignment, opinions, prefill, reasons
+from querist.engine import asking_again, assignment, opinions, prefill, reasons
 from querist.engine.project import Project
 from querist.engine.round import State, Wait, missing_labels, next_step
 from querist.engine.run import step_name
@@ -55,13 +55,15 @@ def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Js
     """Give a person up to n items in all, those still held included; return the new ones, or why there are none."""
     with project.at_once() as state:
         arrange = assignment.arrange(project, state, person)
-        resting = state.stopped is not None and not state.checking
-    leases = [] if resting else project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange)
+        left = assignment.left_today(project, person)
+    n = n if left is None else min(n, left)
+    give = n > 0 and not state.resting
+    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange) if give else []
     new = [lease for lease in leases if lease.id not in set(held)]
     with project.at_once() as state:
         return {
             "tasks": tasks(project, new),
-            "waiting": waiting(project, state) if not leases else None,
+            "waiting": None if leases else waiting(project, state, done=not n, chosen=arrange is not None),
             "answered_today": project.answers_today(person),
             "labelled": state.training,
             "to_first_model": missing_labels(state) if state.model is None and project.learns else None,
@@ -88,17 +90,28 @@ def tasks(project: Project, leases: Sequence[Lease]) -> list[Json]:
     ]
 
 
-def waiting(project: Project, state: State) -> Json:
-    """Return why there is nothing to label just now, in words."""
+def waiting(project: Project, state: State, *, done: bool = False, chosen: bool = False) -> Json:
+    """Return why there is nothing to label just now, in words.
+
+    Args:
+        project: the project.
+        state: the fold.
+        done: whether the person has given what they give in a day.
+        chosen: whether rules say which items the person gets.
+    """
     step = next_step(state)
     if state.stopped is not None:
         return _waiting("stopped", "Labelling has stopped", "A manager can go on from the overview.")
+    if done:
+        return _waiting("others", "That is all for today", "You have given as many answers as one day asks of you.")
     if not isinstance(step, Wait):
         training = step_name(step).startswith(("train", "evaluate", "freeze"))
         if training:
             seconds = project.trained()[-1].seconds if state.model is not None else None
             return _waiting("training", f"Training number {state.round + 1}", "The next items depend on it.", seconds)
         return _waiting("selecting", "Choosing the next items", "This takes a moment.")
+    if project.store.queue() and chosen:
+        return _waiting("others", "Nothing for you just now", "What is left is out, or goes to other people by rule.")
     if project.store.queue():
         return _waiting("others", "The rest is out with other people", "Items come back when they are not answered.")
     return _waiting("finished", "Every item has been asked", "Add items, or export the labels.")
@@ -162,6 +175,7 @@ def _receipt(project: Project, recorded: Recorded, person: str, *, late: bool = 
         "item": event.item,
         "late": late,
         "answered_today": project.answers_today(person),
+        "lesson": asking_again.lesson(project, event),
     }
 
 

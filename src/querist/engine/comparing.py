@@ -45,6 +45,11 @@ class Compared:
     difference: Difference
     saved: LabelsSaved | None
 
+    @property
+    def no_useful_gain(self) -> bool:
+        """Whether a gain of 2 points or more is ruled out; an error has no points."""
+        return not self.active.squared and no_useful_gain(self.difference)
+
 
 def metric_of(project: Project, state: State) -> Metric:
     """Return the metric of the project, its class under the name now in force."""
@@ -61,15 +66,30 @@ def active_arm(
         wanted: the metric.
         archived: in order of training.
         items: the items.
-        target: (n,) class numbers under the classes now in force.
+        target: (n,) class numbers under the classes now in force, or the numbers that are right (`truth_of`).
         classes: those classes.
     """
     by_size = {entry.labelled: entry for entry in archived}
     if not by_size or not items:
         return None
     sizes = sorted(by_size)
-    said = np.array([said_of(by_size[size], items, classes) for size in sizes])
+    if wanted.kind == "rmse":
+        said = np.array([_numbers(by_size[size], items) for size in sizes])
+    else:
+        said = np.array([said_of(by_size[size], items, classes) for size in sizes])
     return arm_of(wanted, np.array(sizes), said, target, positive=_positive(wanted, classes))
+
+
+def _numbers(entry: Archived, items: Sequence[ItemId]) -> Array:
+    """(n,) predicted numbers."""
+    place = {item: k for k, item in enumerate(entry.items)}
+    found: Array = entry.kind.predicted(entry.proba)[[place[item] for item in items]]
+    return found
+
+
+def truth_of(wanted: Metric, measured: Measuring) -> Array:
+    """Return (n,) what is right for each item that measures: numbers for an RMSE, else codes."""
+    return measured.values if wanted.kind == "rmse" else measured.target
 
 
 def random_arm(
@@ -82,6 +102,8 @@ def random_arm(
     place = {item: k for k, item in enumerate(kept["items"])}
     columns = [place[item] for item in items]
     labels = np.array(kept["labels"])
+    if (kept.get("of", "codes") == "values") != (wanted.kind == "rmse"):
+        return None  # the metric was changed since
     if "predicted" not in kept:
         return Arm(labels, np.array(kept["right"])[:, columns]) if wanted.kind == "accuracy" else None
     said = np.array(kept["predicted"])[:, :, columns]
@@ -121,12 +143,11 @@ def compare(
     kept = compared_baseline(project, new=new)
     if kept is None or not archived or not state.lanes.get("query"):
         return None
-    answer = {
-        item: number for item, number in zip(measured.items, measured.target.tolist(), strict=True) if number >= 0
-    }
-    items = [item for item in kept["items"] if item in answer]
-    target = np.array([answer[item] for item in items], dtype=np.int64)
     wanted = metric_of(project, state)
+    known = measured.known
+    truth = dict(zip(np.asarray(measured.items)[known].tolist(), truth_of(wanted, measured)[known], strict=True))
+    items = [item for item in kept["items"] if item in truth]
+    target = np.array([truth[item] for item in items])
     columns = project.target.columns
     active = active_arm(wanted, archived, items, target, columns)
     random = random_arm(wanted, kept, items, target, state, classes_of(project)) if items else None
@@ -163,22 +184,22 @@ def against_random(
         "comparison": found.difference.to_json() if found is not None and enough else None,
         "saved": found.saved.to_json() if found is not None and found.saved is not None and enough else None,
         "watch": harm.to_json(),
-        "alarms": _alarms(harm, found.difference if found is not None and enough else None),
+        "alarms": _alarms(harm, found if found is not None and enough else None),
     }
     return evidence, seen
 
 
-def _alarms(watch: Watch, found: Difference | None) -> Json:
+def _alarms(watch: Watch, found: Compared | None) -> Json:
     """The alarms that have fired, each with its sentence and the share of random labels that it asks for."""
     alarms: Json = {}
     if watch.red:
         evidence = {**watch.to_json(), "control": CONTROL_WHEN_WORSE}
         alarms["worse_than_random"] = {"sentence": f"{words.red(watch)} {_raised(CONTROL_WHEN_WORSE)}", **evidence}
-    if found is not None and found.finding != "better" and no_useful_gain(found):
-        sentence = f"{words.amber(found)} {_raised(CONTROL_WHEN_NO_BETTER)}"
+    if found is not None and found.difference.finding != "better" and found.no_useful_gain:
+        sentence = f"{words.amber(found.difference)} {_raised(CONTROL_WHEN_NO_BETTER)}"
         alarms["no_better_than_random"] = {
             "sentence": sentence,
-            "comparison": found.to_json(),
+            "comparison": found.difference.to_json(),
             "control": CONTROL_WHEN_NO_BETTER,
         }
     return alarms

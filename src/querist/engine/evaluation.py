@@ -16,6 +16,8 @@ from querist.engine.round import State
 from querist.engine.training import prediction
 from querist.events import ModelEvaluated
 from querist.measure import calibration, intervals, scores
+from querist.models.calibrated import Calibrated
+from querist.models.mapped import Mapped
 from querist.types import Array, Json, TargetKind
 
 
@@ -35,8 +37,8 @@ def evaluate(project: Project, state: State, number: int) -> None:
         codes = None if kind.signal == "proba" else kind.said(proba, measured.values)
         latest = Archived(state.model, number, labelled, list(measured.items), proba, kind.columns, kind, codes)
         artefacts = project.store.artefacts
-        kept = {"items": artefacts.put_json(latest.items), "proba": artefacts.put_matrix(proba)}
-        predictions = artefacts.put_json(kept)
+        items, matrix = artefacts.put_json(latest.items), artefacts.put_matrix(proba)
+        predictions = artefacts.put_json({"items": items, "proba": matrix, "classes": list(kind.columns)})
         metrics = figures(measured.values, proba, kind, use=measured.known, seed=project.seed, resample=True)
         metrics |= _uncalibrated(project, measured)
         baseline = random_arm_if_due(project, state, measured, number)
@@ -59,11 +61,11 @@ def evaluate(project: Project, state: State, number: int) -> None:
 
 def _uncalibrated(project: Project, measured: Measuring) -> Json:
     """Calibration error and losses without the calibrator, on the same answers: what it was worth."""
-    inner = getattr(project.model(), "model", None)
+    model = project.model()
     known = measured.known
-    if inner is None or known.sum() < FEWEST_FOR_CURVE or project.target.signal != "proba":
+    if not isinstance(model, Calibrated | Mapped) or known.sum() < FEWEST_FOR_CURVE or project.target.signal != "proba":
         return {}
-    proba = prediction(inner, measured.features, project.target, seed=project.seed)[known]
+    proba = prediction(model.model, measured.features, project.target, seed=project.seed)[known]
     target = measured.target[known]
     found = {
         "calibration_error": calibration.expected_calibration_error(proba=proba, target=target, debiased=True),

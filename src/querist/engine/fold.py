@@ -121,6 +121,7 @@ class _Changing:
                     self.live[item] = (*self.live.get(item, ()), live)
                     self.item_of[recorded.seq] = item
                     self.again.discard(item)
+                    self._close(item)
                 if answer.replaces is not None or (answer.outcome == "answered" and self._enough(item)):
                     self._note_fresh(recorded.seq, answer.lane)
             case AnswerWithdrawn(answer=seq) if seq in self.item_of:
@@ -133,9 +134,16 @@ class _Changing:
                     self._note_fresh(recorded.seq, lane)
             case AnswerAdjudicated(item=item):
                 self.decided[item] = recorded.seq
+                self._close(item)
                 self._note_fresh(recorded.seq, None)
             case ItemWithdrawn(item=item):
                 self.withdrawn.add(item)
+                self._close(item)
+
+    def _close(self, item: ItemId) -> None:
+        """Note that an item whose class was split has an answer again, or left."""
+        if item in self.state.reopened:
+            self.set(reopened=self.state.reopened - {item})
 
     def _enough(self, item: ItemId) -> bool:
         live = self.live[item]
@@ -162,7 +170,8 @@ class _Changing:
             case ProjectCreated(spec=spec) | SpecChanged(spec=spec):
                 declared = tuple(spec["project"]["classes"])
                 known = self.state.classes
-                classes = (*known, *(name for name in declared if name not in (*known, *self.state.renamed)))
+                gone = {*known, *self.state.renamed, *self.state.split}
+                classes = (*known, *(name for name in declared if name not in gone))
                 if self.state.spec is None or self.state.spec["strategy"] != spec["strategy"]:
                     # Another strategy is another question: what was found about the last one is no verdict on it.
                     kept = {name: found for name, found in self.state.alarms.items() if about_health(name)}
@@ -170,6 +179,7 @@ class _Changing:
                 self.set(spec=spec, spec_seq=recorded.seq, classes=classes)
             case ClassesChanged():
                 self._change_classes(event)
+                self._reopen(event)
             case PoolImported():
                 self._import(event)
             case FeaturesBuilt():
@@ -238,14 +248,14 @@ class _Changing:
         known = {name: found for name, found in self.state.alarms.items() if name not in quiet}
         due = {name: found for name, found in event.alarms.items() if name not in known}
         # Where a check waits for labels, the look at items that joined does not take its place.
-        waits = self.state.check_asked and self.state.checks_with_labels and not self.state.checking
+        waits = self.state.check_asked and self.state.checks_with_labels and not event.ends_check
         self.set(
             looks=event.look,
             tested=self.state.tested + bool(tested),
             looked_random=event.random,
             looked_rows=event.rows,
             check_asked=waits,
-            checking=False,
+            checking=self.state.checking and not event.ends_check,
             alarms=known,
             alarms_due={**self.state.alarms_due, **due},
         )
@@ -265,7 +275,27 @@ class _Changing:
             classes.insert(min(place, len(classes)), event.after[0])
             renamed.update(dict.fromkeys(event.before, event.after[0]))
             renamed = {old: event.after[0] if new in event.before else new for old, new in renamed.items()}
+        elif event.operation == "split":
+            place = self.state.classes.index(event.before[0]) if event.before[0] in self.state.classes else len(classes)
+            classes = [name for name in classes if name not in event.after]
+            classes[place:place] = event.after
+            self.set(split={**self.state.split, event.before[0]: tuple(event.after)})
         self.set(classes=tuple(classes), renamed=renamed)
+
+    def _reopen(self, event: ClassesChanged) -> None:
+        """Take the answers and decisions that name a split class out of force; what they cost was paid all the same."""
+        items = {self.item_of[seq] for seq in event.ended if seq in self.item_of} | set(event.undecided)
+        paid = self.paid
+        for seq in event.ended:
+            if seq in self.item_of:
+                with _Count(self, self.item_of[seq]):
+                    self._drop(seq)
+        self.paid = paid
+        for item in event.undecided:
+            self.decided.pop(item, None)
+        ended = set(event.ended)
+        self.fresh = [seq for seq in self.fresh if seq not in ended]
+        self.set(reopened=self.state.reopened | items)
 
     def _import(self, event: PoolImported) -> None:
         if event.role == "validation":

@@ -62,12 +62,13 @@ def _follow_up(project: Project, state: State, found: opinions.Opinions, number:
 
 def _texts(targets: Sequence[Any]) -> list[str]:
     """Return targets as canonical JSON; a class is written once, however many items are of it."""
-    classes = {target: canonical_json(target) for target in targets if isinstance(target, str)}
+    classes = {name: canonical_json(name) for name in {target for target in targets if isinstance(target, str)}}
     return [classes[target] if isinstance(target, str) else canonical_json(target) for target in targets]
 
 
 def _lanes(state: State, items: Sequence[ItemId]) -> list[str]:
-    return [(state.live[item][0].lane or "query") if item in state.live else "query" for item in items]
+    answers = map(state.live.get, items)
+    return [(live[0].lane or "query") if live else "query" for live in answers]
 
 
 def frozen_rows(project: Project, number: int) -> Json:

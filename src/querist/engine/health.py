@@ -64,6 +64,7 @@ def look(project: Project, state: State, number: int) -> None:
         rows=state.pool_size,
         random=state.random_answers,
         seen=project.store.artefacts.put_json(sorted(eyes.labelled) if labels_seen else sorted(eyes.seen)),
+        ends_check=state.checking and state.outstanding == 0,
         alarms={f"health:{name}": _evidence(name, found[name], number, level) for name in fired},
     )
     project.record(f"health/{number}", event)

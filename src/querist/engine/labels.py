@@ -14,18 +14,19 @@ from querist.events import (
     AnswerSubmitted,
     AnswerWithdrawn,
     BatchSelected,
+    ClassesChanged,
     ItemWithdrawn,
     OpinionsWanted,
+    SpecChanged,
 )
 from querist.types import Answer, ItemId, Resolved, TaskType
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Training labels as they were at `seq`, while `basis` holds; `item_of` are the answers seen since it was begun."""
+    """Training labels as they were at `seq`; `item_of` are the answers that came since everything was read."""
 
     seq: int
-    basis: object
     resolved: dict[ItemId, Resolved]
     item_of: dict[int, ItemId]
 
@@ -47,15 +48,14 @@ def training_labels(
     replayed = known is not None and known.seq > through
     if project.spec.labels.consensus != "majority" or replayed:
         return resolve_with_opinions(project, state, through, _trains)
-    basis = (state.spec_seq, state.classes, state.renamed)
-    news = None if known is None or known.basis != basis else _news(project, known, through)
+    news = None if known is None else _news(project, known, through)
     if known is None or news is None:
-        known = _Known(through, basis, resolve(project, state, through=through, use=_trains), {})
+        known = _Known(through, resolve(project, state, through=through, use=_trains), {})
     else:
         items = list(news.items)
         fresh = resolve(project, state, through=through, use=_trains, items=items) if items else {}
         kept = {item: found for item, found in known.resolved.items() if item not in news.items}
-        known = _Known(through, basis, kept | fresh, known.item_of | news.item_of)
+        known = _Known(through, kept | fresh, known.item_of | news.item_of)
     project.cache["training labels"] = known
     return dict(known.resolved), opinions.Opinions({}, {})
 
@@ -73,7 +73,10 @@ class _News:
 
 
 def _news(project: Project, known: _Known, through: int) -> _News | None:
-    """Return what the ledger says since; None where an answer was taken back whose item is not at hand."""
+    """Return what the ledger says since; None where everything has to be read anew.
+
+    That is when the classes or the settings changed, or an answer was taken back whose item is not at hand.
+    """
     news = _News()
     for recorded in project.store.events(known.seq, through=through):
         match recorded.event:
@@ -87,6 +90,8 @@ def _news(project: Project, known: _Known, through: int) -> _News | None:
                 if withdrawn_from is None:
                     return None
                 news.items[withdrawn_from] = None
+            case ClassesChanged() | SpecChanged():
+                return None
             case BatchSelected(items=items, opinions=asked) if asked > 1:
                 news.items.update(dict.fromkeys(items))
             case _:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -51,7 +50,8 @@ def lane_slots(slots: int, *, shares: Mapping[Lane, float], counts: Mapping[str,
     result: list[Lane] = []
     for _ in range(slots):
         total += 1
-        behind = {lane: Fraction(thousandths[lane] * total, 1000) - given[lane] for lane in TIES if thousandths[lane]}
+        # In thousandths of a slot, so that nothing is rounded.
+        behind = {lane: thousandths[lane] * total - 1000 * given[lane] for lane in TIES if thousandths[lane]}
         lane = max(behind, key=lambda name: (behind[name], -TIES.index(name)))
         given[lane] += 1
         result.append(lane)

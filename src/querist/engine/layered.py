@@ -52,13 +52,12 @@ class Layered(MutableMapping[_K, _V]):
         return {key: value for key, value in merged.items() if value is not _GONE}
 
     def __getitem__(self, key: _K) -> _V:
-        found = self._changes.get(key, self)
-        if found is self:
+        if key not in self._changes:
             return self._base[key]
+        found: _V = self._changes[key]
         if found is _GONE:
             raise KeyError(key)
-        value: _V = found
-        return value
+        return found
 
     def __setitem__(self, key: _K, value: _V) -> None:
         self._size += key not in self
@@ -72,7 +71,7 @@ class Layered(MutableMapping[_K, _V]):
 
     def __contains__(self, key: object) -> bool:
         if key in self._changes:
-            return self._changes[key] is not _GONE  # type: ignore[index]
+            return self._changes[key] is not _GONE
         return key in self._base
 
     def __iter__(self) -> Iterator[_K]:

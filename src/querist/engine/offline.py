@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from querist.engine import commands
+from querist.engine import asking_again, commands
 from querist.engine.project import Project
 from querist.engine.round import Select, Wait, next_step
 from querist.engine.run import run_until_waiting
@@ -28,7 +28,9 @@ def train(project: Project) -> Json:
     steps: list[str] = []
     wait = run_until_waiting(project, watch=lambda step: steps.append(type(step).__name__.lower()))
     sentence = f"{', '.join(steps) or 'nothing'} done; waiting: {wait.reason}"
-    if wait.missing:
+    if wait.reason == "labels of a check":
+        sentence += f", {wait.missing} of them"
+    elif wait.missing:
         sentence += f" ({wait.missing} more start the next training)"
     return {"steps": steps, "waiting": wait.reason, "missing": wait.missing, "sentence": sentence}
 
@@ -44,6 +46,8 @@ def ask(project: Project, n: int, *, person: str) -> list[Json]:
     if n < 1:
         raise BadValue("n", n, "must be at least 1")
     run_until_waiting(project)
+    if project.state().resting:
+        return []
     leases = project.store.lease(person, n)
     if len(leases) < n:
         state = project.state()
@@ -146,6 +150,28 @@ def told_text(told: Json) -> str:
     return "\n".join(lines)
 
 
+def tell_gold(project: Project, answers: Path, *, person: str) -> Json:
+    """Name the items of a file as gold: their label is known, and perhaps the reason. All of it is taken, or nothing.
+
+    Raises:
+        NotFound: no such file, or no such item.
+        UnknownName: the file has no column item or label.
+        BadValue: a label that is none of the task, or an item that has trained already.
+    """
+    rows = [row for _, row in _rows(answers) if row["label"] not in (None, "")]
+    values = {str(row["item"]): project.task.read(row["label"]) for row in rows}
+    reasons = {str(row["item"]): str(row.get("reason") or "") for row in rows}
+    key = f"gold/{short_hash([values, reasons])}"
+    left_out = asking_again.change_gold(project, person, key, values, reasons=reasons)
+    return {"gold": len(values) - len(left_out), "left_out": left_out}
+
+
+def gold_text(told: Json) -> str:
+    """Return what became of a file of known answers."""
+    left_out = f"; {len(told['left_out'])} measure the model and were left out" if told["left_out"] else ""
+    return f"{told['gold']} gold items{left_out}"
+
+
 def _rows(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
     if str(path) == "-":
         rows: list[Mapping[str, Any]] = list(csv.DictReader(sys.stdin))
@@ -173,7 +199,7 @@ def _records(path: Path) -> list[Mapping[str, Any]]:
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        return list(pq.read_table(path, columns=list(ANSWERS)).to_pylist())
+        return list(pq.read_table(path).to_pylist())
     import json
 
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from querist.engine.fold import fold
+from querist.engine.reclassed import reclassed
 from querist.engine.round import State
 from querist.engine.spec import ProjectSpec, read_spec
 from querist.errors import NotFound, NotReady
@@ -310,7 +311,7 @@ class Project:
             return found
 
     def model(self, model: ShortHash | None = None) -> Model:
-        """Return a model of the project; the last good one if none is named.
+        """Return a model of the project as it was trained; without a name the last good one, under today's classes.
 
         Raises:
             NotReady: nothing has been trained.
@@ -322,7 +323,21 @@ class Project:
         with self._lock:
             if wanted not in self._models:
                 self._models[wanted] = self._load_model(wanted)
-            return self._models[wanted]
+            found = self._models[wanted]
+        return found if model is not None else self._as_of_today(found)
+
+    def _as_of_today(self, model: Model) -> Model:
+        """Return the last good model under the classes now in force."""
+        state, task = self.state(), self.task
+        if not task.has_classes or task.target is None or model.classes == 0:
+            return model
+        key = ("reclassed", state.model, state.classes)
+        if key not in self.cache:
+            trained = next(event for event in reversed(self.trained()) if event.model == state.model)
+            have, want = trained.learner["classes"], task.target.columns
+            self.cache[key] = reclassed(model, have, want, renamed=state.renamed, split=state.split)
+        found: Model = self.cache[key]
+        return found
 
     def keep_model(self, name: ShortHash, model: Model) -> None:
         """Remember a model that this process has just fitted."""

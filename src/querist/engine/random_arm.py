@@ -15,6 +15,7 @@ from querist.engine.training import prediction
 from querist.errors import ModelFailure, NotReady
 from querist.events import ModelEvaluated
 from querist.measure.evidence import comparison_look
+from querist.measure.metrics import metric
 from querist.measure.shadow import Fit, collect, cross_fit_plan, largest_size, shadow_sizes
 from querist.types import Array, Features, Json
 
@@ -43,6 +44,7 @@ def random_arm_if_due(project: Project, state: State, measured: Measuring, numbe
     return project.store.artefacts.put_json(
         {
             "round": number,
+            "of": "values" if compares_values(project) else "codes",
             "items": items,
             "labels": sizes.tolist(),
             "predicted": said.tolist(),
@@ -91,11 +93,12 @@ def random_arm(
         int(name): control.size + i for i, name in enumerate(evaluation)
     }
     fits, said = [], []
+    values = compares_values(project)
     for fit in plan:
         train = np.array([position[int(row)] for row in fit.train])
         scored = np.array([position[int(row)] for row in fit.scored])
         fits.append(fit)
-        said.append(shadow_predictions(project, features, target, train, scored, seed=seed))
+        said.append(shadow_predictions(project, features, target, train, scored, seed=seed, values=values))
     if not fits:
         raise NotReady("no shadow model could be planned")
     return collect(fits, said, evaluation)
@@ -137,17 +140,34 @@ def _stacked(first: Any, second: Any) -> Any:
 
 
 def shadow_predictions(
-    project: Project, features: Features, target: Array, train: Array, scored: Array, *, seed: int
+    project: Project,
+    features: Features,
+    target: Array,
+    train: Array,
+    scored: Array,
+    *,
+    seed: int,
+    values: bool = False,
 ) -> Array:
-    """Return what a model of these rows says of those, as codes; where nothing can be learnt, the simplest guess."""
+    """Return what a model of these rows says of those; where nothing can be learnt, the simplest guess.
+
+    As codes that equal those of the target where it is right, or as the predicted `values` themselves.
+    """
     kind = project.target
     if kind.lacks(target[train]):
-        return kind.said(kind.constant(target[train], len(scored)), target[scored])
+        matrix = kind.constant(target[train], len(scored))
+        return kind.predicted(matrix) if values else kind.said(matrix, target[scored])
     try:
         model = project.learner.fit(features.rows(train), target[train], classes=len(kind.columns), seed=seed)
     except ModelFailure as error:
         raise NotReady(f"a shadow model failed: {error}") from error
-    return kind.said(prediction(model, features.rows(scored), kind, seed=seed), target[scored])
+    matrix = prediction(model, features.rows(scored), kind, seed=seed)
+    return kind.predicted(matrix) if values else kind.said(matrix, target[scored])
+
+
+def compares_values(project: Project) -> bool:
+    """Whether the project compares how far numbers are off, and not whether predictions are right."""
+    return metric(project.spec.evaluation.metric).kind == "rmse"
 
 
 def latest_baseline(project: Project) -> Json | None:

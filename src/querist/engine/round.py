@@ -83,6 +83,8 @@ class State:
     # classes
     classes: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    split: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reopened: frozenset[ItemId] = frozenset()
     # what the engine made
     features: ShortHash | None = None
     features_rows: int = 0
@@ -137,6 +139,11 @@ class State:
     def random_answers(self) -> int:
         """Answers of the two random lanes."""
         return self.lanes.get("evaluation", 0) + self.lanes.get("control", 0)
+
+    @property
+    def resting(self) -> bool:
+        """Whether nobody is asked: the project has stopped, and no check is out."""
+        return self.stopped is not None and not self.checking
 
     @property
     def checks_with_labels(self) -> bool:
@@ -268,7 +275,7 @@ def next_step(state: State) -> Step | Wait:
             return Train(state.round)
         case "evaluate":
             return Evaluate(state.round)
-        case "decide" | "select" | "stopped" if state.refitted:
+        case "decide" | "select" | "stopped" | "maintain" if state.refitted:
             return Freeze(state.round + 1)
         case _ if state.stopped is not None:
             return _maintain(state)
@@ -294,11 +301,11 @@ def _about_random(state: State) -> Step | None:
 
 def _about_change(state: State) -> Step | None:
     """A look at whether something has changed: when random labels grew by half, when items joined, when asked."""
-    if state.choosing_model is None or state.checking or not watch_setting(state, "drift"):
+    if state.choosing_model is None or not watch_setting(state, "drift"):
         return None
     asked = state.check_asked and not state.checks_with_labels
     joined = 0 < state.looked_rows < state.pool_size
-    grown = state.random_answers >= max(FIRST_LOOK, LOOK_AGAIN * state.looked_random)
+    grown = not state.checking and state.random_answers >= max(FIRST_LOOK, LOOK_AGAIN * state.looked_random)
     return CheckHealth(state.looks + 1) if asked or joined or grown else None
 
 

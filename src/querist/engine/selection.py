@@ -86,6 +86,10 @@ def choose(project: Project, state: State, *, n: int, number: int, part: int, pe
     # `everywhere`: whether weighted estimates may speak for the whole pool; the probabilities stand beside the picks.
     rules = {"rules": removed} if removed else {}
     evidence = {**decision.evidence, **again.evidence, "everywhere": batch.everywhere, **rules}
+    if batch.everywhere:
+        # Of how many the strategy drew, and how many picks of its were drawn uniformly, before the others.
+        left = np.count_nonzero(candidates.open & ~candidates.reserve) - np.count_nonzero(~candidates.reserve[taken])
+        evidence |= {"drawn_from": int(left), "drawn_first": int(batch.random.sum())}
     return Chosen(picks, strategy, evidence, fallbacks)
 
 
@@ -242,7 +246,14 @@ def _by_strategy(
     pending = candidates.pending.copy()
     # What the random lanes take in this batch is as good as out.
     pending[taken[~candidates.reserve[taken]]] = True
-    signals = signals_for(project, state, strategy, pending=np.flatnonzero(pending), labelled=candidates.labelled)
+    signals = signals_for(
+        project,
+        state,
+        strategy,
+        pending=np.flatnonzero(pending),
+        labelled=candidates.labelled,
+        eligible=eligible,
+    )
     out = np.flatnonzero(candidates.labelled | pending)
     wanted = applied(project, state, signals, eligible=eligible, taken=out, slots=slots)
     if "proba" not in required_signals(strategy).needs:

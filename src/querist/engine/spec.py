@@ -196,7 +196,7 @@ class LabelsSection(Section):
 
     `opinions` people are asked about each item, and up to `most_opinions` where they differ (0: not more). `sure` is
     the certainty below which the consensus of Dawid–Skene or CROWDLAB asks for one more. `scale` is what the order of
-    the classes means when agreement is measured.
+    the classes means when agreement is measured. With `training`, who answers a gold item is shown its known answer.
     """
 
     opinions: int = Field(1, ge=1, le=20)
@@ -211,6 +211,7 @@ class LabelsSection(Section):
     skip_reasons: tuple[str, ...] = ("cannot decide", "not readable", "belongs to no class")
     break_minutes: int = Field(45, ge=0)
     show_reasons: bool = True
+    training: bool = False
 
     @model_validator(mode="after")
     def _grows(self) -> LabelsSection:
@@ -222,23 +223,29 @@ class LabelsSection(Section):
 
 
 class PersonRules(Section):
-    """What one person is asked: `groups` they know, `conflicts` (groups or items) they must not see, their share."""
+    """What one person is asked: `groups` they know, `conflicts` (groups or items) they must not see, their load.
+
+    `weight` is their share of the queue, `daily` how many answers they give a day at most (0: as all others).
+    """
 
     groups: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     weight: float = Field(1.0, gt=0, le=1)
+    daily: int = Field(0, ge=0)
 
 
 class AssignmentSection(Section):
     """Who gets which item. `people` are named by their pseudonym; `group` is the pool's column of that name.
 
     `by_group`: an item of a group goes only to people who know the group. `once_per_group`: nobody gets two items of
-    one group. `rotate`: hard items go round, nobody gets many in a row.
+    one group. `rotate`: hard items go round, nobody gets many in a row. `daily`: answers a day that one person gives at
+    most (0: any number).
     """
 
     by_group: bool = False
     once_per_group: bool = False
     rotate: bool = False
+    daily: int = Field(0, ge=0)
     people: dict[str, PersonRules] = {}
 
 
@@ -331,10 +338,19 @@ class ProjectSpec(Section):
 
     @model_validator(mode="after")
     def _metric_of_the_task(self) -> ProjectSpec:
-        if self.project.task != "single_label" and self.evaluation.metric != "accuracy":
+        task, named = self.project.task, self.evaluation.metric
+        if task == "numeric" and named not in ("accuracy", "rmse"):
             raise ValueError(
-                f"evaluation.metric = {self.evaluation.metric!r} names one class of several; "
-                f"{self.project.task} projects compare the share of items that are right: accuracy"
+                f"evaluation.metric = {named!r} is about classes; numbers are compared by accuracy or rmse"
+            )
+        if task == "single_label" and named == "rmse":
+            raise ValueError(
+                "evaluation.metric = 'rmse' is about numbers; classes have accuracy, recall:CLASS and so on"
+            )
+        if task not in ("single_label", "numeric") and named != "accuracy":
+            raise ValueError(
+                f"evaluation.metric = {named!r} names one class of several; "
+                f"{task} projects compare the share of items that are right: accuracy"
             )
         return self
 

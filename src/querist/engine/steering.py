@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from querist.engine.project import Project
 from querist.engine.round import watch_setting
 from querist.errors import BadValue, NotReady
 from querist.events import (
-    ClassesChanged,
     GuidelineChanged,
     Requested,
     Resumed,
@@ -17,8 +16,6 @@ from querist.events import (
     Stopped,
 )
 from querist.types import Json
-
-CLASS_OPERATIONS: Final = ("add", "rename", "merge")
 
 
 def stop(project: Project, person: str, key: str, reason: str = "") -> Json:
@@ -77,43 +74,6 @@ def settle(project: Project, person: str, key: str, reason: str = "") -> Json:  
         why_not(project, project.state())
     recorded, _ = project.record(key, Requested(what="settle", by=person), actor=person)
     return {"seq": recorded.seq, "sentence": "The items on which the two models disagree come next."}
-
-
-def change_classes(
-    project: Project, person: str, key: str, operation: str, before: Sequence[str], after: Sequence[str]
-) -> None:
-    """Add a class, rename one, or merge several into one: old answers are untouched, and read under the new name.
-
-    The next data set holds them under it; nothing has to be asked again.
-
-    Raises:
-        BadValue: another operation, a class that is there already, or is not there.
-    """
-    classes = project.state().classes
-    if operation not in CLASS_OPERATIONS:
-        raise BadValue("operation", operation, "not known here", choices=CLASS_OPERATIONS)
-    if len(after) != 1 or not after[0].strip():
-        raise BadValue("after", list(after), "one class name is wanted")
-    if project.store.find(key) is not None:
-        return
-    if operation == "rename" and (len(before) != 1 or before[0] not in classes):
-        raise BadValue("before", list(before), f"no such class; have: {', '.join(classes)}", choices=classes)
-    if operation == "merge":
-        _check_merge(before, classes)
-    elif after[0] in classes:
-        raise BadValue("after", after[0], "there is a class of that name; merge the two instead", choices=classes)
-    event = ClassesChanged(operation=operation, before=list(before), after=list(after))
-    project.record(key, event, actor=person)
-
-
-def _check_merge(before: Sequence[str], classes: Sequence[str]) -> None:
-    unknown = next((name for name in before if name not in classes), None)
-    if unknown is not None:
-        raise BadValue("before", unknown, f"no such class; have: {', '.join(classes)}", choices=classes)
-    if len(set(before)) < 2:
-        raise BadValue("before", list(before), "a merge takes two classes or more", choices=classes)
-    if len(set(before)) == len(classes):
-        raise BadValue("before", list(before), "one class at least must stay beside the merged one", choices=classes)
 
 
 def change_settings(project: Project, person: str, sections: Mapping[str, Mapping[str, Any]]) -> None:

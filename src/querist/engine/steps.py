@@ -85,7 +85,7 @@ def select(project: Project, state: State, number: int, part: int, *, n: int | N
     """Choose a batch and put it into the queue, in one transaction with the event that says why."""
     wanted = selection.batch_wanted(state, part) if n is None else n
     through_seq = state.seq
-    pending = sorted({lease.item for lease in project.store.leases()})
+    pending = sorted({*(lease.item for lease in project.store.leases()), *state.reopened})
     if part > 0 or state.setting("loop", "mode") == "batch":
         pending = sorted({*pending, *(item for item in state.batch.items if not state.settled(item))})
     chosen = selection.choose(project, state, n=wanted, number=number, part=part, pending=pending)

@@ -166,6 +166,8 @@ def comparison(
         return f"Better than random: too early to say. {missing}."
     if difference is None:
         return "Better than random: too early to say. The random labels are not enough for a comparison yet."
+    if metric == "RMSE":
+        return _by_error(difference)
     low, high = difference.low, difference.high
     if difference.finding == "better":
         size = f"{_tenths(difference.value)} points more{_in(metric)} ({_between(low, high)})"
@@ -183,6 +185,27 @@ def comparison(
     return (
         f"{told} {DUEL_SIZE} labels where the two models disagree would narrow this to {_short(duel_width)} "
         "either way, or less."
+    )
+
+
+def _by_error(difference: Difference) -> str:
+    """The same for an error in its own unit, which is better where it is lower.
+
+    >>> seen = Difference(222, 220, 0.41, 0.05, 0.77, 200, 200, 0.18, "better")
+    >>> _by_error(seen)
+    'Better than random: an RMSE lower by 0.41 (between 0.05 and 0.77) at 222 labels, measured on 200 evaluation items.'
+    """
+    value, low, high = difference.value, difference.low, difference.high
+    if difference.finding == "better":
+        size = f"lower by {value:.3g} (between {low:.3g} and {high:.3g})"
+        return f"Better than random: an RMSE {size} {_measured(difference)}."
+    if difference.finding == "worse":
+        size = f"higher by {-value:.3g} (between {-high:.3g} and {-low:.3g})"
+        return f"Worse than random: an RMSE {size} {_measured(difference)}."
+    ends = [f"{abs(end):.3g} {'higher' if end < 0 else 'lower'}" for end in (low, high)]
+    return (
+        f"Not decided: an RMSE between {ends[0]} and {ends[1]} than random at {difference.labels} labels, measured on "
+        f"{difference.n} evaluation items."
     )
 
 
@@ -225,7 +248,10 @@ def saving(found: LabelsSaved | None, *, evaluated: int) -> str:
     """
     if found is None or evaluated < ENOUGH_FOR_COMPARISON:
         return f"Labels saved: too early to say. {evaluated} of {ENOUGH_FOR_COMPARISON} evaluation labels."
-    accurate, size = _percent(found.accuracy, found.evaluation_labels), found.random_labels
+    size = found.random_labels
+    # The score of an RMSE is negative, so that higher is better there too.
+    percent = _percent(found.accuracy, found.evaluation_labels) if found.accuracy >= 0 else ""
+    accurate = percent or f"an RMSE of {-found.accuracy:.3g}"
     if not found.measurable:
         return (
             f"Labels saved: not measurable yet (between {_saved(found.low)} and {_saved(found.high)}), "

@@ -53,7 +53,7 @@ def expected_risk(
     """
     n, classes = proba.shape
     if n * classes > MOST:
-        reason = f"is {n * classes:,} refits, more than {MOST:,}; take a shortlist, or one of the fast forms"
+        reason = f"is {n * classes:,} refits, more than {MOST:,}; filter the pool, or take one of the fast forms"
         raise BadValue("expected_risk", f"{n} candidates × {classes} classes", reason)
     rng = np.random.default_rng(seed)
     risk = np.zeros(n)

@@ -78,7 +78,8 @@ def learning_curves(
         bracket: the labels saved.
     """
     values = [100 * v for s in series for v in (*s.mean, *s.low, *s.high) if v is not None]
-    y_ticks = [t for t in ticks(min(values), max(values)) if t <= 100]
+    # At least one point high: where everybody is always right, there is no range to draw.
+    y_ticks = [t for t in ticks(min(*values, max(values) - 1), max(values)) if t <= 100]
     x_ticks = ticks(0, max(s.labels[-1] for s in series), about=frame.ticks)
     last = max(s.labels[-1] for s in series)
     x_ticks = [t for t in x_ticks if t <= last]

@@ -26,7 +26,7 @@ METRICS: Final = {
     "average_precision": "average precision",
     "micro_f1": "micro-F1",
     "jaccard": "Jaccard index",
-    "r2": "of the variance explained (R²)",
+    "r2": "variance explained (R²)",
 }
 
 

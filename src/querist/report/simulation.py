@@ -308,6 +308,10 @@ def _seeds(summary: Json) -> Json:
     }
 
 
+def _scaled(calibrate: bool) -> str:
+    return "scaled by a temperature fitted out of fold" if calibrate else "as the model gives"
+
+
 def facts(summary: Json) -> list[tuple[str, str]]:
     """Return what was set, as pairs of a word and its value."""
     data, settings = summary["data"], summary["settings"]
@@ -322,10 +326,7 @@ def facts(summary: Json) -> list[tuple[str, str]]:
         ("Pool and hold-out", f"{number(data['pool'])} to ask about, {number(data['hold_out'])} held out, stratified"),
         ("Model", f"{settings['model']}, trained from scratch after every batch"),
         ("Features", f"{settings['features']}, fitted on the pool alone"),
-        (
-            "Probabilities",
-            "scaled by a temperature fitted out of fold" if settings["calibrate"] else "as the model gives",
-        ),
+        *([] if data.get("task") == "numeric" else [("Probabilities", _scaled(settings["calibrate"]))]),
         ("First labels", first),
         ("Batch", f"{number(settings['batch'])} labels"),
         ("Validation labels", "not used: temperatures are fitted out of fold on the training labels"),

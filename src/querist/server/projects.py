@@ -10,8 +10,8 @@ from starlette.responses import StreamingResponse
 
 from querist import registry
 from querist.acquire import presets
+from querist.engine import classes, steering, views
 from querist.engine import project as engine
-from querist.engine import steering, views
 from querist.engine.exporting import label_rows
 from querist.engine.spec import ProjectSpec
 from querist.exchange import labels
@@ -83,8 +83,8 @@ def change_project(form: ProjectChange, visit: Managing) -> Project:
 
 @router.post("/{project}/classes")
 def change_classes(form: ClassChange, visit: Managing) -> Project:
-    """Rename a class everywhere, or add one; old answers are untouched."""
-    steering.change_classes(visit.project, visit.person, str(form.key), form.operation, form.before, form.after)
+    """Add a class, rename one, merge several or split one; old answers stay in the ledger."""
+    classes.change_classes(visit.project, visit.person, str(form.key), form.operation, form.before, form.after)
     return shown(visit)
 
 

@@ -546,12 +546,12 @@ class ClassChange(Ask):
 
     key: UUID
     """Client's UUID: the same change twice is one."""
-    operation: Literal["rename", "add", "merge"]
-    """`merge` reads the answers of several classes as one."""
+    operation: Literal["rename", "add", "merge", "split"]
+    """`merge` reads the answers of several classes as one; `split` asks again about what was of one class."""
     before: Annotated[list[Name], Field(max_length=200)] = []
     """The class as it is called now; empty for `add`, two or more for `merge`."""
-    after: Annotated[list[Name], Field(min_length=1, max_length=1)]
-    """As it shall be called."""
+    after: Annotated[list[Name], Field(min_length=1, max_length=200)]
+    """As it shall be called; two or more names for `split`."""
 
 
 # --- labelling -------------------------------------------------------------------------------------------------------
@@ -637,7 +637,7 @@ class Waiting(Reply):
     """Why there is nothing more to label just now."""
 
     reason: Literal["training", "selecting", "stopped", "finished", "others", "failed"]
-    """`finished`: the whole pool is labelled; `others`: the rest is out with other people."""
+    """`finished`: the whole pool is labelled; `others`: the rest is for other people."""
     sentence: str
     """"Model 32 is training: about 9 s"."""
     detail: str = ""
@@ -705,6 +705,17 @@ class AnswerForm(Ask):
     """Given to several items at a stroke."""
 
 
+class Lesson(Reply):
+    """The known answer to a gold item, for who has just answered it in training."""
+
+    value: Any
+    """The known answer."""
+    reason: str
+    """Why it is; empty where nobody said."""
+    right: bool
+    """The person gave it."""
+
+
 class AnswerReceipt(Reply):
     """The answer is in the ledger."""
 
@@ -718,6 +729,8 @@ class AnswerReceipt(Reply):
     """The lease had run out; the answer counts all the same."""
     answered_today: int
     """Answers of this person since midnight UTC."""
+    lesson: Lesson | None = None
+    """In training, after a gold item: what the answer is."""
 
 
 class Undone(Reply):
@@ -1135,6 +1148,21 @@ class Prefill(Reply):
     """The same in words."""
 
 
+class Weighted(Reply):
+    """How good the last model that chose is, by the labels that it chose."""
+
+    state: Literal["shown", "refused"]
+    """`refused`: items had no chance of being chosen, or too few were."""
+    sentence: str
+    """The estimate, or why there is none."""
+    estimate: Estimate | None
+    """Share that is right; of `of` items."""
+    model: str | None
+    """The model that is measured."""
+    of: int | None
+    """Items that were unlabelled when it chose."""
+
+
 class HealthCheck(Reply):
     """One thing that may have changed."""
 
@@ -1196,6 +1224,8 @@ class Status(Reply):
     """Fallbacks, alarms and failures, newest first."""
     health: Changes
     """Whether something has changed."""
+    weighted: Weighted | None
+    """Of the labels that the strategy chose; None where nothing learns."""
     defaults: list[Default]
     """Settings that were not set by hand, explained."""
     strategy: str

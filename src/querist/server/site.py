@@ -47,9 +47,7 @@ class Site:
         self.team = Team(people)
         self.provider = Provider.from_environment()
         self.home = home
-        self._projects = {project.id: project for project in projects}
-        for project in projects:
-            project.person_name = self.person_name
+        self._projects: dict[str, Project] = {}
         self._feeds: dict[str, Feed] = {}
         self._lock = threading.Lock()
         for project in projects:
@@ -117,15 +115,9 @@ class Site:
 
     def add(self, project: Project) -> Project:
         """Serve another project, with the names of this server's people."""
-        project.person_name = self._name_of
+        project.person_name = self.person_name
         self._projects[project.id] = project
         return project
-
-    def _name_of(self, pseudonym: str) -> str | None:
-        try:
-            return self.people.find(pseudonym).name
-        except NotFound:
-            return None
 
     def name_of_project(self, project: str) -> str | None:
         """Return the name of a project, if it is served here."""

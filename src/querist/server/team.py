@@ -50,11 +50,22 @@ def decide(item: ItemId, form: Decision, visit: Reviewing) -> Done:
 @router.get("/gold")
 def gold(visit: Reviewing) -> Gold:
     """List the items whose answer is known."""
-    return Gold(values=asking_again.gold_values(visit.project), left_out=[])
+    return _gold(visit, [])
 
 
 @router.post("/gold")
 def change_gold(form: GoldChange, visit: Managing) -> Gold:
     """Name items whose answer is known, or take them off the list."""
-    left_out = asking_again.change_gold(visit.project, visit.person, str(form.key), form.values, form.removed)
-    return Gold(values=asking_again.gold_values(visit.project), left_out=left_out)
+    key, who = str(form.key), visit.person
+    return _gold(
+        visit, asking_again.change_gold(visit.project, who, key, form.values, form.removed, reasons=form.reasons)
+    )
+
+
+def _gold(visit: Visit, left_out: list[str]) -> Gold:
+    known = asking_again.known_answers(visit.project)
+    return Gold(
+        values={item: answer.value for item, answer in known.items()},
+        reasons={item: answer.reason for item, answer in known.items() if answer.reason},
+        left_out=left_out,
+    )

@@ -12,6 +12,7 @@ from querist.store.team import Scope
 
 Password = Annotated[str, Field(min_length=10, max_length=200)]
 Email = Annotated[str, Field(max_length=200, pattern=r"^[^@\s]+@[^@\s]+$")]
+Note = Annotated[str, Field(max_length=2_000)]
 Reason = Literal["slip", "guideline", "ambiguous", "skill", "other"]
 
 
@@ -365,7 +366,7 @@ class Decision(Ask):
     """The label."""
     reason: Reason
     """Why opinions differed."""
-    note: Annotated[str, Field(max_length=2_000)] = ""
+    note: Note = ""
     """In one's own words."""
 
 
@@ -376,6 +377,8 @@ class GoldChange(Ask):
     """Client's UUID: the same change twice is one."""
     values: Annotated[dict[Token, Any], Field(max_length=10_000, default_factory=dict)]
     """Known answers by item."""
+    reasons: Annotated[dict[Token, Note], Field(max_length=10_000, default_factory=dict)]
+    """Why an answer is the answer, by item; people in training read it."""
     removed: Annotated[list[Token], Field(max_length=10_000, default_factory=list)]
     """Items that are no longer gold."""
 
@@ -385,5 +388,7 @@ class Gold(Reply):
 
     values: dict[str, Any]
     """Known answers by item."""
+    reasons: dict[str, str]
+    """Why, by item, where somebody said so."""
     left_out: list[str]
     """Items that were not taken, because they measure the model."""

@@ -57,8 +57,10 @@ def check_same(known: Recorded, event: Event, actor: str) -> None:
         )
 
 
-def overtaken(event: AnswerSubmitted, actor: str, seq: int) -> Overtaken:
-    """Return the error for an answer whose writer did not know of another one by the same person."""
+def overtaken(event: Event, actor: str, seq: int) -> Overtaken:
+    """Return the error for an event whose writer did not know of what had been recorded, at `seq`."""
+    if not isinstance(event, AnswerSubmitted):
+        return Overtaken(f"the ledger has grown to event {seq} meanwhile", field="read", value=seq)
     return Overtaken(
         f"{actor} has answered item {event.item!r} meanwhile, in event {seq}", field="item", value=event.item
     )

@@ -134,11 +134,9 @@ class MemoryStore:
         if known is not None:
             check_same(known, event, actor)
             return known, False
-        if read is not None and isinstance(event, AnswerSubmitted):
-            rows = self.tables.by_item.get(event.item, ())
-            later = next((row.seq for row in rows if row.person == actor and row.seq > read), None)
-            if later is not None:
-                raise overtaken(event, actor, later)
+        later = None if read is None else self._later(event, actor, read)
+        if later is not None:
+            raise overtaken(event, actor, later)
         if isinstance(event, PoolImported) and event.role == "pool":
             check_size(event, len(self.items))
         recorded = Linked(len(self._events) + 1, key, self._clock(), actor, event, self._chain)
@@ -149,6 +147,12 @@ class MemoryStore:
         if self._leases:
             self._end_leases(recorded)
         return recorded, True
+
+    def _later(self, event: Event, actor: str, read: int) -> int | None:
+        if not isinstance(event, AnswerSubmitted):
+            return len(self._events) if len(self._events) > read else None
+        rows = self.tables.by_item.get(event.item, ())
+        return next((row.seq for row in rows if row.person == actor and row.seq > read), None)
 
     def append_many(self, events: Iterable[NewEvent]) -> int:
         """Append events in order; known keys are passed over. Return how many were new."""

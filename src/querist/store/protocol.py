@@ -176,7 +176,8 @@ class Store(Protocol):
         Raises:
             Conflict: the key is known with another kind or, for people's events, from another person or with another
                 meaning (item, outcome, value, reason …; what the service adds, such as lane and model, may differ).
-            Overtaken: the person has answered the item behind the line `read`, up to which the writer had read.
+            Overtaken: the person has answered the item behind the line `read`, up to which the writer had read; for
+                other events: anything was recorded behind it.
             NotFound: an answer is withdrawn, replaced or adjudicated that does not exist.
         """
         ...

@@ -157,11 +157,17 @@ class SqlStore:
             if known is not None:
                 check_same(known, event, actor)
                 return known, False
-            if read is not None and isinstance(event, AnswerSubmitted):
-                seq = answers.first_after(connection, self.number, event.item, actor, read)
-                if seq is not None:
-                    raise overtaken(event, actor, seq)
+            later = None if read is None or head.seq == read else self._later(connection, head, event, actor, read)
+            if later is not None:
+                raise overtaken(event, actor, later)
             return self._write(connection, head, [new])[0], True
+
+    def _later(self, connection: Connection, head: Row[Any], event: Event, actor: str, read: int) -> int | None:
+        """Return the seq of what the writer should have known, if there is such an event."""
+        if isinstance(event, AnswerSubmitted):
+            return answers.first_after(connection, self.number, event.item, actor, read)
+        seq: int = head.seq
+        return seq
 
     def append_many(self, events: Iterable[NewEvent]) -> int:
         """Append events in one transaction; known keys are passed over. Return how many were new."""

@@ -61,6 +61,10 @@ class Changes(Tables):
         Tables.add_decision(self, row)
         self.new_decisions.append(row)
 
+    def end_decision(self, item: ItemId, seq: int) -> None:
+        self.ended_decisions.append(self.decided[item])
+        Tables.end_decision(self, item, seq)
+
     def set_state(self, item: ItemId, state: Standing) -> None:
         Tables.set_state(self, item, state)
         self.new_states[item] = state

@@ -6,6 +6,7 @@ rows that an event touches, applies the event to them, and writes back what chan
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -16,6 +17,7 @@ from querist.events import (
     AnswerSubmitted,
     AnswerWithdrawn,
     BatchSelected,
+    ClassesChanged,
     DatasetFrozen,
     DuelDrawn,
     Event,
@@ -34,6 +36,9 @@ Standing: TypeAlias = Literal["unlabelled", "labelled", "skipped", "unanswerable
 
 ONE_MORE: Final = frozenset({"relabel", "recheck", "gold"})
 """Lanes that ask for one more opinion, however many there are."""
+
+ASKED_FOR: Final = -1
+"""The part of a round for what a person asked for: it comes before what the round has queued."""
 
 
 @dataclass(slots=True)
@@ -150,6 +155,10 @@ class Tables:
             self.decided[row.item].until = row.seq
         self.decisions[row.seq] = self.decided[row.item] = row
 
+    def end_decision(self, item: ItemId, seq: int) -> None:
+        """Take the decision about an item out of force."""
+        self.decided.pop(item).until = seq
+
     def set_state(self, item: ItemId, state: Standing) -> None:
         """Note what became of an item."""
         self.states[item] = state
@@ -221,6 +230,9 @@ def touched(events: Iterable[tuple[Event, Attached]]) -> tuple[set[ItemId], set[
                 seqs.update(answers)
             case ItemWithdrawn(item=item) | OpinionsWanted(item=item):
                 items.add(item)
+            case ClassesChanged(ended=ended, undecided=undecided):
+                seqs.update(ended)
+                items.update(undecided)
             case BatchSelected() | DuelDrawn():
                 items.update(pick["item"] for pick in extra.picks)
             case _:
@@ -300,8 +312,8 @@ def _select(tables: Tables, seq: int, _actor: str, event: BatchSelected, extra: 
     # Whatever was out with people when the batch was chosen keeps its place, and so does what some but not yet enough
     # people have answered; the rest of older batches makes room. A further part of a round only joins.
     for row in list(tables.queue.values()) if event.part == 0 else ():
-        # A duel was asked for by a person, and waits until it is settled.
-        kept = row.item in extra.pending or row.begun or row.lane == "duel"
+        # What a person asked for, a duel or the items of a split class, waits until it is settled.
+        kept = row.item in extra.pending or row.begun or row.part == ASKED_FOR
         if row.round < event.round and (not kept or row.opinions_left == 0):
             tables.drop_queue(row.item)
     for pick in extra.picks:
@@ -322,12 +334,26 @@ def _select(tables: Tables, seq: int, _actor: str, event: BatchSelected, extra: 
 
 
 def _draw_duel(tables: Tables, seq: int, _actor: str, event: DuelDrawn, extra: Attached) -> None:
-    # Part −1: before what the round has queued.
     for pick in extra.picks:
         item, rank = pick["item"], pick["rank"]
         tables.add_pick(Picked(seq, event.round, item, "duel", rank, None, pick["probability"]))
         if not tables.given(item) and tables.states.get(item) != "withdrawn":
-            tables.put_queue(QueueRow(item, event.round, -1, rank, "duel", None, 1, opinions_left=1))
+            tables.put_queue(QueueRow(item, event.round, ASKED_FOR, rank, "duel", None, 1, opinions_left=1))
+
+
+def _change_classes(tables: Tables, seq: int, _actor: str, event: ClassesChanged, _extra: Attached) -> None:
+    ended = [row for number in event.ended if (row := _answer_at(tables, number)).until is None]
+    for row in ended:
+        tables.end_answer(row, seq)
+    for item in event.undecided:
+        if item in tables.decided:
+            tables.end_decision(item, seq)
+    again = Counter(row.item for row in ended)
+    lanes = {row.item: row.lane or "query" for row in ended}
+    for rank, item in enumerate(dict.fromkeys([*lanes, *event.undecided]), start=1):
+        wanted = tables.given(item) + max(1, again[item])
+        place = QueueRow(item, event.round, ASKED_FOR, rank, lanes.get(item, "query"), None, wanted, -1)
+        _settle(tables, item, place)
 
 
 def _freeze(tables: Tables, seq: int, _actor: str, event: DatasetFrozen, _extra: Attached) -> None:
@@ -392,6 +418,7 @@ _CHANGES: Final[dict[type[Event], Callable[[Tables, int, str, Any, Attached], No
     AnswerAdjudicated: _decide,
     OpinionsWanted: _want,
     BatchSelected: _select,
+    ClassesChanged: _change_classes,
     DuelDrawn: _draw_duel,
     DatasetFrozen: _freeze,
     ModelTrained: _train,

@@ -48,6 +48,8 @@ def majority(
     counted = votes(answers, opinions=opinions)
     if isinstance(counted, Unsure):
         return counted
+    if len(counted) == 1:
+        return resolved(counted[0].value, counted)
     counts = Counter(key(answer.value) for answer in counted)
     winner, most = counts.most_common(1)[0]
     if 2 * most > len(counted):

@@ -37,6 +37,13 @@ def test_pairs_without_a_winner_are_left_out_and_counted() -> None:
     assert loaded.about["left_out"].startswith(f"{(WINNERS == 'tie').sum()} that")
 
 
+def test_labels_that_are_none_are_left_out_and_counted() -> None:
+    loaded = load(X, [["a", "a"], *SETS[1:]], task="multi_label")
+    assert (len(loaded), loaded.about["left_out"]) == (199, "1 with a label that is none")
+    with pytest.raises(BadValue, match="names a class twice"):
+        load(X, [["a", "a"]] * 200, task="multi_label")
+
+
 def test_a_part_keeps_kind_and_settings() -> None:
     part = load(X, NUMBERS, task="numeric", settings={"tolerance": 2.0}).take(50)
     assert (len(part), part.settings["tolerance"], part.task.name) == (50, 2.0, "numeric")

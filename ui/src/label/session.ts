@@ -1,7 +1,7 @@
 // The labelling screen's state, without the screen: what is shown, what comes next, what has been answered and is on
 // its way. A person never waits for the service: the next items are here before they are needed, and an answer moves
 // on at once. Pages draw `state` and call the verbs; tests do the same without a page.
-import { Refusal, type AnswerForm, type Fault, type LeaseReply, type NextReply, type Task, type Waiting } from "../api";
+import { Refusal, type AnswerForm, type Fault, type LeaseReply, type Lesson, type NextReply, type Task, type Waiting } from "../api";
 import type { Attention } from "./attention";
 import { Outbox, type Entry, type Link, type Listener, type Owner, type Storage, type Wire } from "./outbox";
 
@@ -29,6 +29,12 @@ export interface TrailEntry extends Given {
   sent: boolean;
 }
 
+/** In training: what somebody has just answered, and what the answer is. */
+export interface Taught {
+  given: Given;
+  lesson: Lesson;
+}
+
 export interface State {
   task: Task | null;
   /** "Item 213": the answer that the item in view would be, counted from midnight. */
@@ -42,6 +48,8 @@ export interface State {
   durable: boolean;
   refused: readonly Entry[];
   waiting: Waiting | null;
+  /** Shown before the next answer. */
+  taught: Taught | null;
   /** The project cannot be labelled by this person at all. */
   fault: Fault | null;
   loading: boolean;
@@ -75,6 +83,7 @@ export class Session implements Listener {
   private trail: Given[] = [];
   private previous: Given | null = null;
   private waiting: Waiting | null = null;
+  private taught: Taught[] = [];
   private fault: Fault | null = null;
   private link: Link = "up";
   private loading = true;
@@ -118,6 +127,7 @@ export class Session implements Listener {
       durable: outbox.durable,
       refused: outbox.refused,
       waiting: this.task ? null : this.waiting,
+      taught: this.taught[0] ?? null,
       fault: this.fault,
       loading: this.loading && !this.task,
       answeredToday: this.answeredToday,
@@ -186,6 +196,13 @@ export class Session implements Listener {
     return true;
   }
 
+  /** The lesson has been read. */
+  learnt(): void {
+    this.taught.shift();
+    this.touch();
+    this.tell();
+  }
+
   /** Answer a refused entry with one of the choices that are left: a new answer under a new key. */
   answerAgain(entry: Entry, value: unknown): void {
     if (entry.kind !== "answer") return;
@@ -250,9 +267,10 @@ export class Session implements Listener {
     this.tell();
   }
 
-  saved(entry: { key: string }, receipt: { seq: number; answered_today: number }): void {
+  saved(entry: { key: string }, receipt: { seq: number; answered_today: number; lesson?: Lesson | null }): void {
     const given = this.trail.find(({ key }) => key === entry.key);
     if (given) given.seq = receipt.seq;
+    if (given && receipt.lesson) this.taught.push({ given, lesson: receipt.lesson });
     this.confirmedToday = receipt.answered_today;
     if (this.link === "down") this.wake();
   }

@@ -37,6 +37,15 @@ export const de: Part<Words> = {
     project: "Projekt",
     account: (name: string) => `${name}: Konto`,
   },
+  lesson: {
+    right: "Richtig",
+    wrong: "Bekannt ist eine andere Antwort",
+    yours: "Ihre Antwort",
+    known: "Die bekannte Antwort",
+    why: "Warum",
+    go: "Weiter",
+    note: "Ein Beispiel zum Üben: daraus lernen Menschen, kein Modell.",
+  },
   account: {
     signOut: "Abmelden",
     password: "Passwort ändern",

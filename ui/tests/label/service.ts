@@ -1,5 +1,5 @@
 // A service in memory that keeps the promises of the real one: leases, answers once per key, undo by place.
-import { Refusal, Unreachable, type AnswerForm, type AnswerReceipt, type NextReply, type Task } from "../../src/api";
+import { Refusal, Unreachable, type AnswerForm, type AnswerReceipt, type Lesson, type NextReply, type Task } from "../../src/api";
 import { Attention } from "../../src/label/attention";
 import { MemoryStorage } from "../../src/label/outbox";
 import type { Ports } from "../../src/label/session";
@@ -9,6 +9,8 @@ export class Service {
   /** Answers that arrive although the reply is lost on its way back. */
   loseReplies = 0;
   refuse: ((form: AnswerForm) => Refusal | null) | null = null;
+  /** In training: what somebody learns from an answer. */
+  teach: ((form: AnswerForm) => Lesson | null) | null = null;
   seq = 0;
   readonly live = new Map<number, AnswerForm>();
   readonly byKey = new Map<string, AnswerReceipt>();
@@ -40,7 +42,8 @@ export class Service {
     let receipt = this.byKey.get(form.key);
     if (!receipt) {
       this.live.set((this.seq += 1), structuredClone(form));
-      receipt = { key: form.key, seq: this.seq, item: form.item, late: false, answered_today: this.live.size };
+      const lesson = this.teach?.(form) ?? null;
+      receipt = { key: form.key, seq: this.seq, item: form.item, late: false, answered_today: this.live.size, lesson };
       this.byKey.set(form.key, receipt);
     }
     if (this.loseReplies > 0) {

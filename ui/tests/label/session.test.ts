@@ -285,6 +285,21 @@ test("a browser that forbids storage still labels, and says so", async () => {
   expect(service.values).toEqual([["i0", "a"]]);
 });
 
+test("in training a lesson stands before the next answer until it has been read", async () => {
+  const session = await begun();
+  service.teach = (form) => (form.item === "i1" ? { value: "ham", reason: "a newsletter", right: form.value === "ham" } : null);
+  session.answer("spam");
+  await settle();
+  expect(session.state.taught).toBeNull();
+  session.answer("spam");
+  session.answer("spam"); // typed before the lesson came
+  await settle();
+  expect(session.state.taught?.given).toMatchObject({ task: { item: "i1" }, value: "spam" });
+  expect(session.state.taught?.lesson).toEqual({ value: "ham", reason: "a newsletter", right: false });
+  session.learnt();
+  expect(session.state.taught).toBeNull();
+});
+
 test("a group is one answer to each, said to be given in bulk, and taken back as one", async () => {
   const session = await begun();
   const first = session.state.task!;

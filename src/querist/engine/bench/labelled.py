@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from querist.errors import BadValue
+from querist.errors import BadValue, QueristError
 from querist.kinds import as_number
 from querist.tasks import kind_of_label, task_type
 from querist.types import Array, Content, Features, Item, Rejected, TargetKind, TaskType, canonical_json
@@ -234,7 +234,7 @@ def _labelled(named: _Named, rows: Any, labels: Sequence[Any], cost: Array | Non
 
 
 def _of_kind(named: _Named, rows: Any, labels: Sequence[Any], cost: Array | None) -> Labelled:
-    """Rows of another kind of label than one class each; pairs without a winner are left out."""
+    """Rows of another kind of label than one class each; what is no label, or has no winner, is left out."""
     kind = kind_of_label(named.task)
     settings = dict(named.settings)
     if "low" in kind.settings_schema.get("required", []) and not {"low", "high"} <= set(settings):
@@ -244,17 +244,20 @@ def _of_kind(named: _Named, rows: Any, labels: Sequence[Any], cost: Array | None
         settings = {"low": min(numbers), "high": max(numbers), **settings}
     declared = sorted({name for label in labels for name in kind.classes_in(label)}, key=_natural)
     task = task_type(named.task, classes=declared if kind.has_classes else (), settings=settings)
-    values = [task.read(label) for label in labels]
-    target = task.encode(values)
-    learnable = learnt(task).known(target)
-    about = dict(named.about)
-    if not learnable.all():
-        without = f"{int((~learnable).sum()):,} that nothing can be learnt from"
-        about["left_out"] = ", ".join(filter(None, (about.get("left_out"), without)))
-        kept = np.flatnonzero(learnable)
-        rows = [rows[row] for row in kept] if isinstance(rows, list) else rows[kept]
-        values, target = [values[row] for row in kept], target[kept]
-        cost = None if cost is None else cost[kept]
+    read, problems = _read(task, labels)
+    if not read:
+        raise problems[0]
+    target = task.encode(list(read.values()))
+    known = learnt(task).known(target)
+    kept = np.flatnonzero(known)
+    places = np.array(list(read))[kept]
+    values, target = [read[place] for place in places.tolist()], target[kept]
+    if len(places) < len(labels):
+        rows = [rows[place] for place in places] if isinstance(rows, list) else rows[places]
+        cost = None if cost is None else cost[places]
+    counts = {"with a label that is none": len(problems), "that nothing can be learnt from": int((~known).sum())}
+    said = [named.about.get("left_out"), *(f"{count:,} {why}" for why, count in counts.items() if count)]
+    about = {**named.about, "left_out": ", ".join(filter(None, said))}
     lacks = learnt(task).lacks(target)
     if lacks:
         raise BadValue("target", named.name, lacks)
@@ -264,6 +267,18 @@ def _of_kind(named: _Named, rows: Any, labels: Sequence[Any], cost: Array | None
     return Labelled(
         named.name, rows, target, classes, named.features, fingerprint, about, named.media, cost, named.task, settings
     )
+
+
+def _read(task: TaskType, labels: Sequence[Any]) -> tuple[dict[int, Any], list[QueristError]]:
+    """The value of each label that is one, by its place, and why the others are none."""
+    found: dict[int, Any] = {}
+    problems: list[QueristError] = []
+    for place, label in enumerate(labels):
+        try:
+            found[place] = task.read(label)
+        except QueristError as error:
+            problems.append(error)
+    return found, problems
 
 
 def learnt(task: TaskType) -> TargetKind:

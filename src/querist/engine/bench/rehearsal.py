@@ -20,7 +20,7 @@ from querist.events import AnswerSubmitted, PoolImported, ProjectCreated
 from querist.store.protocol import ItemRow, NewEvent
 from querist.types import Array, Features, ItemId, Json, Learner, Strategy
 
-Answer = Callable[[ItemId], str | None]
+Answer = Callable[[ItemId], Any]
 """From an item to its label; None skips it."""
 
 
@@ -49,7 +49,7 @@ def begin(
     spec = ProjectSpec.from_json(
         {
             **sections,
-            "project": {"name": "rehearsal", "classes": list(classes), "seed": seed},
+            "project": {"name": "rehearsal", "classes": list(classes), "seed": seed, **sections.get("project", {})},
             "strategy": {"name": named, **sections.get("strategy", {})},
         }
     )

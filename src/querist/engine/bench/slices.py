@@ -14,6 +14,7 @@ from querist.measure import slices
 from querist.types import Array, Json
 
 CLASS: Final = "class"
+NUMBER: Final = "number"
 FEW_COLUMNS: Final = 30
 """Columns of an array that are cut; pixels tell nobody anything."""
 
@@ -38,7 +39,7 @@ def weak_spots(data: Labelled, results: Sequence[Json], cell: Cell, strategy: st
         return {"strategy": strategy, "n": 0, "right": None, "worst": [], "clusters": {}}
     held, wrong = np.zeros(len(data)), np.zeros(len(data))
     for result in finished:
-        rows = split(data.target, seed=result["seed"], hold_out=cell.hold_out, seed_set=cell.seed_set).hold_out
+        rows = split(data.strata, seed=result["seed"], hold_out=cell.hold_out, seed_set=cell.seed_set).hold_out
         held[rows] += 1
         wrong[result["wrong"]] += 1
     rows = np.flatnonzero(held)
@@ -55,7 +56,7 @@ def weak_spots(data: Labelled, results: Sequence[Json], cell: Cell, strategy: st
 
 
 def _columns(data: Labelled, rows: Array, seed: int) -> tuple[dict[str, Sequence[Any]], dict[str, str]]:
-    found: dict[str, Sequence[Any]] = {CLASS: [data.classes[k] for k in data.target[rows]]}
+    found = _labels(data, data.target[rows])
     if isinstance(data.rows, list):
         found |= table([data.rows[row] for row in rows])
     elif not hasattr(data.rows, "tocsr") and data.rows.ndim == 2 and data.rows.shape[1] <= FEW_COLUMNS:
@@ -69,6 +70,14 @@ def _columns(data: Labelled, rows: Array, seed: int) -> tuple[dict[str, Sequence
         found[CLUSTER] = [str(each) for each in number]
         middles = {str(place): _words(data, int(rows[row])) for place, row in enumerate(middle, start=1)}
     return found, middles
+
+
+def _labels(data: Labelled, target: Array) -> dict[str, Sequence[Any]]:
+    """The labels of the rows as columns: the class, whether each label is there, the number."""
+    if target.ndim > 1:
+        there = np.where(target == 1, "yes", "no")
+        return {f"label {name}": there[:, k].tolist() for k, name in enumerate(data.classes)}
+    return {CLASS if data.classes else NUMBER: data.said(target)}
 
 
 def _words(data: Labelled, row: int) -> str:

@@ -6,14 +6,13 @@ from typing import Final
 
 import numpy as np
 
-from querist.engine.comparing import Compared, active_arm, classes_of, compare, metric_of, random_arm
+from querist.engine.comparing import Compared, active_arm, classes_of, compare, metric_of, random_arm, truth_of
 from querist.engine.project import Project
 from querist.engine.random_arm import latest_baseline
 from querist.engine.round import State
 from querist.engine.settling import standing_of
 from querist.engine.views.standing import Standing, standing
 from querist.measure import words
-from querist.measure.alarm import no_useful_gain
 from querist.measure.evidence import STRETCH, Difference, active_curve
 from querist.measure.metrics import Metric, estimate
 from querist.measure.saving import LabelsSaved
@@ -62,7 +61,7 @@ def _active(project: Project, stand: Standing, wanted: Metric) -> Json:
         return {"name": "Active model", "points": [], "ends": _too_few(stand)}
     known = stand.measured.known
     items = [item for item, is_known in zip(stand.measured.items, known, strict=True) if is_known]
-    arm = active_arm(wanted, stand.archived, items, stand.measured.target[known], project.target.columns)
+    arm = active_arm(wanted, stand.archived, items, truth_of(wanted, stand.measured)[known], project.target.columns)
     assert arm is not None
     numbers = {entry.labelled: number for number, entry in enumerate(stand.archived, start=1)}
     by_size = {entry.labelled: entry for entry in stand.archived}
@@ -114,9 +113,12 @@ def _random(project: Project, stand: Standing, wanted: Metric) -> Json:
     kept = latest_baseline(project)
     if kept is None or stand.measured is None or stand.evaluation < words.ENOUGH_FOR_A_POINT:
         return {"name": name, "points": [], "ends": _too_few(stand)}
-    known = dict(zip(stand.measured.items, stand.measured.target.tolist(), strict=True))
-    items = [item for item in kept["items"] if known.get(item, -1) >= 0]
-    target = np.array([known[item] for item in items])
+    known = stand.measured.known
+    truth = dict(
+        zip(np.asarray(stand.measured.items)[known].tolist(), truth_of(wanted, stand.measured)[known], strict=True)
+    )
+    items = [item for item in kept["items"] if item in truth]
+    target = np.array([truth[item] for item in items])
     arm = random_arm(wanted, kept, items, target, project.state(), classes_of(project)) if items else None
     if arm is None:
         return {"name": name, "points": [], "ends": _too_few(stand)}
@@ -161,7 +163,7 @@ def _with_alarm(state: State, compared: Json) -> Json:
 
 def _compared(compared: Compared, stand: Standing, active: Json, random: Json) -> Json:
     found: Difference = compared.difference
-    amber = found.finding == "undecided" and no_useful_gain(found)
+    amber = found.finding == "undecided" and compared.no_useful_gain
     state = {"better": "better", "worse": "worse", "undecided": "no_gain" if amber else "undecided"}[found.finding]
     return {
         "state": state,

@@ -24,6 +24,7 @@ from querist.engine.views.now import now
 from querist.engine.views.people import who
 from querist.engine.views.standing import Standing, standing
 from querist.engine.views.tables import timing
+from querist.engine.weighted import by_chosen_labels
 from querist.events import (
     BatchSelected,
     Stopped,
@@ -63,6 +64,7 @@ def status(project: Project) -> Json:
         "feed": feed(project),
         "notices": notices(project, state),
         "health": health(project, state),
+        "weighted": by_chosen_labels(project, state) if project.learns else None,
         "prefill": prefill.shift(project),
         "defaults": defaults(project, state),
         "strategy": _strategy(project),
@@ -83,6 +85,8 @@ def status_text(found: Json) -> str:
     ]
     if found["prefill"] is not None:
         lines.append(found["prefill"]["sentence"])
+    if found["weighted"] is not None:
+        lines.append(found["weighted"]["sentence"])
     lines.append(f"changes: {found['health']['sentence']}")
     lines += [f"note: {notice['sentence']}" for notice in found["notices"] if notice["live"]]
     return "\n".join(line for line in lines if line)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from querist.crowd.agreement import alpha_by_distance, cohen_kappa, fleiss_kappa, krippendorff_alpha
-from querist.engine.asking_again import gold_values
+from querist.engine.asking_again import Known, known_answers
 from querist.engine.opinions import renamed
 from querist.engine.project import Project
 from querist.engine.reviewing import contested
@@ -41,6 +41,7 @@ class Given:
     at: int
     active_ms: int | None
     outcome: str
+    value: Any
 
 
 def team(project: Project, *, viewer: str, everybody: bool) -> Json:
@@ -211,7 +212,7 @@ def _kappa(project: Project, values: Sequence[tuple[Any, Any]]) -> Json | None:
 
 def _people(project: Project, state: State, by_item: Mapping[ItemId, Sequence[Answer]]) -> list[Json]:
     given = _given(project)
-    known = {item: value for item, value in gold_values(project).items() if item in state.gold}
+    known = {item: answer for item, answer in known_answers(project).items() if item in state.gold}
     decided = {item: decision.value for item, decision in project.store.decisions().items()}
     live = {seq for answers in state.live.values() for seq in (answer.seq for answer in answers)}
     rows = [
@@ -229,7 +230,7 @@ def _given(project: Project) -> dict[str, list[Given]]:
         assert isinstance(event, AnswerSubmitted)
         after = recorded.seq
         if recorded.actor not in OURS:
-            one = Given(recorded.seq, event.item, recorded.at, event.active_ms, event.outcome)
+            one = Given(recorded.seq, event.item, recorded.at, event.active_ms, event.outcome, event.value)
             found.setdefault(recorded.actor, []).append(one)
     project.cache["given"] = (after, found)
     return dict(found)
@@ -241,13 +242,14 @@ def _row(
     live: Sequence[Given],
     work: Sequence[Given],
     by_item: Mapping[ItemId, Sequence[Answer]],
-    known: Mapping[ItemId, Any],
+    known: Mapping[ItemId, Known],
     decided: Mapping[ItemId, Any],
 ) -> Json:
     seconds = np.array([np.nan if one.active_ms is None else one.active_ms / 1000 for one in work])
     shares = {one.item: _share_alike(project, person, by_item.get(one.item, ())) for one in live}
     alike = [share for share in shares.values() if share is not None]
-    right, on_gold = _right(project, person, live, by_item, known, decided)
+    on_gold = _right_on_gold(project, work if project.spec.labels.training else live, known)
+    right = on_gold + _right(project, person, live, by_item, known, decided)
     session = sessions(np.array([one.at for one in work]) / 1e6)
     agreed = np.array([np.nan if shares.get(one.item) is None else shares[one.item] for one in work], dtype=float)
     timed = seconds[~np.isnan(seconds)]
@@ -288,32 +290,40 @@ def _share_alike(project: Project, person: str, answers: Sequence[Answer]) -> fl
     return float(np.mean([project.task.disagreement(own.value, other.value) == 0 for other in others]))
 
 
+def _right_on_gold(project: Project, given: Sequence[Given], known: Mapping[ItemId, Known]) -> list[float]:
+    """Whether a person was right on each gold item; the first answer counts, since in training the second knows."""
+    first: dict[ItemId, Given] = {}
+    for one in given:
+        if one.item in known and one.outcome == "answered":
+            first.setdefault(one.item, one)
+    task, names = project.task, project.state().renamed
+    values = {item: task.renamed(one.value, names) if names else one.value for item, one in first.items()}
+    return [float(task.disagreement(value, known[item].value) == 0) for item, value in values.items()]
+
+
 def _right(
     project: Project,
     person: str,
     live: Sequence[Given],
     by_item: Mapping[ItemId, Sequence[Answer]],
-    known: Mapping[ItemId, Any],
+    known: Mapping[ItemId, Known],
     decided: Mapping[ItemId, Any],
-) -> tuple[list[float], list[float]]:
-    """Whether a person was right, where that is known without their own vote; and the same on gold items alone."""
+) -> list[float]:
+    """Whether a person was right on items that are not gold, where that is known without their own vote."""
     task = project.task
-    all_, gold = [], []
+    found_right = []
     for one in live:
         own = next((answer for answer in by_item.get(one.item, ()) if answer.person == person), None)
-        if own is None:
+        if own is None or one.item in known:
             continue
         others = [answer for answer in by_item[one.item] if answer.person != person]
-        if one.item in known:
-            gold.append(float(task.disagreement(own.value, known[one.item]) == 0))
-            all_.append(gold[-1])
-        elif one.item in decided:
-            all_.append(float(task.disagreement(own.value, decided[one.item]) == 0))
+        if one.item in decided:
+            found_right.append(float(task.disagreement(own.value, decided[one.item]) == 0))
         elif len(others) > 1:
             found = task.merge(others, opinions=2)
             if hasattr(found, "value"):
-                all_.append(float(task.disagreement(own.value, found.value) == 0))
-    return all_, gold
+                found_right.append(float(task.disagreement(own.value, found.value) == 0))
+    return found_right
 
 
 def _tiring(session: Array, seconds: Array, agreed: Array) -> Json:

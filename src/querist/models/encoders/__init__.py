@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from querist.errors import UnknownName
+from querist.errors import BadValue, UnknownName
 from querist.types import Array, Content, canonical_json
 
 ENCODERS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
@@ -36,6 +36,8 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "onnx_image": {"model": "", "size": 224, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
 }
 """The settings of each that change what it gives, with their defaults; `model` is a hub's name or a file."""
+
+_LEAST: Final = {"windows": 1, "length": 8, "size": 0}
 
 
 class Encoder(Protocol):
@@ -68,14 +70,18 @@ def open_encoder(name: str, settings: Mapping[str, Any], *, device: str = "auto"
     Raises:
         UnknownName: there is no such encoder, or it has no such setting.
         MissingExtra: its library is not installed.
-        BadValue: the model cannot be opened.
+        BadValue: the model cannot be opened, or a setting cannot be.
     """
     if name not in ENCODERS:
         raise UnknownName("encoder", name, ENCODERS)
     for setting in settings:
         if setting not in SETTINGS[name]:
             raise UnknownName(f"setting of encoder {name!r}", setting, SETTINGS[name])
-    return _opened(name, canonical_json({**SETTINGS[name], **settings}), device)
+    said = {**SETTINGS[name], **settings}
+    for setting, least in _LEAST.items():
+        if setting in said and not (isinstance(said[setting], int) and said[setting] >= least):
+            raise BadValue(setting, said[setting], f"must be a whole number of at least {least}")
+    return _opened(name, canonical_json(said), device)
 
 
 @functools.lru_cache(maxsize=4)

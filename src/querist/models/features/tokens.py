@@ -24,7 +24,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {**PIPELINES["sentence_transformers"].defa
 
 @dataclass(frozen=True)
 class TokensPipeline:
-    """Token ids (n, windows · length) int32 as input, tokenised once; the encoder's embedding as embedding.
+    """Token ids (n, windows, length) int32 as input, tokenised once; the encoder's embedding as embedding.
 
     `length`: tokens of a window; `windows`: how many, for long documents; `model`: a folder or a name of
     sentence-transformers, MiniLM out of its package if none is named. The other settings are those of encoders.
@@ -63,9 +63,12 @@ class TokensPipeline:
         for row, tokens in enumerate(found):
             for window in range(max(1, min(most, -(-len(tokens) // step)))):
                 part = tokens[window * step : (window + 1) * step]
-                closed = [tokenizer.cls_token_id, *part, tokenizer.sep_token_id]
+                # Some vocabularies have no token that opens or closes a text.
+                closed = [
+                    token for token in (tokenizer.cls_token_id, *part, tokenizer.sep_token_id) if token is not None
+                ]
                 ids[row, window, : len(closed)] = closed
-        return Features(ids.reshape(len(batch), -1), self.inner.transform(batch, media=media).embed)
+        return Features(ids, self.inner.transform(batch, media=media).embed)
 
     def save(self) -> dict[str, bytes]:
         return self.inner.save()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,6 +17,7 @@ from torch import nn
 from querist.errors import BadValue, ModelFailure, UnknownName
 from querist.models.encoders.devices import pick
 from querist.models.torch import dropout, laplace, networks, training
+from querist.models.torch.augment import KINDS
 from querist.models.torch.model import TorchModel
 from querist.models.torch.rows import Rows, shape_of
 from querist.types import Array, Features, Json
@@ -48,6 +50,15 @@ AdamW; `l2` penalty of the head; `augment`: none, shift, flip; `validation`: sha
 calibration, once there are 50; `tune_steps` at `tune_rate` · `rate` when it goes on from a model; `consistency`: weight
 of what it is `certain` of about unlabelled images that are then changed; `shape` of a row, if it cannot be guessed.
 """
+
+COUNTS: Final = ("steps", "batch", "draws", "members", "tune_steps")
+
+MOST: Final[Mapping[str, float]] = {
+    **dict.fromkeys(("rate", "decay", "l2", "consistency", "tune_rate"), math.inf),
+    "validation": 0.5,
+    "certain": 1,
+}
+"""The settings that are numbers from 0 up, and the most that each may be."""
 
 DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     # Fits within a second: the temperature comes out of fold, and no label is spared.
@@ -115,11 +126,14 @@ def _checked(name: str, known: Mapping[str, Any], chosen: Mapping[str, Any]) -> 
     said = {**known, **chosen}
     if said["posterior"] not in POSTERIORS:
         raise UnknownName("posterior", said["posterior"], POSTERIORS)
-    for setting in ("steps", "batch", "draws", "members"):
-        if int(said[setting]) < 1:
-            raise BadValue(setting, said[setting], "must be at least 1")
-    if not 0 <= said["validation"] <= 0.5:
-        raise BadValue("validation", said["validation"], "must be between 0 and 0.5")
+    if said["augment"] not in KINDS:
+        raise UnknownName("augmentation", said["augment"], KINDS)
+    for setting in COUNTS:
+        if type(said[setting]) is not int or said[setting] < 1:
+            raise BadValue(setting, said[setting], "must be at least 1, and whole")
+    for setting, most in MOST.items():
+        if not isinstance(said[setting], int | float) or not 0 <= said[setting] <= most:
+            raise BadValue(setting, said[setting], f"must be between 0 and {most}")
     return said
 
 

@@ -228,7 +228,9 @@ def _by_blocks(network: nn.Module, rows: Rows, into: list[Tensor]) -> Tensor:
         into.clear()
         try:
             parts = [network(block).float().to("cpu") for block in rows.blocks(most)]
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not training.is_memory(error):
+                raise
             most = (most or 512) // 2
             if most < 1:
                 raise ModelFailure("the memory is too small to ask this network about one row") from None

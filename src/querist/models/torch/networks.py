@@ -132,15 +132,16 @@ def made(
     """Return the network of a source, with weights that are not trained.
 
     Raises:
-        ModelFailure: the user's maker raised.
+        ModelFailure: a setting cannot be, or the user's maker raised.
     """
-    if "named" in source:
-        return NAMED[source["named"]](shape, classes, **source["arguments"])
-    factory = given if given is not None else by_path(source["path"])
     try:
+        if "named" in source:
+            return NAMED[source["named"]](shape, classes, **source["arguments"])
+        factory = given if given is not None else by_path(source["path"])
         return called(factory, source["arguments"], classes)
-    except TypeError as error:
-        raise ModelFailure(f"{source['path']} could not be made: {error}") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        name = source.get("named") or source["path"]
+        raise ModelFailure(f"{name} could not be made with {source['arguments']}: {error}") from error
 
 
 def head_of(network: nn.Module, classes: int) -> nn.Linear | None:

@@ -119,8 +119,8 @@ def train(network: nn.Module, head: nn.Linear | None, told: Told, plan: Plan, *,
             trained = _train(network, head, told, plan, batch, seed)
             trained.notes.extend(notes)
             return trained
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not _is_memory(error):
+        except RuntimeError as error:
+            if not is_memory(error):
                 raise
             if batch <= 2:
                 raise ModelFailure(
@@ -135,7 +135,8 @@ def train(network: nn.Module, head: nn.Linear | None, told: Told, plan: Plan, *,
             torch.cuda.empty_cache()
 
 
-def _is_memory(error: RuntimeError) -> bool:
+def is_memory(error: RuntimeError) -> bool:
+    """Return whether torch says that memory ran out; on a CPU it is an error like others."""
     said = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in said or "can't allocate memory" in said
 

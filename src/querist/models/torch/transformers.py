@@ -20,23 +20,26 @@ def transformer(
     classes: int,
     *,
     model: str = "",
-    length: int = 64,
+    length: int = 0,
     train: str = "last",
     layers: int = 2,
     rank: int = 8,
     dropout: float = 0.1,
 ) -> nn.Module:
-    """Return a transformer with a linear head; for texts whose features are `tokens`.
+    """Return a transformer with a linear head; for texts whose features are `tokens`, (windows, length) a row.
 
-    `train`: `last` trains the last `layers`, `full` everything, `lora` additions of that `rank` to queries and values.
-    Dropout is before the head alone, so that draws of it cost one pass.
+    Flat rows need the `length` of a window.
+
+    `train`: `last` trains the last `layers` (0: the head alone), `full` everything, `lora` additions of that `rank` to
+    queries and values. Dropout is before the head alone, so that draws of it cost one pass.
 
     Low-rank additions: Hu et al., LoRA, ICLR 2022. Dropout of the classifier alone: Shelmanov et al., EACL 2021.
     """
     if train not in WAYS:
         raise BadValue("train", train, f"must be one of {', '.join(WAYS)}", choices=WAYS)
-    if shape[0] % length:
-        raise BadValue("length", length, f"does not divide {shape[0]} tokens; name the `length` of the features")
+    length = length or shape[-1]
+    if shape[-1] % length or (len(shape) > 1 and length != shape[-1]):
+        raise BadValue("length", length, f"the features have windows of {shape[-1]} tokens; leave it out")
     encoder: Any = open_encoder("sentence_transformers" if model else "minilm", {"model": model} if model else {})
     body = copy.deepcopy(encoder.model[0].auto_model)
     for part in body.modules():
@@ -48,9 +51,14 @@ def transformer(
 def _trainable(body: nn.Module, train: str, layers: int, rank: int) -> nn.Module:
     body.requires_grad_(train == "full")
     if train == "last":
-        for part in _layers(body)[-layers:]:
+        found = _layers(body)
+        if not 0 <= layers <= len(found):
+            raise BadValue("layers", layers, f"must be from 0, the head alone, to {len(found)}")
+        for part in found[len(found) - layers :]:
             part.requires_grad_(True)
     if train == "lora":
+        if rank < 1:
+            raise BadValue("rank", rank, "must be at least 1")
         try:
             from peft import LoraConfig, inject_adapter_in_model
         except ImportError:
@@ -70,7 +78,7 @@ def _layers(body: nn.Module) -> list[nn.Module]:
 
 
 class FineTuned(nn.Module):
-    """Token ids (b, windows · length), −1 where there is none → logits: the mean of tokens, then of windows."""
+    """Token ids (b, windows, length), −1 where there is none → logits: the mean of tokens, then of windows."""
 
     def __init__(self, body: nn.Module, length: int, width: int, classes: int, dropout: float) -> None:
         super().__init__()
