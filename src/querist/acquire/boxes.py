@@ -85,7 +85,7 @@ def _places(columns: Array) -> Array:
     """Return (n,) small numbers that are equal for rows in the same cell of a grid of about one cell for each box."""
     d, n = columns.shape
     bins = max(2, int(np.ceil((n / ROWS) ** (1 / d))))
-    places = np.zeros(n, np.uint16 if bins**d < 2**16 else np.int64)
+    places: Array = np.zeros(n, np.uint16 if bins**d < 2**16 else np.int64)
     for column in columns:
         scale = float(column.std()) or 1.0
         cell = column * (bins / (2 * REACH * scale))

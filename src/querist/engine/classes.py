@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from querist.engine.asking_again import gold_values
+from querist.engine.asking_again import known_answers
 from querist.engine.project import Project
 from querist.errors import BadValue, Conflict, Overtaken
 from querist.events import ClassesChanged
@@ -69,7 +69,7 @@ def _change(project: Project, operation: str, before: list[str], after: list[str
     if operation != "split":
         return ClassesChanged(operation=operation, before=before, after=after)
     (name,) = before
-    gold = sorted(item for item, value in gold_values(project).items() if _names(project, value, name))
+    gold = sorted(item for item, known in known_answers(project).items() if _names(project, known.value, name))
     if gold:
         reason = f"is the known answer of {len(gold)} gold items ({gold[0]}, …): give them another answer first"
         raise Conflict(f"class {name!r} {reason}", field="before", value=name)

@@ -56,7 +56,7 @@ def png_of_simulation(summary: Json) -> bytes:
         line.set_dashes(dashes)
         axes.fill_between(curve["labels"], low, high, color=SERIES[style], alpha=0.14, linewidth=0)
     axes.set_xlabel("Labels", fontsize=7)
-    axes.set_ylabel(f"{capital(METRICS.get(metric, metric))}, %", fontsize=7)
+    axes.set_ylabel(f"{capital(str(METRICS.get(metric, metric)))}, %", fontsize=7)
     axes.tick_params(labelsize=6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=6, frameon=False)
