@@ -286,7 +286,7 @@ def test_a_file_says_which_kinds_of_label_fit_its_items(home, file, data, fittin
 
 
 def test_how_people_label_is_set_from_the_page(home):
-    _, site, client = home
+    _, _, client = home
     told = client.post(f"{API}/projects", json={"name": "set later", "sample": "digits"}).json()
     url = f"{API}/projects/{told['id']}"
     change = {"key": "7f8de9b5-4a51-4a3b-9a1d-7a1d2e0c1a11", "opinions": 2, "prefill": "after", "blind_share": 0.5}
