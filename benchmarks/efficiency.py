@@ -3,6 +3,7 @@
     python -m benchmarks.efficiency --quick                      # minutes, no data needed: what CI runs
     python -m benchmarks.efficiency --tier core --hours 6        # goes on where the last run stopped
     python -m benchmarks.efficiency --status                     # which cells are missing
+    python -m benchmarks.efficiency --join other.parquet         # cells that were run elsewhere
     python -m benchmarks.efficiency --write-docs                 # tables and pictures from the kept cells
 
 Finished cells are rows of one Parquet, which is committed; a cell is run once, on whatever machine. What each set is,
@@ -74,6 +75,15 @@ class Tier:
     seeds: int
     models: tuple[str, ...] = ("logistic_regression",)
 
+    def part(self, *, sets: Sequence[str] = (), strategies: Sequence[str] = (), seeds: int | None = None) -> Tier:
+        """What is left when only some sets, strategies or seeds are wanted; nothing named means all of them."""
+        return Tier(
+            tuple(each for each in self.sets if not sets or each.name in sets),
+            tuple(name for name in self.strategies if not strategies or name in strategies),
+            self.seeds if seeds is None else min(seeds, self.seeds),
+            self.models,
+        )
+
     def cells(self, each: Set) -> list[Cell]:
         """The cells of a set, seed by seed, so that whatever is there is paired."""
         return [
@@ -105,13 +115,11 @@ def tiers() -> dict[str, Tier]:
     }
 
 
-def run(tier: Tier, path: Path, *, deadline: float, jobs: int | None, only: Sequence[str]) -> None:
+def run(tier: Tier, path: Path, *, deadline: float, jobs: int | None) -> None:
     """Run what is missing of a tier, seed by seed, and write the Parquet after each."""
     kept = keeping.read(path)
     made = keeping.origin()
     for each in tier.sets:
-        if only and each.name not in only:
-            continue
         data = each.read()
         missing = [cell for cell in tier.cells(each) if cell.key(data.fingerprint) not in kept]
         began = time.monotonic()
@@ -193,6 +201,10 @@ def show(tier: Tier, path: Path) -> None:
         print(f"  fewer than {LEAST_SEEDS} seeds, so nothing is claimed: {', '.join(few)}")
 
 
+def _forgotten(kept: dict[str, Any], strategies: Sequence[str], sets: Sequence[str]) -> bool:
+    return kept["strategy"] in strategies and (not sets or kept["set"] in sets)
+
+
 def _points(record: dict[str, float]) -> str:
     return f"{100 * record['difference']:+.1f} [{100 * record['low']:+.1f}, {100 * record['high']:+.1f}]"
 
@@ -202,7 +214,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the tier that takes minutes and needs no data")
     parser.add_argument("--tier", choices=list(tiers()), default="core")
     parser.add_argument("--sets", nargs="*", choices=sorted(SETS), default=[], help="only these data sets")
+    parser.add_argument("--strategies", nargs="*", default=[], help="only these strategies")
+    parser.add_argument("--seeds", type=int, help="only so many seeds")
     parser.add_argument("--again", nargs="*", default=[], help="forget the kept cells of these strategies first")
+    parser.add_argument("--join", nargs="*", type=Path, default=[], help="only let the cells of these files join")
     parser.add_argument("--hours", type=float, default=6.0, help="begin no new seed after this time")
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--kept", type=Path, default=KEPT, help="the Parquet of finished cells")
@@ -220,11 +235,16 @@ def main() -> None:
 
         write_page({name: kept_cells(each, path) for name, each in tiers().items() if name != "quick"}, path)
         return
+    if asked.join:
+        joined = keeping.join(path, asked.join)
+        print(f"{joined} cells joined {path}")
+        return
     if asked.again:
-        left = [kept for kept in keeping.read(path).values() if kept["strategy"] not in asked.again]
+        left = [kept for kept in keeping.read(path).values() if not _forgotten(kept, asked.again, asked.sets)]
         keeping.write(path, left)
     began = time.monotonic()
-    run(tier, path, deadline=began + 3600 * asked.hours, jobs=asked.jobs, only=asked.sets)
+    part = tier.part(sets=asked.sets, strategies=asked.strategies, seeds=asked.seeds)
+    run(part, path, deadline=began + 3600 * asked.hours, jobs=asked.jobs)
     print(f"{name}: {time.monotonic() - began:.0f} s; cells in {path}")
     show(tier, path)
     status(path)

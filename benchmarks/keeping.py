@@ -88,6 +88,16 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
     return {kept["key"]: kept for kept in pq.read_table(path).to_pylist()} if path.exists() else {}
 
 
+def join(path: Path, others: Sequence[Path]) -> int:
+    """Let the cells of other files join those of a file, which keeps its own; return how many were new."""
+    kept = read(path)
+    before = len(kept)
+    for other in others:
+        kept = {**read(other), **kept}
+    write(path, list(kept.values()))
+    return len(kept) - before
+
+
 def write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write all rows, sorted, in one step; figures as 32-bit floats, which is finer than any seed."""
     import pyarrow as pa

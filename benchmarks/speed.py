@@ -175,7 +175,7 @@ def commit() -> str:
 def tables() -> str:
     """Return both tables from what is kept, lines in the order in which they are measured."""
     kept = json.loads(KEPT.read_text(encoding="utf-8"))
-    work, loop = kept["work"], kept["loop"]
+    work, loop = kept.get("work", {}), kept.get("loop", {})
     order = [piece.work for piece in pieces() if piece.work in work]
     found = [*(work[name] for name in order), *loop.values()]
     dates, commits = ({about[part] for about in found} for part in ("date", "commit"))

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from benchmarks import keeping
+from benchmarks import keeping, speed, speed_loop
 from benchmarks.efficiency import STRATEGIES, tiers
 from benchmarks.sets import CORE, MORE, UNTOUCHED
 
@@ -68,3 +68,28 @@ def test_a_cell_survives_the_parquet(tmp_path, points) -> None:
         for name, value in expected.items():
             assert found[name] == (pytest.approx(value) if isinstance(value, float) else value), name
     assert back == {name: value for name, value in result.items() if name != "points"}
+
+
+def test_the_speed_table_is_made_of_what_was_kept_row_by_row(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(speed, "KEPT", tmp_path / "speed.json")
+    last, first = "igs, 100 picks of n = 10,000, d = 64", "margin, top 100 of n = 1M, c = 10"
+    speed.keep("work", [last, "1 s", "3", "1 MB", "none can"])
+    speed.keep("work", [first, "2 s", "3", "1 MB", "none can"])
+    speed.keep("work", [first, "4 s", "3", "1 MB", "none can"])
+    speed.keep("loop", ["digits", "1 s", "5 ms", "99 %", ""])
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in speed.tables().splitlines() if line.startswith("| ")]
+    assert rows == ["work", first, last, "20 rounds of 50, margin", "digits"]
+    assert "2 s" not in speed.tables()
+
+
+def test_both_loops_begin_with_the_same_labels_and_fit_as_often(monkeypatch) -> None:
+    fits = []
+    monkeypatch.setattr(speed_loop, "ROUNDS", 3)
+    plain = speed_loop.LogisticRegression.fit
+    counted = lambda self, x, y: fits.append(len(y)) or plain(self, x, y)  # noqa: E731
+    monkeypatch.setattr(speed_loop.LogisticRegression, "fit", counted)
+    x, y = speed_loop.pool("digits", 1)
+    for loop in (speed_loop.ours, speed_loop.hand_written):
+        timed = speed_loop.timed(loop, x, y, speed.CLOCKS["cpu"])
+        assert 0 < timed.outside < timed.whole
+    assert fits == [50, 100, 150] * 2

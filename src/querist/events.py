@@ -252,6 +252,7 @@ class ModelTrained(Event):
     seconds: float
     notes: list[str] = field(default_factory=list)  # what the library warned of
     pseudo: Json = field(default_factory=dict)  # {count, counts, rows → artefact: item, target, sure}; never labels
+    moved: float | None = None  # share of a sample of the pool that the last model gave another class
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +302,22 @@ class Alarm(Event):
     round: int
     name: str
     evidence: Json
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChecked(Event):
+    """It was looked at whether something has changed. Key `health/{look}`."""
+
+    kind: ClassVar[str] = "health_checked"
+    look: int
+    round: int
+    model: ShortHash
+    checks: list[Json]  # {check, state, sentence} and, where it was tested, the fields of `measure.drift.Change`
+    level: float  # what this look could spend of 5 %; 0 where nothing was tested
+    rows: int  # of the pool, up to which items have been looked at
+    random: int  # random answers up to which labels have been looked at
+    seen: Sha256  # → artefact: JSON list of the random items with a label that have been looked at
+    alarms: Json = field(default_factory=dict)  # name: evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +373,7 @@ class Resumed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Requested(Event):
-    """A person asked for a retraining, a refit of the features, or to settle it (`settle`). Key: the client's."""
+    """A person asked for a training, new features, a check, or to settle it (`settle`). Key: the client's."""
 
     kind: ClassVar[str] = "requested"
     what: str

@@ -5,7 +5,8 @@ from scipy.stats import rankdata
 from querist.acquire import entropy, margin
 from querist.acquire.combine import per_cost, product, rank_mean, refine, weighted_sum
 from querist.acquire.presets import strategy
-from querist.acquire.select import choose, required_signals, score
+from querist.acquire.scoring import score
+from querist.acquire.select import choose, required_signals
 from querist.errors import BadValue, UnknownName
 from querist.types import Strategy
 

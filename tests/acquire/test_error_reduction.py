@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from querist.acquire import error_reduction as e
+from querist.acquire import ridge
 from querist.errors import BadValue
 from querist.types import Array
 
@@ -81,8 +82,8 @@ def rbf(a: Array, b: Array) -> float:
 FORMS = {
     "parzen": (e.eer_parzen, {"gamma": 0.3, "prior": 0.01}, lambda c: parzen(c, 0.3, 0.01)),
     "knn": (e.eer_knn, {"neighbours": 2, "prior": 0.25}, lambda c: nearest(c, 2, 0.25)),
-    "ridge": (e.eer_ridge, {"noise": 0.7}, lambda c: process(c, linear, 0.7)),
-    "rbf": (e.eer_ridge, {"kernel": "rbf", "noise": 0.2, "gamma": 0.4}, lambda c: process(c, rbf, 0.2)),
+    "ridge": (ridge.eer_ridge, {"noise": 0.7}, lambda c: process(c, linear, 0.7)),
+    "rbf": (ridge.eer_ridge, {"kernel": "rbf", "noise": 0.2, "gamma": 0.4}, lambda c: process(c, rbf, 0.2)),
 }
 
 
@@ -153,7 +154,7 @@ def test_integrated_variance_is_the_fall_when_the_row_is_added(
 
     now = variance(given_["labelled_embed"])
     expected = [now - variance(np.vstack([given_["labelled_embed"], x[None]])) for x in given_["embed"]]
-    found = e.integrated_variance(**given_, kernel=kernel, noise=0.3, gamma=0.4)
+    found = ridge.integrated_variance(**given_, kernel=kernel, noise=0.3, gamma=0.4)
     np.testing.assert_allclose(found, expected, atol=1e-10)
     assert (found >= 0).all()
 
@@ -163,7 +164,7 @@ def test_it_asks_where_a_label_helps_and_not_for_what_is_known_or_far() -> None:
     known, new = rng.normal(size=(60, 2)), rng.normal(size=(60, 2)) + 8
     labelled, target = known[:6], np.array([0, 1, 0, 1, 0, 1])
     pool = np.vstack([known, new, [[300.0, 300.0]]])
-    for score, chosen in ((e.eer_parzen, {}), (e.eer_ridge, {"kernel": "rbf"})):
+    for score, chosen in ((e.eer_parzen, {}), (ridge.eer_ridge, {"kernel": "rbf"})):
         scores = score(embed=pool, labelled_embed=labelled, labelled_target=target, gamma=0.1, **chosen)
         assert 60 <= scores.argmax() < 120
 
@@ -174,7 +175,7 @@ def test_refit_is_the_negative_risk() -> None:
 
 def test_says_what_is_wrong() -> None:
     given_ = arrays(0, 3, 4, 2, 2)
-    for score in (e.eer_parzen, e.eer_knn, e.eer_ridge):
+    for score in (e.eer_parzen, e.eer_knn, ridge.eer_ridge):
         with pytest.raises(BadValue, match="loss = 'hinge': must be log or zero_one"):
             score(**given_, loss="hinge")
         with pytest.raises(BadValue, match=r"must be \(l,\) class numbers"):
@@ -186,9 +187,9 @@ def test_says_what_is_wrong() -> None:
     with pytest.raises(BadValue, match="neighbours = 0"):
         e.eer_knn(**given_, neighbours=0)
     with pytest.raises(BadValue, match="kernel = 'cubic': must be linear or rbf"):
-        e.eer_ridge(**given_, kernel="cubic")
+        ridge.eer_ridge(**given_, kernel="cubic")
     with pytest.raises(BadValue, match="noise = 0"):
-        e.eer_ridge(**given_, noise=0)
+        ridge.eer_ridge(**given_, noise=0)
 
 
 def test_parzen_ranks_as_scikit_activeml_does() -> None:

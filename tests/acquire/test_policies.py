@@ -39,7 +39,7 @@ def test_coverage_while_there_is_nothing_to_learn_from():
         ({"signals": frozenset({"embed"})}, "no model that predicts"),
         ({"labelled_per_class": {"a": 20, "b": 20}}, "1 of 3 classes have no label"),
         ({"labelled": 14}, "14 labels are fewer than 5 for each class"),
-        ({"skill": Skill(0.1, -0.01, 0.2)}, "not yet better than the simplest guess"),
+        ({"skill": Skill(0.1, 0.0, 0.2, error=0.4)}, "wrong in 40%, and even guessing in 67%"),
     ],
 )
 def test_each_reason_to_go_on_covering(change, reason):
@@ -50,6 +50,26 @@ def test_each_reason_to_go_on_covering(change, reason):
 
 def test_a_class_that_does_not_turn_up_holds_nothing_up_for_ever():
     assert in_force(replace(READY, labelled=60, labelled_per_class={"a": 30, "b": 30})) == "learning"
+
+
+@pytest.mark.parametrize(
+    ("classes", "error", "regime"),
+    [(2, 0.27, "learning"), (2, 0.28, "coverage"), (10, 0.49, "learning"), (10, 0.5, "coverage")],
+)
+def test_a_model_that_errs_little_less_than_even_guessing_does_not_choose(classes, error, regime):
+    seen = {str(k): 40 for k in range(classes)}
+    weak = replace(READY, labelled=40 * classes, labelled_per_class=seen, classes_declared=classes)
+    assert in_force(replace(weak, skill=Skill(0.1, 0.0, 0.2, error=error))) == regime
+
+
+def test_a_rare_class_is_no_reason_to_cover_for_ever():
+    """Accuracy is hardly above the majority, yet doubt points at the rare class."""
+    assert in_force(replace(READY, skill=Skill(0.0, -0.01, 0.01, error=0.02))) == "learning"
+
+
+def test_errors_on_labels_that_were_doubtful_do_not_end_learning():
+    rounds = (*COVERING, *[PastRound("weighted_kmeans", "learning")] * 5)
+    assert in_force(replace(READY, skill=Skill(0.0, -0.2, 0.2, error=0.6), rounds=rounds)) == "learning"
 
 
 def test_then_uncertainty_with_diversity_or_margin_for_tiny_batches():
@@ -66,7 +86,7 @@ def test_a_switch_must_be_wanted_twice_running():
 
 
 def test_it_is_not_taken_back_within_three_rounds():
-    doubtful = replace(READY, skill=Skill(0.0, -0.2, 0.2))
+    doubtful = replace(READY, labelled=14)
     back = PastRound("weighted_kmeans", "coverage")
     for rounds, expected in [(1, "learning"), (2, "learning"), (3, "coverage")]:
         assert in_force(replace(doubtful, rounds=(*COVERING, *[back] * rounds))) == expected

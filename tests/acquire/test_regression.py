@@ -10,6 +10,7 @@ import scipy.sparse
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from querist.acquire import numeric_batches as batches
 from querist.acquire import regression as r
 from querist.acquire.diversity import k_center
 from querist.errors import BadValue
@@ -95,7 +96,7 @@ def test_lcmd_splits_the_heaviest_cluster_at_its_farthest_row(seed: int, rows: i
     given_ = pool(seed, rows, known, q, d)
     embeds = {name: given_[name] for name in ("embed", "labelled_embed", "pending_embed")}
     seen = list(np.vstack([given_["labelled_embed"], given_["pending_embed"]]))
-    assert r.lcmd(**embeds, n=5).tolist() == slow_lcmd(given_["embed"], seen, 5)
+    assert batches.lcmd(**embeds, n=5).tolist() == slow_lcmd(given_["embed"], seen, 5)
 
 
 def lifted(x: Array) -> Array:
@@ -115,7 +116,7 @@ def test_max_det_picks_the_largest_posterior_variance_each_time(
         design = np.vstack([seen, x[picks]])
         return float(x[i] @ np.linalg.inv(design.T @ design / 0.2 + np.eye(d + 1)) @ x[i])
 
-    assert r.max_det(**embeds, n=5, noise=0.2).tolist() == greedy(5, rows, variance)
+    assert batches.max_det(**embeds, n=5, noise=0.2).tolist() == greedy(5, rows, variance)
 
 
 def test_the_space_of_an_ensemble_is_that_of_its_covariances() -> None:
@@ -123,9 +124,9 @@ def test_the_space_of_an_ensemble_is_that_of_its_covariances() -> None:
     draws, seen = rng.normal(size=(6, 30)), rng.normal(size=(6, 4))
     x, labelled = ((a - a.mean(axis=0)).T / np.sqrt(6) for a in (draws, seen))
     given_ = {"embed": np.zeros((30, 1)), "mean_samples": draws, "labelled_mean_samples": seen, "space": "ensemble"}
-    assert r.lcmd(**given_, n=6).tolist() == slow_lcmd(x, list(labelled), 6)
+    assert batches.lcmd(**given_, n=6).tolist() == slow_lcmd(x, list(labelled), 6)
     covariance = x @ x.T - x @ labelled.T @ np.linalg.inv(labelled @ labelled.T + 0.1 * np.eye(4)) @ labelled @ x.T
-    assert r.max_det(**given_, n=1)[0] == covariance.diagonal().argmax()
+    assert batches.max_det(**given_, n=1)[0] == covariance.diagonal().argmax()
 
 
 @given(seed=st.integers(0, 10_000), m=st.integers(1, 6), n=st.integers(1, 9))
@@ -139,7 +140,7 @@ def test_scorers_equal_their_definitions(seed: int, m: int, n: int) -> None:
     assert r.predictive_std(std=std) is not std
 
 
-@pytest.mark.parametrize("select", [r.gsx, r.lcmd, r.max_det])
+@pytest.mark.parametrize("select", [r.gsx, batches.lcmd, batches.max_det])
 def test_sparse_rows_blocks_and_sketches(select: Callable[..., Array]) -> None:
     rng = RNG(1)
     dense = rng.normal(size=(400, 12)) * (rng.random((400, 12)) < 0.4)
@@ -155,13 +156,13 @@ def test_sparse_rows_blocks_and_sketches(select: Callable[..., Array]) -> None:
 
 def test_max_det_gives_no_second_pick_to_a_copy() -> None:
     x = np.repeat(RNG(0).normal(size=(5, 5)) * 3, 4, axis=0)
-    assert len({pick // 4 for pick in r.max_det(embed=x, n=5)}) == 5
+    assert len({pick // 4 for pick in batches.max_det(embed=x, n=5)}) == 5
 
 
 def test_lcmd_leaves_less_uncovered_than_k_center() -> None:
     rng = RNG(3)
     x = np.vstack([rng.normal(size=(300, 2)) + 6 * centre for centre in rng.normal(size=(5, 2))])
-    picks = r.lcmd(embed=x, n=25)
+    picks = batches.lcmd(embed=x, n=25)
 
     def left(rows: Array) -> float:
         return float(((x[:, None] - x[rows]) ** 2).sum(axis=2).min(axis=1).mean())
@@ -174,10 +175,10 @@ def test_says_what_is_wrong() -> None:
     with pytest.raises(BadValue, match="labelled_target = 1"):
         r.igs(**{**given_, "labelled_target": np.zeros(1)}, n=1)
     with pytest.raises(BadValue, match="space = 'tangent': must be embed or ensemble"):
-        r.lcmd(embed=given_["embed"], n=1, space="tangent")
+        batches.lcmd(embed=given_["embed"], n=1, space="tangent")
     with pytest.raises(BadValue, match="needs the signal mean_samples"):
-        r.lcmd(embed=given_["embed"], n=1, space="ensemble")
+        batches.lcmd(embed=given_["embed"], n=1, space="ensemble")
     with pytest.raises(BadValue, match="needed to draw a sketch"):
-        r.max_det(embed=given_["embed"], n=1, sketch=2)
+        batches.max_det(embed=given_["embed"], n=1, sketch=2)
     with pytest.raises(BadValue, match="noise = 0"):
-        r.max_det(embed=given_["embed"], n=1, noise=0)
+        batches.max_det(embed=given_["embed"], n=1, noise=0)

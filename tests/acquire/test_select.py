@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from querist import registry
 from querist.acquire import entropy, margin
 from querist.acquire.presets import PRESETS, strategy
-from querist.acquire.select import NotFinite, choose, required_signals, score
+from querist.acquire.scoring import NotFinite, score
+from querist.acquire.select import choose, required_signals
 from querist.errors import BadValue, MissingSignal
 from querist.types import Strategy
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from querist.engine.bench.summary import FIGURES, Question, summarise
+from querist.engine.bench.measured import MEASURED
+from querist.engine.bench.summary import Question, summarise
 
 LABELS = [20, 40, 60, 80, 100]
 BASE = np.array([0.5, 0.6, 0.68, 0.74, 0.78])
@@ -17,7 +18,8 @@ def made_cell(strategy: str, seed: int, accuracy: np.ndarray, classes: int, reca
     for labels, value in zip(LABELS, accuracy.tolist(), strict=True):
         found = np.full(classes, value) if recall is None else value + recall
         figures = {
-            name: value if name in ("accuracy", "balanced_accuracy", "macro_f1") else 1 - value for name in FIGURES
+            name: value if name in ("accuracy", "balanced_accuracy", "macro_f1") else 1 - value
+            for name in MEASURED["proba"].figures
         }
         times = {"seconds_model": 0.2, "seconds_query": 0.01, "has_model": True, "failed_fits": 0}
         points.append({"labels": labels, **figures, "recall": found.tolist(), **times})

@@ -17,6 +17,7 @@ PAGES = {
     "rounds": schemas.Rounds,
     "classes": schemas.Classes,
     "calibration": schemas.Calibration,
+    "slices": schemas.Slices,
     "timing": schemas.Timing,
     "guidelines": schemas.Guidelines,
     "": schemas.Project,
@@ -187,3 +188,17 @@ def test_a_number_that_is_none_is_refused(client, house, field, number):
     answer = client.patch(at(house), content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["field"] == field
+
+
+def test_a_filter_is_set_and_taken_away_and_a_senseless_one_is_refused(client, house):
+    wanted = {"column": "cluster", "is": ["1"]}
+    changed = client.patch(at(house), json={"key": str(uuid4()), "where": [wanted]})
+    assert changed.status_code == 200
+    assert client.get(at(house, "slices")).json()["where"] == [
+        {"at_least": None, "at_most": None, "is": None, "not": None} | wanted
+    ]
+    assert client.patch(at(house), json={"key": str(uuid4()), "where": []}).status_code == 200
+    assert client.get(at(house, "slices")).json()["where"] == []
+    for senseless in ({"column": "cluster"}, {"column": "cluster", "over": 3}, {"is": ["1"]}):
+        refused = client.patch(at(house), json={"key": str(uuid4()), "where": [senseless]})
+        assert refused.status_code in (400, 422)

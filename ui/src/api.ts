@@ -9,6 +9,8 @@ export type AnswerForm = Schemas["AnswerForm"];
 export type AnswerReceipt = Schemas["AnswerReceipt"];
 export type AnswerView = Schemas["AnswerView"];
 export type Calibration = Schemas["Calibration"];
+export type Filter = Schemas["Filter"];
+export type Slices = Schemas["Slices"];
 export type ClassGuide = Schemas["ClassGuide"];
 export type Classes = Schemas["Classes"];
 export type Contested = Schemas["Contested"];
@@ -285,6 +287,7 @@ export const api = {
   rounds: (project: string) => read(client.GET(`${base}/projects/{project}/rounds`, one(project))),
   classes: (project: string) => read(client.GET(`${base}/projects/{project}/classes`, one(project))),
   calibration: (project: string) => read(client.GET(`${base}/projects/{project}/calibration`, one(project))),
+  slices: (project: string) => read(client.GET(`${base}/projects/{project}/slices`, one(project))),
   timing: (project: string) => read(client.GET(`${base}/projects/{project}/timing`, one(project))),
   command: (project: string, command: "retrain" | "stop" | "resume" | "settle", reason = "") =>
     read(

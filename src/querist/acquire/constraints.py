@@ -159,10 +159,9 @@ def ask_again(ask: Ask, allowed: Array, n: int, rules: Sequence[Constraint], *, 
         kept = _admit(kept, picks, rules)
         if not rules:
             break
-    rest = np.setdiff1d(allowed, kept)
-    short = n - len(kept)
+    rest = _still_open(allowed, kept, ()) if rules else allowed
     closed = {rule.name: int(np.count_nonzero(~rule.open(kept)[rest])) for rule in rules}
-    return Kept(kept, short, closed)
+    return Kept(kept, n - len(kept), closed)
 
 
 def _still_open(allowed: Array, kept: Array, rules: Sequence[Constraint]) -> Array:
@@ -176,6 +175,8 @@ def _still_open(allowed: Array, kept: Array, rules: Sequence[Constraint]) -> Arr
 
 def _admit(kept: Array, picks: Array, rules: Sequence[Constraint]) -> Array:
     """Return kept and those of the picks, in order, that fit beside all before them."""
+    if not rules:
+        return np.concatenate([kept, picks])
     rooms = [_Room(rule, kept) if isinstance(rule, Rule) else _Clear(rule, kept) for rule in rules]
     admitted = []
     for row in picks:

@@ -174,16 +174,17 @@ def streamed_information(draws: Iterable[Array]) -> Array:
     return np.maximum(information, 0)
 
 
-def plogp(block: Array) -> Array:
-    """Return p · log p of each entry, 0 for p = 0.
+def plogp(block: Array, out: Array | None = None) -> Array:
+    """Return p · log p of each entry, 0 for p = 0; in `out`, where fresh memory would cost as much as the logarithm.
 
     >>> plogp(np.array([0.25, 0.5, 1.0])).round(3)
     array([-0.347, -0.347,  0.   ])
     """
     # The smallest positive number on top gives 0 · log(tiny) = 0, and nothing changes for any other p.
-    logarithm: Array = np.log(block + np.finfo(block.dtype).tiny)
-    logarithm *= block
-    return logarithm
+    lifted: Array = np.add(block, np.finfo(block.dtype).tiny, out=out)
+    np.log(lifted, out=lifted)
+    lifted *= block
+    return lifted
 
 
 def _check(proba_samples: Any) -> tuple[int, int, int]:
@@ -202,12 +203,12 @@ def _entropies(proba_samples: Array, combine: Callable[[Array, Array], Array], *
     ones = np.ones(classes, dtype)  # a product with ones sums short rows much faster than `sum(axis=1)`
     for span in spans(rows, classes * dtype.itemsize, CACHED // 4):
         total = np.zeros((span.stop - span.start, classes), dtype)
-        inner = np.zeros_like(total)
+        inner, work = np.zeros_like(total), np.empty_like(total)
         for member in range(members):
             block = read(proba_samples, (member, span), dtype)
             total += block
             if of_members:
-                inner += plogp(block)
+                inner += plogp(block, work)
         total /= members
         inner /= -members
         score = combine(-(plogp(total) @ ones), inner @ ones)

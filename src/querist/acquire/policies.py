@@ -23,10 +23,14 @@ TINY_BATCH: Final = 5
 """Up to this batch size, diversity within a batch buys nothing."""
 NARROW: Final = 10
 """Rows of fewer dimensions are compared by distance, not by direction."""
+WEAK: Final = 0.55
+"""Above this share of the errors of even guessing a model doubts nearly everything, and its doubts teach little."""
 COVERAGE: Final = frozenset({"max_herding", "typiclust", "kmeans", "k_center", "facility_location", "gsx", "random"})
 """Strategies that need no model."""
 ARMS: Final = ("margin", "weighted_kmeans", "max_herding", "random")
 """What the bandits choose among if nothing else is said."""
+REWARDED: Final = frozenset({"bandit_exp3", "bandit_thompson"})
+"""Policies that learn from the rewards of past rounds."""
 SETTLE: Final = 3
 """A switch is not taken back within so many rounds."""
 
@@ -42,11 +46,15 @@ class PastRound:
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """Out-of-fold accuracy above the majority class, with its interval; never from the evaluation lane."""
+    """Out-of-fold accuracy above the majority class, with its interval; never from the evaluation lane.
+
+    `error` is the share of rows that the model gets wrong out of fold, where it predicts one of several classes.
+    """
 
     value: float
     low: float
     high: float
+    error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +97,11 @@ class Decision:
 def auto(situation: Situation) -> Decision:
     """Cover the pool while the model knows nothing, then ask by uncertainty and diversity; nothing to tune.
 
-    Coverage (`max_herding`) goes on until a model offers probabilities that are better than the majority class (lower
-    end of the out-of-fold interval above 0), each declared class has been seen, and there are 5 labels for each class
-    on average. Then `weighted_kmeans`, or `margin` where batches are tiny or there is no space to measure in. A change
-    must be wanted two rounds running, and is not taken back within three.
+    Coverage (`max_herding`) goes on until a model offers probabilities, each declared class has been seen, there are 5
+    labels for each class on average, and out of fold the model makes at most 55 % of the errors of even guessing. A
+    model that is wrong more often is too noisy or too simple for its doubts to be followed: on such data uncertainty
+    loses against random labels, coverage does not. Then `weighted_kmeans`, or `margin` where batches are tiny or there
+    is no space to measure in. A change must be wanted two rounds running, and is not taken back within three.
 
     Numbers are asked for by coverage of the features first and then by `lcmd`, several labels at once by their mean
     entropy with diversity.
@@ -104,7 +113,7 @@ def auto(situation: Situation) -> Decision:
         The strategy of the next batch, with its evidence.
 
     The switch: Doucet, Estermann, Aczel & Wattenhofer, "Bridging Diversity and Uncertainty in Active Learning with
-    Self-Supervised Pre-Training", 2024.
+    Self-Supervised Pre-Training", 2024. What errors leave of the gain: Kääriäinen, ALT 2006.
 
     >>> auto(Situation(pool_size=1000, labelled=0, batch=20, classes_declared=2)).evidence["reason"]
     'coverage: there are no labels yet'
@@ -146,6 +155,9 @@ def bandit_exp3(
 ) -> Decision:
     """Let rewards choose among strategies, with a guarantee against the best of them; slow to learn in few rounds.
 
+    Exp4 with the strategies as experts, each of whom always advises itself. The engine's reward is how much the labels
+    of a batch changed the model's predictions for the pool, in proportion to how many labels there were.
+
     Args:
         situation: what is known of the project; rewards of past rounds are in [0, 1].
         arms: the strategies to choose among; those whose signals are not offered are left out.
@@ -183,6 +195,8 @@ def bandit_exp3(
 @register("policy")
 def bandit_thompson(situation: Situation, *, arms: Sequence[str] = ARMS, seed: int = 0) -> Decision:
     """Let rewards choose among strategies, each as often as it is likely to be the best; for rewards that are steady.
+
+    Rewards are those of `bandit_exp3`.
 
     Args:
         situation: what is known of the project; rewards of past rounds are in [0, 1].
@@ -267,9 +281,22 @@ def _why_cover(situation: Situation) -> str:
         return f"{unseen} of {situation.classes_declared} classes have no label yet"
     if situation.labelled < LABELS_PER_CLASS * kinds:
         return f"{situation.labelled} labels are fewer than {LABELS_PER_CLASS} for each class"
-    if situation.skill is not None and situation.skill.low <= 0:
-        return "out of fold, the model is not yet better than the simplest guess"
-    return ""
+    return _weakness(situation)
+
+
+def _weakness(situation: Situation) -> str:
+    """Return that the model errs too often, or an empty text.
+
+    Asked only before the model first chooses: of labels that were asked because they are doubtful it always gets many
+    wrong, and that says nothing about the pool.
+    """
+    error = None if situation.skill is None else situation.skill.error
+    if error is None or any(regime_of(past) == "learning" for past in situation.rounds):
+        return ""
+    evenly = 1 - 1 / max(2, situation.classes_seen)
+    if error <= WEAK * evenly:
+        return ""
+    return f"out of fold the model is wrong in {error:.0%}, and even guessing in {evenly:.0%}: its doubts teach little"
 
 
 def _settled(wanted: str, situation: Situation, *, forced: bool) -> tuple[str, str]:
@@ -321,4 +348,5 @@ def _numbers(situation: Situation) -> dict[str, Any]:
         "classes_seen": situation.classes_seen,
         "batch": situation.batch,
         "skill": None if skill is None else {"value": skill.value, "low": skill.low, "high": skill.high},
+        "error": None if skill is None else skill.error,
     }

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from querist import registry
 from querist.acquire.draws import TRANSFORMS
-from querist.acquire.select import required_signals, scorer_of, selector_of
+from querist.acquire.scoring import scorer_of
+from querist.acquire.select import required_signals, selector_of
 from querist.errors import BadValue, UnknownName
 from querist.types import Json, Strategy
 

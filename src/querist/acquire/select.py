@@ -1,7 +1,6 @@
 """From a strategy and arrays to a batch: filters → scorer → shortlist → selector, with rules and a random share.
 
-`required_signals` says what to ask of the model; `score` may be called on blocks of rows and the results concatenated;
-`choose` makes the batch.
+`required_signals` says what to ask of the model, `choose` makes the batch.
 """
 
 from __future__ import annotations
@@ -18,23 +17,10 @@ from querist.acquire import constraints
 from querist.acquire.blocks import MEMORY_LIMIT, spans
 from querist.acquire.combine import parts_of
 from querist.acquire.draws import highest
-from querist.acquire.supply import Given, arguments, describes_candidates, pool_size, row_bytes
+from querist.acquire.scoring import EVERYTHING, score, scorer_of
+from querist.acquire.supply import Given, arguments, pool_size
 from querist.errors import BadValue, MissingSignal, QueristError
 from querist.types import Array, Rng, Strategy
-
-EVERYTHING = slice(None)
-
-
-class NotFinite(QueristError):
-    """A strategy gave a score that is not a finite number; `row` is the first such row of the pool."""
-
-    def __init__(self, strategy: str, row: int, score: float) -> None:
-        super().__init__(
-            f"strategy {strategy!r} gave row {row} the score {score}; scores must be finite",
-            field="scores",
-            value=score,
-        )
-        self.row = row
 
 
 class BadPicks(QueristError):
@@ -103,83 +89,9 @@ def entries(strategy: Strategy) -> Iterator[registry.Entry]:
             yield from entries(part)
 
 
-def scorer_of(name: str) -> registry.Entry:
-    """Return the scorer of that name, or the combinator."""
-    return registry.find("combinator" if registry.has("combinator", name) else "scorer", name)
-
-
 def selector_of(name: str) -> registry.Entry:
     """Return the selector of that name, or the combinator of strategies."""
     return registry.find("combinator" if registry.has("combinator", name) else "selector", name)
-
-
-def score(
-    strategy: Strategy,
-    given: Given,
-    *,
-    rows: Array | None = None,
-    model: str = "given",
-    memory_limit: int = MEMORY_LIMIT,
-) -> Array:
-    """Return the scores of all rows that are given, or of some; zeros where the strategy has no scorer.
-
-    Unless the scorer must see the whole pool, rows are treated independently, so that an engine may call this on one
-    block of the pool after the other and concatenate; see `shardable`.
-
-    Raises:
-        MissingSignal: a signal that the scorer needs is not given.
-        NotFinite: a score is NaN or infinite.
-    """
-    total = pool_size(given) if rows is None else len(rows)
-    if strategy.scorer is None:
-        return np.zeros(total)
-    entry = scorer_of(strategy.scorer)
-    settings = dict(strategy.scorer_settings)
-    if entry.kind == "combinator":
-        names = parts_of(settings)
-        settings.pop("parts")
-        own = arguments(strategy.name, entry, given, EVERYTHING if rows is None else rows, model=model)
-        parts = [
-            score(Strategy(strategy.name, scorer=name), given, rows=rows, model=model, memory_limit=memory_limit)
-            for name in names
-        ]
-        scores = np.asarray(entry.function(parts, **own, **settings))
-    else:
-        if "memory_limit" in entry.reserved:
-            settings["memory_limit"] = memory_limit
-        blocks = [
-            entry.function(**arguments(strategy.name, entry, given, part, model=model), **settings)
-            for part in _shards(entry, given, rows, total, memory_limit)
-        ]
-        scores = np.concatenate(blocks) if len(blocks) != 1 else np.asarray(blocks[0])
-    finite = np.isfinite(scores)
-    if not finite.all():
-        at = int(finite.argmin())
-        raise NotFinite(strategy.name, at if rows is None else int(rows[at]), float(scores[at]))
-    return scores
-
-
-def shardable(strategy: Strategy) -> bool:
-    """Say whether `score` may be called on blocks of the pool, one after the other.
-
-    >>> shardable(Strategy("margin", scorer="margin"))
-    True
-    """
-    return strategy.scorer is None or (
-        scorer_of(strategy.scorer).kind == "scorer" and not scorer_of(strategy.scorer).whole_pool
-    )
-
-
-def _shards(entry: registry.Entry, given: Given, rows: Array | None, total: int, memory_limit: int) -> Iterator[Any]:
-    """Yield what to score at once: slices are views, whereas chosen rows are copied and have to fit into memory."""
-    if rows is None:
-        yield EVERYTHING
-    elif entry.whole_pool or not total:
-        yield rows
-    else:
-        own = {name: given[name] for name in entry.needs if describes_candidates(name) and name in given}
-        for span in spans(total, row_bytes(own) if own else 1, memory_limit // 4):
-            yield rows[span]
 
 
 def choose(

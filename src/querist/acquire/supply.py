@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -55,6 +56,7 @@ def rows_of(name: str, array: Any) -> int:
     return length - 1 if name.endswith("parts_offsets") else length
 
 
+@functools.cache
 def _row_axis(name: str) -> int:
     signal = signals.find(name)
     assert signal is not None, name

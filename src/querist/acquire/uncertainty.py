@@ -37,7 +37,7 @@ def margin(*, proba: Array) -> Array:
     >>> margin(proba=np.array([[0.5, 0.5, 0.0], [0.7, 0.2, 0.1]])).round(3)
     array([1. , 0.5])
     """
-    return _blockwise(proba, _margin)
+    return _blockwise(proba, _margin, overwrites=True)
 
 
 @scorer
@@ -95,14 +95,15 @@ def ratio(*, proba: Array) -> Array:
     >>> ratio(proba=np.array([[0.5, 0.4, 0.1], [0.2, 0.1, 0.7]])).round(3)
     array([0.8  , 0.286])
     """
-    return _blockwise(proba, _ratio)
+    return _blockwise(proba, _ratio, overwrites=True)
 
 
-def _blockwise(proba: Array, formula: Callable[[Array, Array, int], Array]) -> Array:
+def _blockwise(proba: Array, formula: Callable[[Array, Array, int], Array], *, overwrites: bool = False) -> Array:
     """Apply the formula to blocks of rows that stay in cache; memory beyond the result does not grow with n.
 
-    The formula gets a block to overwrite, another of its shape, and the axis of the classes: blocks of few classes are
-    turned, so that every step runs along rows. Both blocks are used again and again: fresh memory is slow.
+    The formula gets a block, another of its shape to write to, and the axis of the classes: blocks of few classes are
+    turned, so that every step runs along rows. Both blocks are used again and again: fresh memory is slow. A formula
+    that overwrites the first gets a copy of it.
     """
     if proba.ndim != 2 or proba.shape[1] == 0:
         raise BadValue("proba", proba.shape, "must have two dimensions (rows, classes) and at least one class")
@@ -112,10 +113,14 @@ def _blockwise(proba: Array, formula: Callable[[Array, Array, int], Array]) -> A
     most = min(rows, max(1, CACHED // (2 * classes * dtype.itemsize)))
     axis = 0 if classes <= _FEW_CLASSES else 1
     work = np.empty((2, classes, most) if axis == 0 else (2, most, classes), dtype)
+    as_it_is = axis == 1 and not overwrites and proba.dtype == dtype
     for span in spans(rows, 1, most):
         size = span.stop - span.start
         block, spare = work[:, :, :size] if axis == 0 else work[:, :size]
-        np.copyto(block, proba[span].T if axis == 0 else proba[span])
+        if as_it_is:
+            block = np.asarray(proba[span])
+        else:
+            np.copyto(block, proba[span].T if axis == 0 else proba[span])
         result[span] = formula(block, spare, axis)
     return result
 

@@ -20,14 +20,25 @@ Columns = Annotated[str | None, typer.Option(help="Columns of a table, comma-sep
 Image = Annotated[str | None, typer.Option(help="Column with paths of images.")]
 Cost = Annotated[str | None, typer.Option(help="Column with what each label costs.")]
 Strategies = Annotated[list[str] | None, typer.Option("--strategy", help="May be given several times.")]
-Model = Annotated[str, typer.Option(help="What learns.")]
+Model = Annotated[str | None, typer.Option(help="What learns; default: as a project of this kind of label begins.")]
 Features = Annotated[str, typer.Option(help="How rows become arrays.")]
 Batch = Annotated[int, typer.Option(min=1, help="Labels a round.")]
 Budget = Annotated[int, typer.Option(min=1, help="Training labels in all, first labels included.")]
 SeedSet = Annotated[int | None, typer.Option(min=1, help="Random labels to begin with; default max(20, 5 per class).")]
 Seeds = Annotated[int, typer.Option(min=1, help="Repetitions, each with its own split.")]
 HoldOut = Annotated[float, typer.Option(min=0, max=1, help="Share that only measures, and is not counted.")]
-Metric = Annotated[str, typer.Option(help="accuracy, balanced_accuracy, macro_f1, roc_auc or average_precision.")]
+Metric = Annotated[
+    str | None,
+    typer.Option(
+        help="One class: accuracy (default), balanced_accuracy, macro_f1, roc_auc, average_precision; label sets: "
+        "macro_f1 (default), micro_f1, jaccard, accuracy; numbers: r2 (default), accuracy."
+    ),
+]
+Task = Annotated[str, typer.Option(help="Kind of label: single_label, multi_label, numeric or pairwise.")]
+Setting = Annotated[
+    list[str] | None, typer.Option("--set", help="Setting of the kind of label, as name=value; several times.")
+]
+Pair = Annotated[str | None, typer.Option(help="The two columns that are compared, comma-separated.")]
 Calibrate = Annotated[bool, typer.Option(help="Fit a temperature, as projects do.")]
 LabelNoise = Annotated[float, typer.Option(help="Share of the training labels that are wrong.")]
 Imbalance = Annotated[float, typer.Option(help="Commonest to rarest class in the pool, 1 to 1000; 1: as it is.")]
@@ -48,15 +59,18 @@ def simulate(
     columns: Columns = None,
     image: Image = None,
     cost: Cost = None,
+    task: Task = "single_label",
+    set_: Setting = None,
+    pair: Pair = None,
     strategies: Strategies = None,
-    model: Model = "logistic_regression",
+    model: Model = None,
     features: Features = "auto",
     batch: Batch = 20,
     budget: Budget = 400,
     seed_set: SeedSet = None,
     seeds: Seeds = 5,
     hold_out: HoldOut = 0.3,
-    metric: Metric = "accuracy",
+    metric: Metric = None,
     calibrate: Calibrate = True,
     label_noise: LabelNoise = 0.0,
     imbalance: Imbalance = 1.0,
@@ -87,7 +101,7 @@ def advise(
         str | None, typer.Option(help="Column with labels that are there; empty cells are the rest.")
     ] = None,
     features: Features = "auto",
-    model: Model = "logistic_regression",
+    model: Annotated[str, typer.Option(help="What learns.")] = "logistic_regression",
     labels: Annotated[int | None, typer.Option(help="How many you would label at random; default 1,000.")] = None,
     cost_per_label: Annotated[float | None, typer.Option(help="Price of one label.")] = None,
     currency: Currency = "USD",
@@ -125,12 +139,21 @@ def _bench(data: str, out: Path | None, jobs: int | None) -> Any:
 def _simulate(data: str, given: dict[str, Any]) -> Any:
     from querist.engine.bench import simulate as bench
     from querist.engine.bench.conditions import Conditions
+    from querist.engine.create import task_settings
 
     conditions = Conditions(given.pop("label_noise"), {}, given.pop("imbalance"), given.pop("copies"))
     strategies = given.pop("strategies") or ["margin"]
-    columns = names(given.pop("columns"))
+    columns, pair = names(given.pop("columns")), names(given.pop("pair"))
+    settings = task_settings(given.pop("set_") or [])
     return bench.simulate(
-        data, columns=columns, strategies=strategies, conditions=conditions, progress=sys.stderr.isatty(), **given
+        data,
+        columns=columns,
+        pair=pair,
+        settings=settings,
+        strategies=strategies,
+        conditions=conditions,
+        progress=sys.stderr.isatty(),
+        **given,
     )
 
 
@@ -156,13 +179,14 @@ def strategies(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def check(name: Annotated[str, typer.Argument(help="my_package.my_module.my_strategy")]) -> None:
+def check(
+    name: Annotated[str, typer.Argument(help="my_package.my_module.my_strategy")], as_json: AsJson = False
+) -> None:
     """Run the conformance suite on a strategy of your own."""
     from querist.engine import trust
 
     findings = trust.check_strategy(name)
-    for finding in findings:
-        print(finding)
+    wrong = "\n".join(f"{finding['check'].replace('_', ' ')}: {finding['message']}" for finding in findings)
+    say({"name": name, "findings": findings}, as_json, lambda: wrong or f"{name}: conforms")
     if findings:
         raise typer.Exit(1)
-    print(f"{name}: conforms")

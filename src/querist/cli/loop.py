@@ -36,13 +36,20 @@ def tell(
         Path, typer.Argument(help="CSV, JSONL or Parquet with the columns item and label; - reads CSV from stdin.")
     ],
     person: Annotated[str, typer.Option(help="Who answered.")] = "cli",
+    format: Annotated[
+        str, typer.Option(help="table, or what another tool wrote: coco, yolo (a folder) or conll.")
+    ] = "table",
     as_json: AsJson = False,
 ) -> None:
     """Record answers from a file; the same file twice changes nothing. Rows that cannot be taken are named: exit 2."""
-    from querist.engine import offline
+    from querist.engine import interchange, offline
     from querist.engine.project import Project
 
-    told = offline.tell(Project.open(project), answers, person=person)
+    opened = Project.open(project)
+    if format == "table":
+        told = offline.tell(opened, answers, person=person)
+    else:
+        told = interchange.tell_from(opened, answers, format, person=person)
     say(told, as_json, lambda: offline.told_text(told))
     if told["problems"]:
         raise typer.Exit(2)
@@ -80,17 +87,22 @@ def predict(
 def export(
     project: Folder = HERE,
     out: Annotated[Path | None, typer.Option(help="File to write; default: stdout.")] = None,
-    format: Annotated[str, typer.Option(help="csv, jsonl or parquet.")] = "csv",
+    format: Annotated[
+        str, typer.Option(help="csv, jsonl or parquet; coco or yolo of boxes and polygons, conll of spans.")
+    ] = "csv",
     model: Annotated[Path | None, typer.Option(help="Write the last good model to this folder instead.")] = None,
 ) -> None:
     """Write all labels (item, label, who, when, lane, round), or the model."""
-    from querist.engine import exporting
+    from querist.engine import exporting, interchange
     from querist.engine.project import Project
 
     opened = Project.open(project)
     if model is not None:
         exporting.export_model(opened, model)
         print(f"model {opened.state().model} in {model}", file=sys.stderr)
+    elif format in interchange.FORMATS:
+        count = interchange.export_to(opened, out, format)
+        print(f"the labels of {count:,} items exported", file=sys.stderr)
     else:
         count = exporting.export_labels(opened, out, format)
         print(f"{count:,} answers exported", file=sys.stderr)

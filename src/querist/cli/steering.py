@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from querist.cli.app import HERE, Folder, app
+import typer
+
+from querist.cli.app import HERE, AsJson, Folder, app, say
 
 
 @app.command()
@@ -29,6 +32,28 @@ def retrain(project: Folder = HERE, reason: str = "") -> None:
 def settle(project: Folder = HERE, reason: str = "") -> None:
     """Ask for the labels that settle whether the model is better than random: where the two disagree."""
     _steer("settle", project, reason)
+
+
+@app.command()
+def health(
+    project: Folder = HERE,
+    now: Annotated[
+        bool, typer.Option("--now", help="Look now; after a stop this asks for a few labels first.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell whether something has changed: items, predictions, labels, calibration, disagreement."""
+    from querist.engine.project import Project
+    from querist.engine.run import run_until_waiting
+    from querist.engine.views.health import health as found_by
+    from querist.engine.views.health import health_text
+
+    opened = Project.open(project)
+    if now:
+        _steer("check", project, "")
+        run_until_waiting(opened)
+    found = found_by(opened, opened.state())
+    say(found, as_json, lambda: health_text(found))
 
 
 def _steer(verb: str, project: Path, reason: str) -> None:

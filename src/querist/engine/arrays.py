@@ -11,6 +11,7 @@ from querist.acquire.select import required_signals
 from querist.engine.labels import training_rows
 from querist.engine.project import Project
 from querist.engine.round import State
+from querist.engine.rules import filters_predicted
 from querist.errors import BadValue, MissingSignal
 from querist.signals import ROLES
 from querist.types import Array, Features, Strategy
@@ -30,7 +31,7 @@ def signals_for(
     needs, can_use = required_signals(strategy)
     if project.spec.rules.batch_cost:
         needs = tuple(dict.fromkeys([*needs, "cost"]))
-    if project.spec.rules.balance == "soft":
+    if project.spec.rules.balance == "soft" or filters_predicted(project):
         can_use = tuple(dict.fromkeys([*can_use, "proba"]))
     features = project.features()
     model = project.model() if state.choosing_model is not None else None
@@ -39,9 +40,7 @@ def signals_for(
     if "labelled_target" in wanted:
         rows_of["labelled"] = rows_of["labelled"][_has_target(project, state, rows_of["labelled"])]
     if any(name.startswith("target_") for name in wanted):
-        rng = np.random.default_rng(np.random.SeedSequence(project.seed, spawn_key=(2**31,)))
-        size = state.pool_size
-        rows_of["target"] = np.sort(rng.choice(size, min(TARGETS, size), replace=False))
+        rows_of["target"] = target_rows(project, state)
     found: dict[str, Array] = {}
     for role, names in _by_role(wanted).items():
         rows = rows_of.get(role)
@@ -65,6 +64,13 @@ def signals_for(
             learner = model.name if model is not None else "none"
             raise MissingSignal(strategy.name, name, learner, offered_by(name))
     return found
+
+
+def target_rows(project: Project, state: State) -> Array:
+    """Return the rows that stand for where predictions will be needed, in order."""
+    rng = np.random.default_rng(np.random.SeedSequence(project.seed, spawn_key=(2**31,)))
+    size = state.pool_size
+    return np.sort(rng.choice(size, min(TARGETS, size), replace=False))
 
 
 def first_unfinite(project: Project) -> int | None:

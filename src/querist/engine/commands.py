@@ -55,7 +55,8 @@ def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Js
     """Give a person up to n items in all, those still held included; return the new ones, or why there are none."""
     with project.at_once() as state:
         arrange = assignment.arrange(project, state, person)
-    leases = project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange)
+        resting = state.stopped is not None and not state.checking
+    leases = [] if resting else project.store.lease(person, n, held=held, seconds=LEASE_SECONDS, arrange=arrange)
     new = [lease for lease in leases if lease.id not in set(held)]
     with project.at_once() as state:
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Final
 
 from querist import registry
@@ -11,6 +12,7 @@ from querist.acquire.presets import strategy as strategy_of
 from querist.acquire.select import required_signals
 from querist.engine.arrays import first_unfinite
 from querist.engine.project import Project
+from querist.engine.rewards import rewards
 from querist.engine.round import State, seed_size
 from querist.events import BatchSelected, DatasetFrozen, Fallback
 from querist.types import Json, Strategy
@@ -115,6 +117,12 @@ def _coverage(situation: Situation, reason: str) -> Decision:
     return Decision(decision.strategy, {**decision.evidence, "policy": "seed set", "reason": reason})
 
 
+def _skill(found: Mapping[str, float], offers: frozenset[str]) -> Skill:
+    """The out-of-fold skill, with the share of errors where one class is predicted."""
+    error = 1 - found["majority"] - found["skill"] if "proba" in offers else None
+    return Skill(found["skill"], found["low"], found["high"], error)
+
+
 def situation_of(project: Project, state: State, *, batch: int) -> Situation:
     """Return what a policy may know: nothing of it comes from the evaluation lane."""
     model = project.model() if state.choosing_model is not None else None
@@ -133,7 +141,7 @@ def situation_of(project: Project, state: State, *, batch: int) -> Situation:
         signals=(frozenset({"embed"}) | offers) - (frozenset({"embed"}) if unfinite else frozenset()),
         dim=int(project.features().embed.shape[1]),
         head="head_weight" in offers,
-        skill=Skill(skill["skill"], skill["low"], skill["high"]) if skill else None,
+        skill=_skill(skill, offers) if skill else None,
         rounds=_past_rounds(project, state),
     )
 
@@ -149,10 +157,11 @@ def _class_counts(project: Project, state: State) -> dict[str, int]:
 
 
 def _past_rounds(project: Project, state: State) -> tuple[PastRound, ...]:
-    rounds = []
+    rounds, earned = [], rewards(project, state)
     for recorded in project.store.events(kinds=["batch_selected"], through=state.seq):
         assert isinstance(recorded.event, BatchSelected)
         if recorded.event.part == 0:
             wanted = recorded.event.evidence.get("wanted")
-            rounds.append(PastRound(str(recorded.event.strategy["name"]), wanted))
+            name = str(recorded.event.strategy["name"])
+            rounds.append(PastRound(name, wanted, earned.get(recorded.event.round)))
     return tuple(rounds)

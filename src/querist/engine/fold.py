@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from querist.engine.round import MEASURING, Batch, Live, State
+from querist.engine.round import MEASURING, Batch, Live, State, about_health
 from querist.events import (
     Alarm,
     AnswerAdjudicated,
@@ -25,6 +25,7 @@ from querist.events import (
     Fallback,
     FeaturesBuilt,
     GoldChanged,
+    HealthChecked,
     ItemWithdrawn,
     ModelEvaluated,
     ModelFailed,
@@ -55,12 +56,13 @@ def fold(state: State, events: Iterable[Recorded]) -> State:
 
 
 class _Changing:
-    """A state under change: copies the big maps once for a whole run of events, not once an event."""
+    """A state under change: its maps are copied once for a whole run of events, and the big ones in layers."""
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.live = dict(state.live)
-        self.item_of = dict(state.item_of)
+        self.seq = state.seq
+        self.live = state.live.copy()
+        self.item_of = state.item_of.copy()
         self.decided = dict(state.decided)
         self.lanes = dict(state.lanes)
         self.fresh = list(state.fresh)
@@ -72,6 +74,7 @@ class _Changing:
 
     def frozen(self) -> State:
         return self.set(
+            seq=self.seq,
             live=self.live,
             item_of=self.item_of,
             decided=self.decided,
@@ -89,8 +92,8 @@ class _Changing:
         return self
 
     def apply(self, recorded: Recorded) -> None:
-        if recorded.seq != self.state.seq + 1:
-            raise ValueError(f"event {recorded.seq} cannot follow event {self.state.seq}")
+        if recorded.seq != self.seq + 1:
+            raise ValueError(f"event {recorded.seq} cannot follow event {self.seq}")
         match recorded.event:
             case AnswerSubmitted() | AnswerWithdrawn() | AnswerAdjudicated() | ItemWithdrawn():
                 self._people(recorded)
@@ -104,7 +107,7 @@ class _Changing:
                 self.set(duel=frozenset(items), duel_seq=recorded.seq, settle_asked=None)
             case event:
                 self._engine(recorded, event)
-        self.set(seq=recorded.seq)
+        self.seq = recorded.seq
 
     # People change sets of items.
 
@@ -162,7 +165,8 @@ class _Changing:
                 classes = (*known, *(name for name in declared if name not in (*known, *self.state.renamed)))
                 if self.state.spec is None or self.state.spec["strategy"] != spec["strategy"]:
                     # Another strategy is another question: what was found about the last one is no verdict on it.
-                    self.set(strategy_seq=recorded.seq, alarms_due={}, alarms={})
+                    kept = {name: found for name, found in self.state.alarms.items() if about_health(name)}
+                    self.set(strategy_seq=recorded.seq, alarms_due={}, alarms=kept)
                 self.set(spec=spec, spec_seq=recorded.seq, classes=classes)
             case ClassesChanged():
                 self._change_classes(event)
@@ -178,7 +182,9 @@ class _Changing:
                 self.set(phase="train", round=event.round, retrain=False, **changed)
             case ModelTrained():
                 made = {"model": event.model, "model_round": event.round, "model_features": event.features}
-                self.set(phase="evaluate", tried_features=event.features, **made)
+                # Items that join later are new against those of the first model.
+                rows = self.state.looked_rows or self.state.pool_size
+                self.set(phase="evaluate", tried_features=event.features, looked_rows=rows, **made)
             case ModelFailed() | Fallback(what="train"):
                 self.set(phase="select", tried_features=self.state.features, stop_rule=None)
             case ModelEvaluated():
@@ -194,18 +200,24 @@ class _Changing:
                 self.set(settle_asked=None)
             case DuelSettled():
                 self.set(duel=frozenset(), duel_seq=None)
+            case HealthChecked():
+                self._checked(event)
             case _:
                 self._command(event)
 
     def _command(self, event: Event) -> None:
         match event:
             case Stopped():
-                self.set(phase=self._unless_busy("stopped"), stopped=event.rule, stop_evidence=event.evidence)
+                phase: Phase = "stopped" if self.state.model is None else "maintain"
+                self.set(phase=self._unless_busy(phase), stopped=event.rule, stop_evidence=event.evidence)
             case Resumed() if self.state.stopped is not None:
                 overruled = {**self.state.overruled, self.state.stopped: max(1, self.paid)}
                 self.set(phase=self._unless_busy("select"), stopped=None, stop_rule=None, overruled=overruled)
+                self.set(checking=False, check_asked=False)
             case Requested(what="retrain") | TimerFired(name="retrain"):
                 self.set(retrain=True)
+            case Requested(what="check") | TimerFired(name="check"):
+                self.set(check_asked=True)
             case Requested(what="refit"):
                 self.set(refit=True)
             case _:
@@ -218,6 +230,25 @@ class _Changing:
             known.pop("no_better_than_random", None)
         due = {name: found for name, found in evidence.get("alarms", {}).items() if name not in known}
         self.set(alarms=known, alarms_due=due)
+
+    def _checked(self, event: HealthChecked) -> None:
+        """Note what a look found: an alarm stays until its check is made again and is quiet."""
+        tested = {f"health:{check['check']}" for check in event.checks if check["state"] != "not_tested"}
+        quiet = tested - set(event.alarms)
+        known = {name: found for name, found in self.state.alarms.items() if name not in quiet}
+        due = {name: found for name, found in event.alarms.items() if name not in known}
+        # Where a check waits for labels, the look at items that joined does not take its place.
+        waits = self.state.check_asked and self.state.checks_with_labels and not self.state.checking
+        self.set(
+            looks=event.look,
+            tested=self.state.tested + bool(tested),
+            looked_random=event.random,
+            looked_rows=event.rows,
+            check_asked=waits,
+            checking=False,
+            alarms=known,
+            alarms_due={**self.state.alarms_due, **due},
+        )
 
     def _unless_busy(self, phase: Phase) -> Phase:
         """A round that has begun is finished first."""
@@ -243,7 +274,8 @@ class _Changing:
         fingerprint = short_hash([self.state.pool, event.fingerprint])
         reserve = event.reserve if self.state.pool_size == 0 else self.state.reserve
         batch = dataclasses.replace(self.state.batch, short=0)
-        self.set(pool_size=event.size, pool=fingerprint, reserve=reserve, batch=batch)
+        check = self.state.check_asked or self.state.stopped is not None
+        self.set(pool_size=event.size, pool=fingerprint, reserve=reserve, batch=batch, check_asked=check)
 
     def _select(self, event: BatchSelected) -> None:
         earlier = self.state.batch.items if event.part > 0 else frozenset()
@@ -255,6 +287,9 @@ class _Changing:
                 if item not in again:
                     self.wanted.setdefault(item, event.opinions)
         batch = Batch(earlier | frozenset(event.items), event.part + 1, event.short, event.opinions)
+        if self.state.stopped is not None:
+            self.set(phase="maintain", round=event.round, batch=batch, checking=True)
+            return
         self.set(phase="collect", round=event.round, batch=batch, stop_rule=None, stop_evidence={})
 
 

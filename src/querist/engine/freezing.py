@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from querist.engine import opinions
-from querist.engine.labels import resolve_with_opinions
+from querist.engine.labels import training_labels
 from querist.engine.project import Project
-from querist.engine.round import MEASURING, State
+from querist.engine.round import State
 from querist.engine.round import opinions as asked_of_each
-from querist.events import (
-    DatasetFrozen,
-    Fallback,
-)
+from querist.events import DatasetFrozen, Fallback
 from querist.types import ItemId, Json, canonical_json, short_hash
 
 
 def freeze(project: Project, state: State, number: int) -> None:
     """Make a data set of the answers so far: all up to the head of the ledger at this moment."""
     through_seq = state.seq
-    resolved, found = resolve_with_opinions(project, state, through_seq, lambda answer: answer.lane not in MEASURING)
+    resolved, found = training_labels(project, state, through=through_seq)
     _follow_up(project, state, found, number)
     items = sorted(resolved)
     targets = [resolved[item].value for item in items]
@@ -30,21 +30,19 @@ def freeze(project: Project, state: State, number: int) -> None:
     columns = {
         "item": items,
         "row": project.store.rows(items).tolist(),
-        "target": [canonical_json(target) for target in targets],
+        "target": _texts(targets),
         "weight": weights,
         "answers": [list(resolved[item].answers) for item in items],
         "lane": lanes,
     }
-    counts: dict[str, int] = {}
-    for target in targets:
-        for name in project.task.tally(target):
-            counts[name] = counts.get(name, 0) + 1
+    task = project.task
+    counts = Counter(name for target in targets for name in task.tally(target))
     event = DatasetFrozen(
         round=number,
         dataset=dataset,
         through_seq=through_seq,
         rows=project.store.artefacts.put_table(columns),
-        counts=counts,
+        counts=dict(counts),
         labelled=len(items),
         parent=state.dataset,
     )
@@ -62,8 +60,14 @@ def _follow_up(project: Project, state: State, found: opinions.Opinions, number:
         project.record(f"r{number}/freeze/consensus", fallback)
 
 
+def _texts(targets: Sequence[Any]) -> list[str]:
+    """Return targets as canonical JSON; a class is written once, however many items are of it."""
+    classes = {target: canonical_json(target) for target in targets if isinstance(target, str)}
+    return [classes[target] if isinstance(target, str) else canonical_json(target) for target in targets]
+
+
 def _lanes(state: State, items: Sequence[ItemId]) -> list[str]:
-    return [next((live.lane or "query" for live in state.live.get(item, ())), "query") for item in items]
+    return [(state.live[item][0].lane or "query") if item in state.live else "query" for item in items]
 
 
 def frozen_rows(project: Project, number: int) -> Json:
@@ -76,10 +80,9 @@ def frozen_rows(project: Project, number: int) -> Json:
 
 def dataset_rows(project: Project, event: DatasetFrozen) -> Json:
     """Return the columns of a data set."""
-    import json
-
     columns = project.store.artefacts.get_table(event.rows)
-    state = project.state()
-    targets = [json.loads(target) for target in columns["target"]]
-    task = project.task
-    return {**columns, "target": [task.renamed(target, state.renamed) for target in targets]}
+    state, task = project.state(), project.task
+    read = {text: json.loads(text) for text in set(columns["target"])}
+    if state.renamed:
+        read = {text: task.renamed(target, state.renamed) for text, target in read.items()}
+    return {**columns, "target": [read[text] for text in columns["target"]]}

@@ -38,8 +38,11 @@ class ActiveLearner:
         ids: one for each row of the pool; without them `ask` gives row numbers.
         classes: all labels that may come; without them they are learnt from what is told.
         features: how texts and table rows become arrays ("auto", "tfidf", "svd", "columns"); arrays stay as they are.
-        calibrate: fit a temperature on out-of-fold probabilities before uncertainty is used (five more fits a round).
+        calibrate: correct the probabilities on out-of-fold rows before uncertainty is used (five more fits a round):
+            True lets cross-validation choose how, a name says it ("temperature").
         batch: how many `ask()` gives when no number is said.
+        seed_set: labels from which a named strategy takes over from coverage; None asks for what projects do (20, or 5
+            for each class, and a model that beats the largest class); 1 lets it choose as soon as there is a model.
         groups: (n,) rows of a group stay on one side of each calibration split.
         task: the kind of label: "single_label"; "multi_label", where a label is a list of names; "numeric", a number;
             "pairwise", "first" or "second", over a pool of `Content` pairs or of differences.
@@ -71,8 +74,9 @@ class ActiveLearner:
         ids: Sequence[Any] | None = None,
         classes: Sequence[Any] | None = None,
         features: str = "auto",
-        calibrate: bool = False,
+        calibrate: bool | str = False,
         batch: int = 50,
+        seed_set: int | None = None,
         groups: Sequence[Any] | None = None,
         task: str = "single_label",
         task_settings: Mapping[str, Any] | None = None,
@@ -87,9 +91,9 @@ class ActiveLearner:
         self._labels: dict[str, Any] = {}
         names = self._names(classes or ())
         recipe: Learner = learner(model, signal=_signal(task, names, task_settings or {}))
-        spec = _spec(strategy, settings, seed, batch, calibrate, features, recipe, names)
+        spec = _spec(strategy, settings, seed, batch, calibrate, seed_set, features, recipe, names)
         spec = spec.changed(project={"task": task, "settings": dict(task_settings or {})})
-        self._project = _project(spec, recipe, pool, [str(name) for name in self._ids], groups)
+        self._project = _project(spec, recipe, pool, self._ids, groups)
         if isinstance(strategy, Strategy):
             self._project.cache["strategy"] = strategy
 
@@ -299,27 +303,30 @@ def _spec(
     settings: Mapping[str, Any] | None,
     seed: int,
     batch: int,
-    calibrate: bool,
+    calibrate: bool | str,
+    seed_set: int | None,
     features: str,
     recipe: Learner,
     classes: Sequence[str],
 ) -> ProjectSpec:
     named = strategy if isinstance(strategy, str) else strategy.name
+    how = calibrate if isinstance(calibrate, str) else "auto" if calibrate else "off"
+    begun = {} if seed_set is None else {"seed_set": {"least": seed_set, "per_class": 0}}
     return ProjectSpec.from_json(
         {
             "project": {"name": "learner", "classes": list(classes), "seed": seed},
             "features": {"method": features},
             "strategy": {"name": named, "settings": dict(settings or {})},
-            "loop": {"mode": "batch", "batch": batch, "retrain_every": {"least": 1, "share": 0.0}},
+            "loop": {"mode": "batch", "batch": batch, "retrain_every": {"least": 1, "share": 0.0}, **begun},
             "lanes": {"reserve": 0, "evaluation": 0.0, "control": 0.0, "control_after": 0.0},
-            "model": {"name": recipe.name, "calibrate": "auto" if calibrate else "off"},
+            "model": {"name": recipe.name, "calibrate": how},
             "stop": {"any": []},
         }
     )
 
 
 def _project(
-    spec: ProjectSpec, recipe: Learner, pool: Any, items: Sequence[str], groups: Sequence[Any] | None
+    spec: ProjectSpec, recipe: Learner, pool: Any, ids: Sequence[Any], groups: Sequence[Any] | None
 ) -> Project:
     from querist.store import MemoryStore
 
@@ -331,9 +338,9 @@ def _project(
         arrays = _as_features(pool)
         arrays = arrays if order is None else arrays.rows(order)
     project = Project(spec, store, learner=recipe, arrays=arrays)
-    places = range(len(items)) if order is None else order.tolist()
+    places = range(len(ids)) if order is None else order.tolist()
     contents = None if is_array else _contents(pool)
-    ordered = [items[place] for place in places]
+    ordered = list(map(str, places if isinstance(ids, range) else (ids[place] for place in places)))
     store.items.add_all(
         ordered,
         contents=None if contents is None else [contents[place] for place in places],
@@ -344,7 +351,7 @@ def _project(
         "created", ProjectCreated(spec=spec.to_json(), spec_hash=spec.hash, seed=spec.project.seed, versions=versions)
     )
     fingerprint = short_hash(ordered if len(ordered) < 100_000 else [ordered[0], ordered[-1], len(ordered)])
-    columns: dict[str, Sequence[Any]] = {"item": ordered, "row": range(len(ordered))}
+    columns: dict[str, Sequence[Any]] = {"item": ordered, "row": list(range(len(ordered)))}
     imported = PoolImported(
         source="arrays" if is_array else "memory",
         fingerprint=fingerprint,

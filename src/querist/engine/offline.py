@@ -114,7 +114,7 @@ def tell(project: Project, answers: Path, *, person: str) -> Json:
             continue
         item = str(row["item"])
         try:
-            is_new = _tell_one(project, person, item, project.task.read(row["label"]))
+            is_new = tell_one(project, person, item, project.task.read(row["label"]))
         except QueristError as error:
             problems.append({"line": line, "reason": str(error)})
             continue
@@ -123,7 +123,7 @@ def tell(project: Project, answers: Path, *, person: str) -> Json:
     return {"told": told, "known": known, "problems": problems}
 
 
-def _tell_one(project: Project, person: str, item: str, value: Any) -> bool:
+def tell_one(project: Project, person: str, item: str, value: Any) -> bool:
     """Record one answer, unless the person's answer in force says the same; a changed mind is a correction."""
     project.store.rows([item])
     own = [answer for answer in project.store.answers(items=[item]) if answer.person == person]
@@ -140,7 +140,9 @@ def told_text(told: Json) -> str:
     lines = [f"{told['told']} answers recorded"]
     if told["known"]:
         lines.append(f"{told['known']} were there already")
-    lines += [f"line {problem['line']}: {problem['reason']}" for problem in told["problems"]]
+    for problem in told["problems"]:
+        where = f"line {problem['line']}" if isinstance(problem["line"], int) else problem["line"]
+        lines.append(f"{where}: {problem['reason']}")
     return "\n".join(lines)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
     from querist.store.sql import SqlStore
 
-STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "baseline": 4}
+STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "baseline": 4, "health": 5}
 """Which stream of random numbers a step draws from; a number is never given to another step."""
 
 DAY: Final = 86_400 * 1_000_000

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from querist.engine.layered import Layered
 from querist.types import ItemId, Json, Lane, Outcome, Phase, ShortHash, Source
 
 MEASURING: Final[frozenset[str]] = frozenset({"evaluation", "gold", "duel"})
@@ -14,6 +15,15 @@ MEASURING: Final[frozenset[str]] = frozenset({"evaluation", "gold", "duel"})
 OVERRULED_UNTIL: Final = 1.5
 """A rule that a person overruled may stop again when the labels have grown by this factor."""
 
+
+WATCH: Final[Mapping[str, Any]] = {"drift": True, "every_days": 7.0, "labels": 20}
+"""The defaults of the section `watch`."""
+
+FIRST_LOOK: Final = 40
+"""Random labels from which it is watched whether something changes."""
+
+LOOK_AGAIN: Final = 1.5
+"""Factor by which random labels have grown at the next look."""
 
 EXHAUSTED: Final = "every item of the pool has been asked"
 """Why the engine waits when the pool has nothing left."""
@@ -60,8 +70,8 @@ class State:
     withdrawn: frozenset[ItemId] = frozenset()
     validation: int = 0
     # what people said
-    live: Mapping[ItemId, tuple[Live, ...]] = field(default_factory=dict)
-    item_of: Mapping[int, ItemId] = field(default_factory=dict)
+    live: Layered[ItemId, tuple[Live, ...]] = field(default_factory=Layered)
+    item_of: Layered[int, ItemId] = field(default_factory=Layered)
     decided: Mapping[ItemId, int] = field(default_factory=dict)
     wanted: Mapping[ItemId, int] = field(default_factory=dict)
     again: frozenset[ItemId] = frozenset()
@@ -93,6 +103,13 @@ class State:
     alarms_due: Mapping[str, Json] = field(default_factory=dict)
     alarms: Mapping[str, Json] = field(default_factory=dict)
     settle_asked: int | None = None
+    # has something changed?
+    looks: int = 0
+    tested: int = 0
+    looked_random: int = 0
+    looked_rows: int = 0
+    check_asked: bool = False
+    checking: bool = False
     duel: frozenset[ItemId] = frozenset()
     duel_seq: int | None = None
 
@@ -115,6 +132,16 @@ class State:
     def busy(self) -> bool:
         """Whether a round has begun that is finished before anything else."""
         return self.phase in ("freeze", "train", "evaluate")
+
+    @property
+    def random_answers(self) -> int:
+        """Answers of the two random lanes."""
+        return self.lanes.get("evaluation", 0) + self.lanes.get("control", 0)
+
+    @property
+    def checks_with_labels(self) -> bool:
+        """Whether a check first asks people for labels: in a project that has stopped, if the settings say so."""
+        return self.stopped is not None and watch_setting(self, "labels") > 0
 
     @property
     def outstanding(self) -> int:
@@ -208,7 +235,16 @@ class SettleDuel:
     drawn: int
 
 
-Step: TypeAlias = BuildFeatures | Select | Freeze | Train | Evaluate | Stop | Sound | DrawDuel | SettleDuel
+@dataclass(frozen=True, slots=True)
+class CheckHealth:
+    """Look whether something has changed."""
+
+    look: int
+
+
+Step: TypeAlias = (
+    BuildFeatures | Select | Freeze | Train | Evaluate | Stop | Sound | DrawDuel | SettleDuel | CheckHealth
+)
 
 
 def next_step(state: State) -> Step | Wait:
@@ -225,7 +261,7 @@ def next_step(state: State) -> Step | Wait:
         state.features_rows < state.pool_size or state.refit
     ):
         return BuildFeatures()
-    if not state.busy and (step := _about_random(state)) is not None:
+    if not state.busy and (step := _about_random(state) or _about_change(state)) is not None:
         return step
     match state.phase:
         case "freeze" | "train":
@@ -235,7 +271,7 @@ def next_step(state: State) -> Step | Wait:
         case "decide" | "select" | "stopped" if state.refitted:
             return Freeze(state.round + 1)
         case _ if state.stopped is not None:
-            return Freeze(state.round + 1) if state.retrain and state.fresh else Wait(f"stopped: {state.stopped}")
+            return _maintain(state)
         case "decide" | "select":
             return _stop_or_go_on(state)
         case "seed":
@@ -254,6 +290,43 @@ def _about_random(state: State) -> Step | None:
     if state.duel_seq is not None and all(state.settled(item) for item in state.duel):
         return SettleDuel(state.duel_seq)
     return None
+
+
+def _about_change(state: State) -> Step | None:
+    """A look at whether something has changed: when random labels grew by half, when items joined, when asked."""
+    if state.choosing_model is None or state.checking or not watch_setting(state, "drift"):
+        return None
+    asked = state.check_asked and not state.checks_with_labels
+    joined = 0 < state.looked_rows < state.pool_size
+    grown = state.random_answers >= max(FIRST_LOOK, LOOK_AGAIN * state.looked_random)
+    return CheckHealth(state.looks + 1) if asked or joined or grown else None
+
+
+def _maintain(state: State) -> Step | Wait:
+    """After a stop: a training where one is asked for, and checks with a few fresh labels; nothing else."""
+    if state.retrain and state.fresh:
+        return Freeze(state.round + 1)
+    if state.checking:
+        missing = state.outstanding
+        return Wait("labels of a check", missing) if missing else CheckHealth(state.looks + 1)
+    if state.check_asked and state.checks_with_labels and state.choosing_model is not None:
+        return Select(state.round + 1, 0)
+    return Wait(f"stopped: {state.stopped}")
+
+
+def watch_setting(state: State, key: str) -> Any:
+    """Return a setting of `watch`; its default for a ledger that is older than the watch."""
+    given = {} if state.spec is None else state.spec.get("watch", {})
+    return given.get(key, WATCH[key])
+
+
+def about_health(alarm: str) -> bool:
+    """Whether an alarm says that something has changed; such an alarm outlives the strategy.
+
+    >>> about_health("health:labels"), about_health("worse_than_random")
+    (True, False)
+    """
+    return alarm.startswith("health:")
 
 
 def control_share(state: State) -> float:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from querist.acquire.constraints import Apart, Constraint, at_most, near
-from querist.acquire.select import scorer_of
+from querist.acquire.scoring import scorer_of
+from querist.engine.columns import CLUSTER, PREDICTED, clusters, fields
 from querist.engine.project import Project
 from querist.engine.round import State
 from querist.errors import BadValue, UnknownName
-from querist.types import Array, Content, Json, Strategy
+from querist.types import Array, Json, Strategy
 
 OF_THE_POOL = ("group", "cost")
 """Columns that every pool has, where they were named."""
@@ -23,10 +24,7 @@ OF_THE_POOL = ("group", "cost")
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What the rules leave: rows that may be asked, constraints on the batch, and what each rule removed.
-
-    `unmet` are the rules that cannot be met now, each with its reason.
-    """
+    """What the rules leave: rows that may be asked, constraints on the batch, and what each rule removed."""
 
     eligible: Array
     rules: list[Constraint] = field(default_factory=list)
@@ -66,6 +64,8 @@ def bound(project: Project, state: State, strategy: Strategy) -> tuple[Strategy,
     if (section.per_cost or section.batch_cost) and project.pool().cost is None:
         name = "per_cost" if section.per_cost else "batch_cost"
         raise BadValue(f"rules.{name}", getattr(section, name), "needs what each item costs: set pool.cost")
+    if state.choosing_model is None and filters_predicted(project):
+        unmet.append((f"where {PREDICTED}", "there is no model yet"))
     if section.per_cost:
         if strategy.scorer is None or scorer_of(strategy.scorer).kind == "combinator":
             unmet.append(("per_cost", f"{strategy.name} has no score of its own to divide by the cost"))
@@ -92,17 +92,36 @@ def applied(
     """
     section = project.spec.rules
     found = Applied(eligible.copy(), budget=section.batch_cost or None)
+    proba = signals.get("proba")
     for rule in section.where:
-        passed = _passes(project, rule, len(eligible))
+        if rule["column"] != PREDICTED:
+            passed = _passes(project, rule, len(eligible))
+        elif proba is not None:
+            said = [state.classes[k] for k in np.asarray(proba).argmax(axis=1)]
+            passed = np.array([_passes_one(name, rule) for name in said], dtype=bool)
+        else:
+            continue  # before the first model; `bound` says so
         found.removed[_where_text(rule)] = int(np.count_nonzero(found.eligible & ~passed))
         found.eligible[~passed] = False
     if section.near_duplicates:
         _keep_apart(project, found, taken, section.near_duplicates)
-    if section.balance == "soft":
-        proba = signals.get("proba")
-        if proba is not None:
-            share = math.ceil(2 * slots / max(2, len(state.classes)))
-            found.preferences.append(at_most("balance", np.asarray(proba).argmax(axis=1), share))
+    if section.balance == "soft" and proba is not None:
+        share = math.ceil(2 * slots / max(2, len(state.classes)))
+        found.preferences.append(at_most("balance", np.asarray(proba).argmax(axis=1), share))
+    return found
+
+
+def filters_predicted(project: Project) -> bool:
+    """Return whether a filter looks at the class that the model predicts."""
+    return any(rule["column"] == PREDICTED for rule in project.spec.rules.where)
+
+
+def cluster_of(project: Project, size: int) -> tuple[Array, Array]:
+    """Return (n,) the cluster of each item of the pool, and the row in each one's middle; made once for a pool."""
+    key = (CLUSTER, size)
+    if key not in project.cache:
+        project.cache[key] = clusters(project.features().embed[:size], seed=project.seed)
+    found: tuple[Array, Array] = project.cache[key]
     return found
 
 
@@ -167,23 +186,17 @@ def _column(project: Project, column: str, size: int) -> Iterator[Any]:
     if column in OF_THE_POOL and own[column] is not None:
         yield from list(own[column])[:size]  # type: ignore[arg-type]
         return
+    if column == CLUSTER:
+        yield from cluster_of(project, size)[0].tolist()
+        return
     known: set[str] = set()
     for content in project.store.iter_contents(0, size):
-        fields = _fields(content)
-        known.update(fields)
-        if content is not None and column not in fields:
-            have = sorted({*known, *(name for name in OF_THE_POOL if own[name] is not None)})
+        there = fields(content)
+        known.update(there)
+        if content is not None and column not in there:
+            have = sorted({*known, *(name for name in OF_THE_POOL if own[name] is not None), CLUSTER, PREDICTED})
             raise UnknownName("column", column, have)
-        yield fields.get(column)
-
-
-def _fields(content: Content | None) -> Mapping[str, Any]:
-    if content is None:
-        return {}
-    fields: Mapping[str, Any] = content.value.get("fields", {}) if content.kind == "row" else {}
-    if content.kind == "text":
-        return {"length": len(str(content.value["text"]))}
-    return fields
+        yield there.get(column)
 
 
 def _passes_one(value: Any, rule: Mapping[str, Any]) -> bool:

@@ -127,23 +127,37 @@ def _run_claimed(project: Project, step: Step, owner: str, heartbeat: _Heartbeat
 
 
 def fire_timers(project: Project, *, now: int) -> bool:
-    """Record that a training is due by time, if it is; what waits for a clock is an event, so that replay needs none.
+    """Record that a training or a check is due by time, if it is: so that replay needs no clock.
 
     Args:
         project: the project.
         now: UTC in microseconds.
     """
+    training, check = _training_due(project), check_due(project)
+    due = {name: at for name, at in (("retrain", training), ("check", check)) if at is not None and at <= now}
+    fired = [project.record(f"timer/{name}/{at}", TimerFired(name=name, due=at))[1] for name, at in due.items()]
+    return any(fired)
+
+
+def _training_due(project: Project) -> int | None:
     state = project.state()
     hours = project.spec.loop.retrain_every.hours
     if not hours or not state.fresh or state.retrain:
-        return False
+        return None
     # From the last training, or from the first answer that waits for one.
     trained = project.last("model_trained")
     since = trained if trained is not None else next(iter(project.store.events(state.fresh[0] - 1)))
-    due = since.at + int(hours * 3_600_000_000)
-    if now < due:
-        return False
-    return project.record(f"timer/retrain/{due}", TimerFired(name="retrain", due=due))[1]
+    return since.at + int(hours * 3_600_000_000)
+
+
+def check_due(project: Project) -> int | None:
+    """Return when a project that has stopped is checked next, in UTC microseconds; None where it is not."""
+    state = project.state()
+    days = project.spec.watch.every_days
+    if not (state.stopped and days and project.spec.watch.drift) or state.check_asked or state.checking:
+        return None
+    since = max(recorded.at for kind in ("stopped", "health_checked") if (recorded := project.last(kind)) is not None)
+    return since + int(days * 86_400_000_000)
 
 
 def step_name(step: Step) -> str:

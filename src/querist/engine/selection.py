@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from querist.acquire.select import Batch, required_signals
 from querist.acquire.select import choose as choose_rows
@@ -17,9 +16,10 @@ from querist.engine.asking_again import Again, gold_items, second_opinions
 from querist.engine.deciding import decide
 from querist.engine.lanes import lane_slots, next_in_order
 from querist.engine.project import Project
-from querist.engine.round import MEASURING, State, batch_size, budget, control_share, seed_size
+from querist.engine.round import MEASURING, State, batch_size, budget, control_share, seed_size, watch_setting
 from querist.engine.rules import applied, bound, excluded, strata
 from querist.events import Fallback
+from querist.models.threads import one_thread
 from querist.types import Array, ItemId, Json, Lane, Pick, Strategy
 
 QUEUE_DEPTH: Final = 2
@@ -39,6 +39,8 @@ class Chosen:
 def batch_wanted(state: State, part: int) -> int:
     """Return how many items to put into the queue now."""
     size = batch_size(state)
+    if state.stopped is not None:
+        return int(watch_setting(state, "labels"))
     if state.setting("loop", "mode") == "batch":
         wanted = seed_size(state) if state.choosing_model is None and state.training < seed_size(state) else size
     else:
@@ -68,6 +70,8 @@ def choose(project: Project, state: State, *, n: int, number: int, part: int, pe
     # Slots that another lane could not fill go to the strategy.
     slots += sum(lanes.count(lane) - rows.size for lane, rows in rows_by_lane.items())
     slots += sum(lane in AGAIN for lane in lanes) - len(again.picks)
+    if state.stopped is not None:
+        slots = 0
     decision, fallbacks = decide(project, state, batch=max(1, slots))
     strategy, unmet = bound(project, state, decision.strategy)
     fallbacks = [*fallbacks, *(_unmet(number, rule, reason) for rule, reason in unmet)]
@@ -152,6 +156,9 @@ def _rows(project: Project, items: Sequence[ItemId], size: int) -> Array:
 
 
 def _lanes_of(state: State, n: int, candidates: Candidates) -> list[Lane]:
+    if state.stopped is not None:
+        # A check asks for random items and nothing else: of the reserve, where there is one.
+        return ["evaluation" if (candidates.reserve & candidates.open).any() else "control"] * n
     shares: dict[Lane, float] = {}
     measured = state.lanes.get("evaluation", 0)
     if candidates.reserve.any() and measured < int(state.setting("lanes", "evaluation_size")):
@@ -250,7 +257,7 @@ def _by_strategy(
     classes = state.classes
     size = state.pool_size
     # Small products on two threads wait for each other longer than they compute.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         batch = choose_rows(
             strategy,
             signals,

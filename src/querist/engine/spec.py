@@ -272,6 +272,14 @@ class StopSection(Section):
         return [*self.any, *([{"all": list(self.all)}] if self.all else [])]
 
 
+class WatchSection(Section):
+    """Whether something changes. After a stop a check asks for `labels` random labels every so many days; 0: never."""
+
+    drift: bool = True
+    every_days: float = Field(7.0, ge=0)
+    labels: int = Field(20, ge=0, le=1000)
+
+
 class Schedule(Section):
     """How a new model begins: `auto` fine-tunes where the learner can, from scratch in every `full_every`-th round."""
 
@@ -318,6 +326,7 @@ class ProjectSpec(Section):
     assignment: AssignmentSection = AssignmentSection()
     cost: CostSection = CostSection()
     stop: StopSection = StopSection()
+    watch: WatchSection = WatchSection()
     model: ModelSection = ModelSection()
 
     @model_validator(mode="after")

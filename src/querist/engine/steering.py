@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from querist.engine.project import Project
-from querist.errors import BadValue
+from querist.engine.round import watch_setting
+from querist.errors import BadValue, NotReady
 from querist.events import (
     ClassesChanged,
     GuidelineChanged,
@@ -40,6 +41,21 @@ def retrain(project: Project, person: str, key: str, reason: str = "") -> Json: 
     recorded, _ = project.record(key, Requested(what="retrain", by=person), actor=person)
     sentence = "A training begins now." if state.fresh else "Nothing is new since the last training."
     return {"seq": recorded.seq, "sentence": sentence}
+
+
+def check(project: Project, person: str, key: str, reason: str = "") -> Json:  # noqa: ARG001 - one form for all
+    """Look whether something has changed; in a project that has stopped, ask for a few random labels first.
+
+    Raises:
+        NotReady: there is no model yet that could be watched.
+    """
+    state = project.state()
+    if state.choosing_model is None:
+        raise NotReady("nothing can have changed yet: no model has been trained")
+    recorded, _ = project.record(key, Requested(what="check", by=person), actor=person)
+    labels = watch_setting(state, "labels")
+    with_labels = f"{labels} random items are asked first, then it is checked." if state.checks_with_labels else ""
+    return {"seq": recorded.seq, "sentence": with_labels or "It is checked now."}
 
 
 def refit_features(project: Project, person: str, key: str) -> Json:

@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from querist.engine import beside, selection, settling
+from querist.engine import beside, health, selection, settling
 from querist.engine.evaluation import evaluate
 from querist.engine.features import build_features
 from querist.engine.freezing import freeze, frozen_rows
 from querist.engine.project import Project
+from querist.engine.rewards import moved
 from querist.engine.round import (
     BuildFeatures,
+    CheckHealth,
     DrawDuel,
     Evaluate,
     Freeze,
@@ -65,12 +67,15 @@ def run(project: Project, step: Step) -> None:
             event = Stopped(round=number, rule=rule, evidence=evidence, by="engine")
             project.record(f"r{number}/decide", event)
         case Sound(round=number, name=name, evidence=evidence):
-            since = state.strategy_seq
+            # An alarm that fell silent may sound again: of another strategy, or at a later look.
+            since = evidence.get("look", state.strategy_seq)
             project.record(f"r{number}/evaluate/{name}/{since}", Alarm(round=number, name=name, evidence=evidence))
         case DrawDuel(asked=asked):
             settling.draw(project, state, asked)
         case SettleDuel(drawn=drawn):
             settling.judge(project, state, drawn)
+        case CheckHealth(look=look):
+            health.look(project, state, look)
 
 
 # --- select
@@ -170,6 +175,7 @@ def train(project: Project, state: State, number: int) -> None:
         seconds=round(time.monotonic() - began, 3),
         notes=notes_of(fitted.model),
         pseudo=beside.pseudo_labels(project, fitted.model, free),
+        moved=moved(project, state, fitted.model),
     )
     project.keep_model(event.model, fitted.model)
     project.record(f"r{number}/train", event)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import sys
 import uuid
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from querist import registry
@@ -271,8 +273,11 @@ def collect(folder: Path) -> str:
 # --- strategies of one's own
 
 
-def check_strategy(name: str) -> list[str]:
-    """Run the conformance suite on a function that registers itself: `my_package.module.function`.
+def check_strategy(name: str) -> list[Json]:
+    """Run the conformance suite on a function that registers itself, and return what is wrong: check and message.
+
+    Args:
+        name: `my_package.my_module.my_strategy`, from the working directory or installed; or a registered name.
 
     Raises:
         NotFound: the module cannot be imported.
@@ -281,12 +286,26 @@ def check_strategy(name: str) -> list[str]:
     from querist.acquire.conformance import check
 
     module, _, function = name.rpartition(".")
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        raise NotFound(f"module {module!r} cannot be imported: {error}", field="name", value=name) from error
-    entries = [entry for entry in registry.entries() if entry.function.__module__ == module]
+    entries = registry.entries()
+    if module:
+        imported = _imported(module, name)
+        entries = [
+            entry
+            for entry in registry.entries()
+            if entry.function.__module__ == module or getattr(imported, entry.name, None) is entry.function
+        ]
     found = [entry for entry in entries if entry.name == function]
     if not found:
-        raise UnknownName(f"strategy in {module}", function, [entry.name for entry in entries])
-    return [str(finding) for entry in found for finding in check(entry)]
+        place = f"strategy in {module}" if module else "strategy"
+        raise UnknownName(place, function, [entry.name for entry in entries])
+    return [{"check": finding.check, "message": finding.message} for entry in found for finding in check(entry)]
+
+
+def _imported(module: str, name: str) -> ModuleType:
+    # An installed command does not look into the working directory by itself.
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise NotFound(f"module {module!r} cannot be imported: {error}", field="name", value=name) from error

@@ -79,8 +79,6 @@ def card(classes: Sequence[str], about: Json) -> str:
 
 
 def _facts(about: Json) -> dict[str, Any]:
-    calibration = about.get("calibration") or {}
-    temperature = (calibration.get("parameters") or {}).get("temperature")
     told = {
         "project": about.get("project"),
         "data set": about.get("dataset"),
@@ -88,10 +86,18 @@ def _facts(about: Json) -> dict[str, Any]:
         "learner": about.get("learner"),
         "settings": canonical_json(about["settings"]) if about.get("settings") else None,
         "features": about.get("features"),
-        "calibration": f"temperature {temperature:.3g}, fitted out of fold" if temperature else "none",
+        "calibration": _calibration(about.get("calibration") or {}),
         "model": about.get("model"),
     }
     return {name: value for name, value in told.items() if value}
+
+
+def _calibration(fitted: Json) -> str:
+    if not fitted:
+        return "none"
+    temperature = fitted["parameters"].get("temperature")
+    method = str(fitted.get("method", "temperature")) + (f" {temperature:.3g}" if temperature else "")
+    return f"{method}, fitted on labels {fitted.get('rows', 'out of fold')}"
 
 
 def _metrics(metrics: Mapping[str, Any]) -> str:

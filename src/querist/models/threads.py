@@ -21,5 +21,10 @@ def _controller() -> Any:
 
 def one_thread_if_small(size: int) -> contextlib.AbstractContextManager[Any]:
     """Return a context that pins the numeric libraries to one thread while `size` numbers are worked on."""
-    limit: contextlib.AbstractContextManager[Any] = _controller().limit(limits=1 if size < _SMALL else None)
+    return one_thread() if size < _SMALL else contextlib.nullcontext()
+
+
+def one_thread() -> contextlib.AbstractContextManager[Any]:
+    """Return a context that pins the numeric libraries to one thread."""
+    limit: contextlib.AbstractContextManager[Any] = _controller().limit(limits=1)
     return limit

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
+
+from querist.types import Json
 
 NO_BREAK: Final = "\u00a0"
 MINUS: Final = "\u2212"
@@ -104,3 +107,10 @@ def capital(name: str) -> str:
     ('Margin', 'k_center')
     """
     return name if "_" in name else name[:1].upper() + name[1:]
+
+
+def to(record: Json, written: Callable[[float], str]) -> str:
+    """Return the interval of a record in words; nothing where it has none."""
+    if record.get("low") is None or record.get("high") is None:
+        return ""
+    return f"{written(record['low'])} to {written(record['high'])}"

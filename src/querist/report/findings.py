@@ -24,6 +24,9 @@ METRICS: Final = {
     "macro_f1": "macro-F1",
     "roc_auc": "area under the ROC curve",
     "average_precision": "average precision",
+    "micro_f1": "micro-F1",
+    "jaccard": "Jaccard index",
+    "r2": "of the variance explained (R²)",
 }
 
 
@@ -295,9 +298,11 @@ _KINDS: Final[dict[Verdict, Kind]] = {"better": "good", "worse": "bad", "undecid
 def _rare(best: Json, summary: Json) -> list[Point]:
     """Where one class is rare, accuracy hardly moves: say what the figure that sees every class did."""
     sizes = summary["data"]["classes"]
+    if summary["metric"] != "accuracy" or not sizes:
+        return []
     name = min(sizes, key=lambda k: sizes[k])
     share = sizes[name] / sum(sizes.values())
-    if summary["metric"] != "accuracy" or share >= RARE / len(sizes):
+    if share >= RARE / len(sizes):
         return []
     wanted = ("macro_f1_area_under_curve", best["strategy"])
     record = next(c for c in summary["comparisons"] if (c["metric"], c["strategy"]) == wanted)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from markupsafe import Markup
 
-from querist.report import charts
-from querist.report.figures import money, number, percent, points, seconds
+from querist.report import charts, slices
+from querist.report.figures import money, number, percent, points, seconds, to
 from querist.report.findings import METRICS, best_of, compared_in, findings, in_words, verdict
 from querist.report.page import render
 from querist.types import Json
@@ -17,6 +17,18 @@ from querist.types import Json
 CLASSES_SHOWN: Final = 20
 MANY: Final = 60
 """No more seeds than this are listed in the page; all are in `results.parquet`."""
+_QUALITY: Final = (
+    ("ece", "Calibration error", percent),
+    ("log_loss", "Log loss", lambda value: number(value, 3)),
+    ("brier", "Brier score", lambda value: number(value, 3)),
+    ("balanced_accuracy", "Balanced accuracy", percent),
+    ("macro_f1", "Macro-F1", percent),
+    ("micro_f1", "Micro-F1", percent),
+    ("jaccard", "Jaccard index", percent),
+    ("hamming", "Labels wrong", percent),
+    ("rmse", "RMSE", lambda value: number(value, 3)),
+    ("mae", "Mean absolute error", lambda value: number(value, 3)),
+)
 _LIMITS: Final = (0.001, 0.002, 0.004, 0.006, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
 
 
@@ -47,6 +59,7 @@ def page(summary: Json) -> str:
         **curves(summary, shown, styles),
         **table(summary, styles),
         classes=_classes(summary),
+        weak=slices.weak(summary),
         **_calibration(summary, styles),
         **_seeds(summary),
         facts=facts(summary),
@@ -178,13 +191,13 @@ def _row(record: Json, summary: Json, scale: Scale, styles: dict[str, int]) -> J
         "final": percent(record["final"][metric]["mean"]),
         "area": percent(record["area"][metric]["mean"]),
         "difference": points(area["difference"]) if area else "",
-        "interval": _to(area, lambda v: points(v, signed=False)) if area else "",
+        "interval": to(area, lambda v: points(v, signed=False)) if area else "",
         "bar": scale.bar(area) if area else None,
         "needed": _needed(saving),
         "saved": number(saving.get("saved")) if against else "",
-        "saved_interval": _to(saving, number) if against else "",
+        "saved_interval": to(saving, number) if against else "",
         "money": money(cost.get("saved"), currency) if against else "",
-        "money_interval": _to(cost, lambda v: money(v, currency)) if against else "",
+        "money_interval": to(cost, lambda v: money(v, currency)) if against else "",
         "words": in_words(against) if against or record["strategy"] == summary["baseline"] else "",
         "failed": record["failed"],
     }
@@ -194,12 +207,6 @@ def _needed(saving: Json) -> str:
     if saving.get("needed") is not None:
         return number(saving["needed"])
     return "not reached" if saving.get("target") is not None else "–"
-
-
-def _to(record: Json, written: Any) -> str:
-    if record.get("low") is None or record.get("high") is None:
-        return ""
-    return f"{written(record['low'])} to {written(record['high'])}"
 
 
 def _classes(summary: Json) -> Json:
@@ -226,7 +233,7 @@ def _classes(summary: Json) -> Json:
                 "held_out": number(strategies[0]["recall"][k]["held_out"]),
                 "recalls": [percent(s["recall"][k]["mean"]) for s in shown],
                 "difference": points(changes[k]["difference"]) if best else "",
-                "interval": _to(changes[k], lambda v: points(v, signed=False)) if best else "",
+                "interval": to(changes[k], lambda v: points(v, signed=False)) if best else "",
                 "bar": scale.bar(changes[k]) if scale else None,
             }
             for k in order
@@ -253,7 +260,8 @@ def _calibration(summary: Json, styles: dict[str, int]) -> Json:
     return {
         "calibration_sentence": f"What it says is {points(error, signed=False)} points off on average." if best else "",
         "reliability": [_reliability(s, styles) for s in shown],
-        "quality": [_quality(s) for s in summary["strategies"]],
+        "quality_names": [title for _, title, _ in _shown_figures(summary)],
+        "quality": [_quality(s, _shown_figures(summary)) for s in summary["strategies"]],
     }
 
 
@@ -271,16 +279,17 @@ def _reliability(record: Json, styles: dict[str, int]) -> Json:
     return {"name": record["strategy"], "words": words, "chart": chart}
 
 
-def _quality(record: Json) -> Json:
-    final = record["final"]
+def _shown_figures(summary: Json) -> list[tuple[str, str, Callable[[float | None], str]]]:
+    """The figures of the last models that this kind of label has: name, title, how it is written."""
+    there: Json = summary["strategies"][0]["final"] if summary["strategies"] else {}
+    return [shown for shown in _QUALITY if shown[0] in there and shown[0] != summary["metric"]]
+
+
+def _quality(record: Json, shown: Sequence[tuple[str, str, Callable[[float | None], str]]]) -> Json:
     return {
         "name": record["strategy"],
         "cells": [
-            percent(final["ece"]["mean"]),
-            number(final["log_loss"]["mean"], 3),
-            number(final["brier"]["mean"], 3),
-            percent(final["balanced_accuracy"]["mean"]),
-            percent(final["macro_f1"]["mean"]),
+            *(written(record["final"][name]["mean"]) for name, _, written in shown),
             seconds(record["seconds"]["model"]),
             seconds(record["seconds"]["query"]),
         ],
@@ -307,7 +316,9 @@ def facts(summary: Json) -> list[tuple[str, str]]:
     first = f"{number(settings['seed_set'])} drawn at random, the same for every strategy of a seed"
     return [
         ("Data", f"{data['name']}, {number(data['rows'])} rows, fingerprint {data['fingerprint']}"),
-        ("Classes", sizes + (f" and {more} more" if more > 0 else "")),
+        *([("Classes", sizes + (f" and {more} more" if more > 0 else ""))] if sizes else []),
+        *([("Kind of label", data["task"].replace("_", " "))] if data.get("task") else []),
+        *([("Correct means", data["means"])] if data.get("means") else []),
         ("Pool and hold-out", f"{number(data['pool'])} to ask about, {number(data['hold_out'])} held out, stratified"),
         ("Model", f"{settings['model']}, trained from scratch after every batch"),
         ("Features", f"{settings['features']}, fitted on the pool alone"),

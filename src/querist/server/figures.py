@@ -11,7 +11,7 @@ from querist.engine import views
 from querist.errors import BadValue, QueristError
 from querist.server import live
 from querist.server.access import InProject, Visit, identify, site_of
-from querist.server.schemas import Calibration, Classes, Curves, LiveEvent, Rounds, Status, Timing
+from querist.server.schemas import Calibration, Classes, Curves, LiveEvent, Rounds, Slices, Status, Timing
 
 router = APIRouter(prefix="/projects/{project}", tags=["overview"])
 
@@ -43,6 +43,12 @@ def rounds(visit: Looking, cursor: Annotated[str, Query(max_length=20)] = "") ->
 def classes(visit: Looking) -> Classes:
     """Tell how the classes stand: labels, share, recall."""
     return Classes.model_validate(views.classes(visit.project))
+
+
+@router.get("/slices")
+def slices(visit: Looking) -> Slices:
+    """Tell where the model is weak, with the filter that asks for more of each slice."""
+    return Slices.model_validate(views.slices(visit.project))
 
 
 @router.get("/calibration")

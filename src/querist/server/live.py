@@ -29,10 +29,10 @@ KEPT: Final = 1000
 """Events that a page which comes back can catch up on; beyond, it is told to read everything again."""
 
 _ANSWERS: Final = ("status", "classes", "timing")
-_MEASURED: Final = ("status", "curves", "rounds", "classes", "calibration")
+_MEASURED: Final = ("status", "curves", "rounds", "classes", "calibration", "slices")
 CHANGES: Final[dict[str, tuple[str, ...]]] = {
     "project_created": ("status", "project"),
-    "spec_changed": ("status", "project"),
+    "spec_changed": ("status", "project", "slices"),
     "pool_imported": ("status", "classes"),
     "item_withdrawn": ("status", "classes"),
     "classes_changed": ("status", "project", "classes"),
@@ -42,8 +42,8 @@ CHANGES: Final[dict[str, tuple[str, ...]]] = {
     "features_built": ("status",),
     "batch_selected": ("status", "rounds"),
     "answer_submitted": _ANSWERS,
-    "answer_withdrawn": (*_ANSWERS, "curves", "calibration"),
-    "answer_adjudicated": (*_ANSWERS, "curves", "calibration"),
+    "answer_withdrawn": (*_ANSWERS, "curves", "calibration", "slices"),
+    "answer_adjudicated": (*_ANSWERS, "curves", "calibration", "slices"),
     "opinions_wanted": ("status",),
     "gold_changed": ("status",),
     "dataset_frozen": ("status", "rounds"),
@@ -54,13 +54,24 @@ CHANGES: Final[dict[str, tuple[str, ...]]] = {
     "alarm": ("status", "rounds", "curves"),
     "duel_drawn": ("status", "curves"),
     "duel_settled": ("status", "curves"),
+    "health_checked": ("status",),
     "stopped": ("status",),
     "resumed": ("status",),
     "requested": ("status", "curves"),
     "timer_fired": (),
 }
 """What is worth reading again after an event of a kind."""
-ALL: Final = ("status", "curves", "rounds", "classes", "calibration", "timing", "project", "questions")
+ALL: Final = (
+    "status",
+    "curves",
+    "rounds",
+    "classes",
+    "calibration",
+    "slices",
+    "timing",
+    "project",
+    "questions",
+)
 MEASURING_LANES: Final = frozenset({"evaluation", "control"})
 
 
@@ -76,7 +87,7 @@ class Change:
         """Return the brief form of an event."""
         parts = CHANGES[recorded.event.kind]
         if getattr(recorded.event, "lane", None) in MEASURING_LANES:
-            parts = (*parts, "curves", "calibration")
+            parts = (*parts, "curves", "calibration", "slices")
         return cls(recorded.seq, parts)
 
 

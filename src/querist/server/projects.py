@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, Callable[[engine.Project, str, str, str], Json]]] = {
     "stop": steering.stop,
     "resume": steering.resume,
     "settle": steering.settle,
+    "check": steering.check,
 }
 
 
@@ -75,7 +76,7 @@ def change_project(form: ProjectChange, visit: Managing) -> Project:
     """Change settings; what is left out stays."""
     if form.strategy is not None:
         known_strategy(form.strategy)
-    sections = changed_sections(visit.project.spec, form.model_dump(exclude_none=True, exclude={"key"}))
+    sections = changed_sections(visit.project.spec, form.model_dump(exclude_none=True, exclude={"key"}, by_alias=True))
     steering.change_settings(visit.project, visit.person, sections)
     return shown(visit)
 
@@ -102,8 +103,8 @@ def change_guidelines(form: GuidelinesChange, visit: Managing) -> Guidelines:
 
 
 @router.post("/{project}/commands/{command}")
-def command(command: Literal["retrain", "stop", "resume", "settle"], form: Command, visit: Managing) -> Done:
-    """Train now, stop asking, go on, or settle whether it is better than random."""
+def command(command: Literal["retrain", "stop", "resume", "settle", "check"], form: Command, visit: Managing) -> Done:
+    """Train now, stop asking, go on, settle whether it is better than random, or look whether something has changed."""
     return Done.model_validate(COMMANDS[command](visit.project, visit.person, str(form.key), form.reason))
 
 
@@ -174,6 +175,7 @@ _SETTINGS: Final = {
     "blind_share": ("labels", "blind_share"),
     "show_reasons": ("labels", "show_reasons"),
     "break_minutes": ("labels", "break_minutes"),
+    "where": ("rules", "where"),
 }
 
 

@@ -501,6 +501,21 @@ class Project(Reply):
     """The whole spec as `querist.toml` has it, for reading; secrets left out."""
 
 
+class Filter(Ask):
+    """One filter of `rules.where`: what it leaves out does not bind."""
+
+    column: Name
+    """A field of the items, `group`, `cost`, `length` of a text, `cluster`, or `predicted_class`."""
+    is_: Annotated[list[str] | None, Field(alias="is", max_length=200)] = None
+    """Any of these values."""
+    not_: Annotated[list[str] | None, Field(alias="not", max_length=200)] = None
+    """None of these."""
+    at_least: float | None = None
+    """Numbers from here."""
+    at_most: float | None = None
+    """Numbers up to here."""
+
+
 class ProjectChange(Ask):
     """`PATCH /projects/P`: what is left out stays; answers with `Project`."""
 
@@ -532,6 +547,8 @@ class ProjectChange(Ask):
     """Whether people are told why an item was asked."""
     break_minutes: Annotated[int, Field(ge=0, le=1440)] | None = None
     """When a break is proposed; 0: never."""
+    where: Annotated[list[Filter], Field(max_length=20)] | None = None
+    """Filters on what the strategy may ask, all of which must pass; an empty list takes them away."""
 
 
 class ClassChange(Ask):
@@ -1053,7 +1070,9 @@ class LiveEvent(Reply):
     """State after the event, or after a step moved on."""
     feed: list[FeedEntry]
     """What happened since the last message, newest first; at most 20."""
-    changed: list[Literal["status", "curves", "rounds", "classes", "calibration", "timing", "project", "questions"]]
+    changed: list[
+        Literal["status", "curves", "rounds", "classes", "calibration", "slices", "timing", "project", "questions"]
+    ]
     """What is worth reading again."""
 
 
@@ -1126,6 +1145,36 @@ class Prefill(Reply):
     """The same in words."""
 
 
+class HealthCheck(Reply):
+    """One thing that may have changed."""
+
+    check: str
+    """Its name in the ledger, `labels`."""
+    name: str
+    """Its name for people."""
+    state: Literal["alarm", "quiet", "not_tested"]
+    """Alarms are false in fewer than 5 of 100 projects, all together, over their whole life."""
+    sentence: str
+    """What was found, or why it was not tested."""
+
+
+class Changes(Reply):
+    """Has something changed? The last look."""
+
+    state: Literal["early", "quiet", "alarm"]
+    """`early`: nothing could be compared yet."""
+    sentence: str
+    """All of it in one sentence."""
+    at: int | None
+    """When it was looked, UTC microseconds."""
+    look: int
+    """The number of the look; 0 before the first."""
+    checks: list[HealthCheck]
+    """Alarms first."""
+    next_at: int | None
+    """When a project that has stopped is checked next."""
+
+
 class Status(Reply):
     """`GET /projects/P/status`: the first screen of the overview, and `querist status --json`."""
 
@@ -1155,6 +1204,8 @@ class Status(Reply):
     """What showing the model's guess does to answers; None where it is not shown."""
     notices: list[Notice]
     """Fallbacks, alarms and failures, newest first."""
+    health: Changes
+    """Whether something has changed."""
     defaults: list[Default]
     """Settings that were not set by hand, explained."""
     strategy: str
@@ -1324,6 +1375,45 @@ class Classes(Reply):
     """In the order of their keys."""
 
 
+class Slice(Reply):
+    """Evaluation items that share a value, and how many of them the model gets right."""
+
+    column: str
+    """`class` is the true class; else a field, `group`, `cost`, `length` or `cluster`."""
+    value: str
+    """The value in words."""
+    right: Estimate
+    """Share that is right; the intervals hold for all slices together."""
+    below: bool
+    """The whole interval lies under the share over all items."""
+    where: Filter | None
+    """The filter that asks for more of it."""
+
+
+class Confusion(Reply):
+    """Counts of the measured items; `counts[i][j]` are of true class i and predicted class j."""
+
+    classes: list[str]
+    """Their names."""
+    counts: list[list[int]]
+    """A row for each true class."""
+
+
+class Slices(Reply):
+    """`GET /projects/P/slices`: where is it weak?"""
+
+    sentence: str
+    """"Class refund: 41 % right of 22, against 83 % of all."."""
+    n: int
+    """Evaluation items with an answer."""
+    slices: list[Slice]
+    """The weakest first; empty while it is too early."""
+    confusion: Confusion | None
+    """Of one class for each item; null for other kinds of label."""
+    where: list[Filter]
+    """The filters in force."""
+
+
 class Bin(Reply):
     """One bar of the reliability diagram."""
 
@@ -1384,7 +1474,7 @@ class Timing(Reply):
 
 
 class Command(Ask):
-    """`POST /projects/P/commands/{retrain,stop,resume,settle}`: answers with `Done`."""
+    """`POST /projects/P/commands/{retrain,stop,resume,settle,check}`: answers with `Done`."""
 
     key: UUID
     """Client's UUID: the same command twice is one."""

@@ -14,15 +14,15 @@ from querist.store.protocol import Decision, Picked
 from querist.store.schema import ANSWER, DECISION, PICK
 from querist.types import Answer, ItemId
 
-# Asked with every answer, so made once: putting a statement together costs more than running it.
-_PICKED: Final = (
-    select(PICK).where(PICK.c.project == bindparam("of"), PICK.c.item == bindparam("item")).order_by(PICK.c.seq)
-)
-_FIRST_AFTER: Final = (
+# Statements of the hot path are made once: putting one together costs more than running it.
+_ANSWERED_SINCE: Final = (
     select(ANSWER.c.seq)
     .where(ANSWER.c.project == bindparam("of"), ANSWER.c.item == bindparam("item"))
-    .where(ANSWER.c.person == bindparam("by"), ANSWER.c.seq > bindparam("behind"))
+    .where(ANSWER.c.person == bindparam("by"), ANSWER.c.seq > bindparam("read"))
     .limit(1)
+)
+_PICKED: Final = (
+    select(PICK).where(PICK.c.project == bindparam("of"), PICK.c.item == bindparam("item")).order_by(PICK.c.seq)
 )
 
 
@@ -62,8 +62,8 @@ def picked(connection: Connection, project: int, item: ItemId) -> list[Picked]:
 
 def first_after(connection: Connection, project: int, item: ItemId, person: str, seq: int) -> int | None:
     """Return the seq of an answer by a person to an item behind a place of the ledger, if there is one."""
-    mine = {"of": project, "item": item, "by": person, "behind": seq}
-    return connection.execute(_FIRST_AFTER, mine).scalar_one_or_none()
+    mine = {"of": project, "item": item, "by": person, "read": seq}
+    return connection.execute(_ANSWERED_SINCE, mine).scalar_one_or_none()
 
 
 def count(connection: Connection, project: int) -> tuple[dict[str, int], dict[str, int]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, and_, bindparam, delete, func, literal_column, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, func, literal_column, select
 
 from querist.store.dialect import batches, insert_rows, pages_of
 from querist.store.memory_items import gap, taken_row, unknown_item
@@ -18,7 +18,7 @@ from querist.types import Array, Content, ItemId, canonical_json
 TOUCHED: Final = ITEM.c.state != literal_column("'unlabelled'")
 """In the very words of the partial index, so that both databases use it."""
 
-_WANTED: Final = bindparam("wanted", expanding=True)
+_WANTED: Final[BindParameter[Any]] = bindparam("wanted", expanding=True)
 _ROWS: Final = select(ITEM.c.id, ITEM.c.row).where(ITEM.c.project == bindparam("of"), ITEM.c.id.in_(_WANTED))
 _CONTENTS: Final = select(CONTENT.c.row, CONTENT.c.kind, CONTENT.c.body).where(
     CONTENT.c.project == bindparam("of"), CONTENT.c.row.in_(_WANTED)

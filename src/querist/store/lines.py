@@ -36,7 +36,6 @@ def page(
 
 @functools.cache
 def _page(*, to_a_point: bool, of_kinds: bool) -> Select[Any]:
-    """The statement of `page`, made once: putting one together costs more than running it."""
     query = select(LEDGER).where(LEDGER.c.project == bindparam("of"), LEDGER.c.seq > bindparam("after"))
     if to_a_point:
         query = query.where(LEDGER.c.seq <= bindparam("through"))

@@ -119,6 +119,7 @@ class MemoryStore:
         self._clock = clock
         self._events: list[Recorded] = []
         self._chain = _Chain(self._events)
+        self._of_kind: dict[str, list[Recorded]] = {}
         self._keys: dict[str, Recorded] = {}
         self._leases: dict[str, Lease] = {}
         self._jobs: dict[str, tuple[str, int]] = {}
@@ -143,6 +144,7 @@ class MemoryStore:
         recorded = Linked(len(self._events) + 1, key, self._clock(), actor, event, self._chain)
         views.apply(self.tables, recorded, views.attached(event, self.artefacts))
         self._events.append(recorded)
+        self._of_kind.setdefault(event.kind, []).append(recorded)
         self._keys[key] = recorded
         if self._leases:
             self._end_leases(recorded)
@@ -160,10 +162,13 @@ class MemoryStore:
         self, after: int = 0, *, through: int | None = None, kinds: Sequence[str] | None = None
     ) -> Iterator[Recorded]:
         """Yield the events behind `after`, up to `through`, of some kinds."""
-        wanted = None if kinds is None else frozenset(kinds)
-        for recorded in self._events[after:through]:
-            if wanted is None or recorded.event.kind in wanted:
-                yield recorded
+        if kinds is None:
+            yield from self._events[after:through]
+            return
+        found = [recorded for kind in set(kinds) for recorded in self._of_kind.get(kind, ())]
+        found.sort(key=lambda recorded: recorded.seq)
+        last = len(self._events) if through is None else through
+        yield from (recorded for recorded in found if after < recorded.seq <= last)
 
     def find(self, key: str) -> Recorded | None:
         """Return the event under a key."""

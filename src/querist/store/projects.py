@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
 
 from querist.errors import BadValue, Conflict, NotFound
 from querist.events import GENESIS
@@ -13,8 +13,10 @@ from querist.store.schema import HEAD, PROJECT
 from querist.types import Sha256
 
 # Statements of the hot path are made once: putting one together costs more than running it.
-_HEAD: Final = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.size).where(HEAD.c.project == bindparam("of"))
-_LOCKED_HEAD: Final = select(HEAD.c.moved).where(HEAD.c.project == bindparam("of")).with_for_update()
+_HEAD: Final[Select[Any]] = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.size, HEAD.c.moved).where(
+    HEAD.c.project == bindparam("of")
+)
+_LOCKED_HEAD: Final[Select[Any]] = _HEAD.with_for_update()
 _NEW_HEAD: Final = (
     update(HEAD)
     .where(HEAD.c.project == bindparam("of"))
@@ -22,10 +24,9 @@ _NEW_HEAD: Final = (
 )
 
 
-def head(connection: Connection, project: int) -> tuple[int, Sha256, int]:
-    """Return the last seq, its hash, and how many items the imports have announced."""
-    row = connection.execute(_HEAD, {"of": project}).one()
-    return row.seq, row.hash, row.size
+def head(connection: Connection, project: int) -> Row[Any]:
+    """Return the last seq, its hash, the size that the imports have announced, and where the project moved to."""
+    return connection.execute(_HEAD, {"of": project}).one()
 
 
 def set_head(connection: Connection, project: int, seq: int, its_hash: Sha256, size: int) -> None:
@@ -33,10 +34,9 @@ def set_head(connection: Connection, project: int, seq: int, its_hash: Sha256, s
     connection.execute(_NEW_HEAD, {"of": project, "last": seq, "its_hash": its_hash, "items": size})
 
 
-def lock(connection: Connection, project: int) -> str | None:
-    """Let one at a time append, until the transaction ends; return where the project moved to, if it did."""
-    moved: str | None = connection.execute(_LOCKED_HEAD, {"of": project}).scalar_one()
-    return moved
+def lock(connection: Connection, project: int) -> Row[Any]:
+    """Let one at a time append, until the transaction ends; return the head."""
+    return connection.execute(_LOCKED_HEAD, {"of": project}).one()
 
 
 def make(connection: Connection, name: str, project: str, now: int) -> Row[Any]:
@@ -50,7 +50,7 @@ def make(connection: Connection, name: str, project: str, now: int) -> Row[Any]:
     found = connection.execute(select(PROJECT).where(same)).all()
     if made:
         connection.execute(insert(HEAD).values(project=found[0].number, seq=0, hash=GENESIS, size=0, moved=None))
-    elif len(found) > 1 or head(connection, found[0].number)[0] > 0:
+    elif len(found) > 1 or head(connection, found[0].number).seq > 0:
         raise Conflict(f"there is a project {name!r} already", field="name", value=name)
     return found[0]
 
@@ -72,12 +72,6 @@ def find(connection: Connection, project: str | None) -> Row[Any]:
     if not found:
         raise NotFound(f"there is no project {project!r} here", field="project", value=project, choices=names)
     raise BadValue("project", project, "there are several: name one", choices=names)
-
-
-def moved_to(connection: Connection, project: int) -> str | None:
-    """Return where the project was moved to, if it was."""
-    moved: str | None = connection.execute(select(HEAD.c.moved).where(HEAD.c.project == project)).scalar_one()
-    return moved
 
 
 def refuse_moved(moved: str | None) -> None:

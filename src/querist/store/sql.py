@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, Row, delete, func, select
 
 from querist.events import (
     AnswerSubmitted,
@@ -131,7 +131,7 @@ class SqlStore:
             with database.reading() as connection:
                 found = projects.find(connection, project)
                 if not moved:
-                    projects.refuse_moved(projects.moved_to(connection, found.number))
+                    projects.refuse_moved(projects.head(connection, found.number).moved)
         except BaseException:
             if isinstance(url, str):
                 database.close()
@@ -152,7 +152,7 @@ class SqlStore:
         new = _New(key, event, actor, views.attached(event, self.artefacts))
         with self.database.writing() as connection:
             # Before looking: two workers that write the same key must not both find nothing.
-            self._lock(connection)
+            head = self._lock(connection)
             known = lines.find(connection, self.number, key)
             if known is not None:
                 check_same(known, event, actor)
@@ -161,7 +161,7 @@ class SqlStore:
                 seq = answers.first_after(connection, self.number, event.item, actor, read)
                 if seq is not None:
                     raise overtaken(event, actor, seq)
-            return self._write(connection, [new])[0], True
+            return self._write(connection, head, [new])[0], True
 
     def append_many(self, events: Iterable[NewEvent]) -> int:
         """Append events in one transaction; known keys are passed over. Return how many were new."""
@@ -175,13 +175,14 @@ class SqlStore:
                 if ordered:
                     self._write(
                         connection,
+                        projects.head(connection, self.number),
                         [_New(n.key, n.event, n.actor, views.attached(n.event, self.artefacts)) for n in ordered],
                     )
                 count += len(ordered)
         return count
 
-    def _write(self, connection: Connection, new: Sequence[_New]) -> list[Recorded]:
-        seq, prev, size = projects.head(connection, self.number)
+    def _write(self, connection: Connection, head: Row[Any], new: Sequence[_New]) -> list[Recorded]:
+        seq, prev, size = head.seq, head.hash, head.size
         changes = tables.load(connection, self.number, size, [(one.event, one.extra) for one in new])
         written: list[Line] = []
         for one in new:
@@ -221,7 +222,8 @@ class SqlStore:
     def head(self) -> tuple[int, Sha256]:
         """Return the last seq and its hash."""
         with self.database.reading() as connection:
-            return projects.head(connection, self.number)[:2]
+            head = projects.head(connection, self.number)
+            return head.seq, head.hash
 
     def history(self, item: ItemId) -> list[Recorded]:
         """Return the events of people about an item, by seq."""
@@ -355,12 +357,14 @@ class SqlStore:
         with self.database.writing(durable=False) as connection:
             queue.release(connection, self.number, lease, person)
 
-    def lock(self, connection: Connection) -> str | None:
-        """Let one at a time append and decide who gets what, until the transaction ends; return where it moved to."""
+    def lock(self, connection: Connection) -> Row[Any]:
+        """Let one at a time append and decide who gets what, until the transaction ends; return the head."""
         return projects.lock(connection, self.number)
 
-    def _lock(self, connection: Connection) -> None:
-        projects.refuse_moved(self.lock(connection))
+    def _lock(self, connection: Connection) -> Row[Any]:
+        head = self.lock(connection)
+        projects.refuse_moved(head.moved)
+        return head
 
     # Steps.
 

@@ -118,7 +118,9 @@ class SingleLabel:
 
     def encode(self, values: Sequence[Any]) -> Array:
         """Return the class numbers (l,) int64 of canonical values; BadValue names the first unknown one."""
-        return np.fromiter((self._numbers[self.check(value)] for value in values), dtype=np.int64, count=len(values))
+        numbers = self._numbers
+        known = (numbers[value if type(value) is str and value in numbers else self.check(value)] for value in values)
+        return np.fromiter(known, dtype=np.int64, count=len(values))
 
     def decode(self, target: Array) -> list[Any]:
         """Return the classes of class numbers (l,).

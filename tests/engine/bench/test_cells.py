@@ -1,12 +1,10 @@
-"""Splits that pair strategies, and the figures of one evaluation point."""
+"""Splits that pair strategies, and the names of cells."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn import metrics
 
-from querist.engine.bench.cells import Cell, bins, figures, split
+from querist.engine.bench.cells import Cell, split
 from querist.types import Strategy
 
 targets = st.lists(st.integers(0, 4), min_size=12, max_size=120).map(np.array)
@@ -49,36 +47,6 @@ def test_first_labels_are_drawn_uniformly_not_by_class() -> None:
     ]
     assert min(rare) == 0
     assert abs(np.mean(rare) - 1.0) < 0.25
-
-
-def test_figures_agree_with_scikit_learn() -> None:
-    rng = np.random.default_rng(0)
-    proba = rng.dirichlet(np.ones(4), 300)
-    target = rng.integers(0, 4, 300)
-    point, predicted = figures(target, proba), proba.argmax(axis=1)
-    assert point["accuracy"] == pytest.approx(metrics.accuracy_score(target, predicted))
-    assert point["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(target, predicted))
-    assert point["macro_f1"] == pytest.approx(metrics.f1_score(target, predicted, average="macro"))
-    assert point["log_loss"] == pytest.approx(metrics.log_loss(target, proba))
-    assert point["recall"] == pytest.approx(metrics.recall_score(target, predicted, average=None).tolist())
-
-
-def test_a_class_that_is_not_held_out_has_no_recall() -> None:
-    assert figures(np.array([0, 0]), np.array([[0.9, 0.1], [0.2, 0.8]]))["recall"] == [0.5, None]
-
-
-@given(st.integers(1, 60), st.integers(0, 100))
-@settings(max_examples=30, deadline=None)
-def test_bins_hold_every_row_and_its_means(n, seed) -> None:
-    rng = np.random.default_rng(seed)
-    proba = rng.dirichlet(np.ones(3), n)
-    target = rng.integers(0, 3, n)
-    found = bins(target, proba)
-    sure, right = proba.max(axis=1), proba.argmax(axis=1) == target
-    assert sum(b["n"] for b in found) == n
-    assert sum(b["n"] * b["certain"] for b in found) == pytest.approx(sure.sum())
-    assert sum(b["n"] * b["right"] for b in found) == pytest.approx(right.sum())
-    assert all(k / 10 - 1e-6 <= b["certain"] <= (k + 1) / 10 + 1e-6 for k, b in enumerate(found) if b["n"])
 
 
 def test_a_cell_is_named_by_everything_that_changes_its_result() -> None:

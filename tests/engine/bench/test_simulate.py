@@ -182,6 +182,19 @@ def test_trainings_that_failed_are_counted() -> None:
     assert sum(counts.values()) > 0
 
 
+class Hopeless(GaussianNB):
+    """Fails on every training set."""
+
+    def fit(self, x, y, sample_weight=None):
+        raise RuntimeError("never")
+
+
+def test_a_run_without_any_model_is_a_failure_and_no_result() -> None:
+    result = simulate_anything(*IRIS, **{**SMALL, "model": Hopeless()}, seeds=1, jobs=1)
+    assert result.failed_wholly
+    assert all("no training succeeded" in cell["error"] and "never" in cell["error"] for cell in result.cells)
+
+
 def test_a_table_that_begins_with_a_failure_has_all_columns() -> None:
     point = {"labels": 10, "accuracy": 0.5}
     cells = [

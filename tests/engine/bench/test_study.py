@@ -84,6 +84,20 @@ def test_a_bench_from_file_to_report(folder) -> None:
     assert again.summary["views"] == summary["views"]
 
 
+def test_a_bench_of_one_setting_has_the_page_of_a_simulation(folder) -> None:
+    plan = {"data": [{"name": "iris", "source": "iris.csv", "target": "kind"}], "seeds": 1, "rounds": 1}
+    made = Plan.from_json({**plan, "models": ["naive_bayes"], "calibrate": False})
+    study = run_study(made, out=folder / "out", data={"iris": lambda: made.data[0].read(folder)}, jobs=1)
+    html = (study.folder / "index.html").read_text()
+    for wanted in (
+        "What each label bought",
+        "Which classes does it find?",
+        "Can its certainty be trusted?",
+        "Repeat this",
+    ):
+        assert wanted in html
+
+
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [

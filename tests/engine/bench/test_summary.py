@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from querist.engine.bench.summary import FIGURES, Question, mean_interval, summarise
+from querist.engine.bench.measured import MEASURED
+from querist.engine.bench.summary import Question, mean_interval, summarise
 
 LABELS = [20, 40, 60, 80]
 
@@ -15,7 +16,7 @@ def cell(strategy: str, seed: int, accuracy: list[float], **changes) -> dict:
     points = [
         {
             "labels": labels,
-            **dict.fromkeys(FIGURES, value),
+            **dict.fromkeys(MEASURED["proba"].figures, value),
             "recall": [value, value / 2],
             "failed_fits": 0,
             "seconds_model": 0.2,

@@ -66,10 +66,14 @@ def test_every_encoder_says_what_it_reads_and_how_it_is_set() -> None:
         checked_method("minilmm")
 
 
-def test_a_file_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_or_folder_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "encoder.onnx").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
     assert checked_method("onnx_image:encoder.onnx") == f"onnx_image:{tmp_path / 'encoder.onnx'}"
+    (tmp_path / "resnet50").mkdir()
+    assert checked_method("timm:local-dir:resnet50") == f"timm:local-dir:{tmp_path / 'resnet50'}"
+    assert checked_method("sentence_transformers:resnet50") == f"sentence_transformers:{tmp_path / 'resnet50'}"
+    assert checked_method("timm:resnet50") == "timm:resnet50"  # the hub's, whatever lies here
 
 
 def test_an_unknown_setting_is_said() -> None:

@@ -16,7 +16,8 @@ from torch import nn
 
 from querist import ActiveLearner, models
 from querist.errors import BadValue, Damaged, ModelFailure, UnknownName
-from querist.models.torch import TorchLearner, TorchModel, learner
+from querist.models.torch import TorchLearner, TorchModel, learner, networks
+from querist.models.torch.rows import Rows
 from querist.types import Array, Features
 
 X, Y = load_digits(return_X_y=True)
@@ -308,6 +309,22 @@ class TestReading:
         sparse = Features(csr_matrix(X[:, :30]), X)
         model = learner("mlp", QUICK).fit(sparse.rows(TRAIN), Y[TRAIN], classes=10)
         assert model.shape == (64,)
+
+    @pytest.mark.parametrize("lie", [(8, 8), (1, 8, 8), (8, 8, 1)])
+    def test_grey_images_with_and_without_a_channel(self, lie: tuple[int, ...]) -> None:
+        flat, shaped = (
+            learner("small_resnet", {"steps": 3}).fit(Features.of(rows), Y[TRAIN], classes=10)
+            for rows in (X[TRAIN], X[TRAIN].reshape(-1, *lie))
+        )
+        assert flat.shape == shaped.shape == (1, 8, 8)
+        assert flat.save() == shaped.save()
+
+    def test_colour_images_are_the_same_however_they_lie(self) -> None:
+        images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
+        first = np.moveaxis(images, 3, 1)
+        given = [Rows(rows, (3, 16, 16), "cpu").take(np.arange(20)) for rows in (images, images.reshape(20, -1), first)]
+        assert all(torch.equal(each, torch.from_numpy(first / np.float32(255))) for each in given)
+        assert networks.image_shape((768,)) == networks.image_shape((16, 16, 3)) == (3, 16, 16)
 
     def test_images_that_are_none(self) -> None:
         with pytest.raises(BadValue, match=r"no square image; set features\.settings"):

@@ -49,9 +49,8 @@ def test_it_stops_where_the_spared_labels_gain_no_more() -> None:
     network = networks.mlp((5,), 2)
     plan = training.Plan(steps=400, rate=1e-2)
     spare = np.arange(60, 80)
-    trained = training.train(
-        network, None, rows, target, np.ones(80, dtype=np.float32), plan, seen=np.arange(2), seed=0, held_out=spare
-    )
+    told = training.Told(rows, target, np.ones(80, dtype=np.float32), np.arange(2), held_out=spare)
+    trained = training.train(network, None, told, plan, seed=0)
     assert trained.steps < 400
     columns = torch.arange(2)
     held = Rows(rows.array[spare], (5,), "cpu")

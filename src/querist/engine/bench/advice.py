@@ -271,8 +271,8 @@ def _of_a_weak_model(facts: Facts) -> list[Json]:
     found = []
     if "low" in skill and skill["low"] <= 0:
         sentence = (
-            f"The model is weak: {_above_the_largest(skill)}, which may be nothing. The doubts of a weak model mislead: "
-            "try other features or another model first."
+            f"The model is weak: {_above_the_largest(skill)}, which may be nothing. The doubts of a weak model "
+            "mislead: try other features or another model first."
         )
         found.append(_reason(sentence, skill=skill["skill"]))
     error = facts.calibration.get("ece_after")

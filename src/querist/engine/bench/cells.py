@@ -10,7 +10,7 @@ import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,15 +19,15 @@ from querist.acquire.select import required_signals
 from querist.compute import peak
 from querist.engine.bench.conditions import Conditions
 from querist.engine.bench.labelled import Labelled
-from querist.errors import BadValue, NotReady
-from querist.measure import calibration, scores
+from querist.engine.bench.measured import bins, figures
+from querist.errors import BadValue, ModelFailure, NotReady
+from querist.events import ModelFailed
+from querist.measure import scores
 from querist.registry import has
 from querist.types import Array, Features, Json, Learner, Strategy, short_hash
 
 if TYPE_CHECKING:
     from querist.engine.learner import ActiveLearner
-
-BINS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Split:
 def split(target: Array, *, seed: int, hold_out: float, seed_set: int) -> Split:
     """Return the split of a seed: a stratified hold-out, and first labels drawn uniformly from the rest.
 
-    Every class is held out in its share, to the nearest row.
+    Every class (or stretch of the numbers) is held out in its share, to the nearest row.
 
     >>> s = split(np.array([0] * 80 + [1] * 20), seed=0, hold_out=0.3, seed_set=5)
     >>> len(s.pool), np.bincount(np.array([0] * 80 + [1] * 20)[s.hold_out]).tolist(), len(s.first)
@@ -138,24 +138,30 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
     Returns:
         `points`, one dict for each size of the training set; `picks`, the rows of the data set that were labelled, in
         order, the first ones included; and of the last model `reliability`, `confusion` (c lists of c counts, a list
-        for each true class) and `wrong`, the held-out rows that it gets wrong.
+        for each true class; empty where a row is not of one class) and `wrong`, the held-out rows that it gets wrong.
 
     Raises:
         QueristError: what the learner raises: an unknown strategy, a signal that the model does not offer.
+        ModelFailure: every training failed.
     """
     from querist.engine.learner import ActiveLearner
 
     parts = _parts(data, cell)
-    held_target = data.target[parts.hold_out]
+    kind, held_target = data.kind, data.target[parts.hold_out]
     answers = cell.conditions.answers(data.target, data.classes, seed=cell.seed)[parts.pool]
     learner = ActiveLearner(
         cell.learner(),
         pool=parts.features,
         strategy=cell.strategy,
         seed=cell.seed,
-        classes=list(data.classes),
-        calibrate=cell.calibrate,
+        classes=list(data.classes) if data.task.has_classes else None,
+        task=data.task.name,
+        task_settings=data.settings,
+        # A temperature keeps every prediction, so that the accuracies compared are those of the model itself.
+        calibrate="temperature" if cell.calibrate else False,
         batch=cell.batch,
+        # The first labels are given: what is compared begins with the first batch, and coverage must not step in.
+        seed_set=1,
     )
     picks: list[int] = []
     points: list[Json] = []
@@ -164,16 +170,16 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
     while asked:
         picks.extend(int(row) for row in asked)
         began = time.perf_counter()
-        learner.tell(asked, [data.classes[answers[row]] for row in asked])
-        proba, has_model = _predict(learner, parts.held_features, answers[picks], len(data.classes))
+        learner.tell(asked, data.said(answers[list(asked)]))
+        matrix, has_model = _predict(learner, parts.held_features, kind.constant(answers[picks], len(held_target)))
         points.append(
             {
                 "labels": len(picks),
                 "cost": _cost(data, parts.pool[picks]),
                 "has_model": has_model,
                 "failed_fits": failed_fits(learner),
-                **figures(held_target, proba),
-                "labels_per_class": np.bincount(answers[picks], minlength=len(data.classes)).tolist(),
+                **figures(kind, held_target, matrix),
+                "labels_per_class": data.counts(answers[picks]),
                 "seconds_model": time.perf_counter() - began,
                 "seconds_query": seconds_query,
                 "bytes_query": grown[0] if grown else None,
@@ -184,14 +190,24 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
         with peak() as grown:
             asked = learner.ask(wanted) if wanted > 0 else []
         seconds_query = time.perf_counter() - began
-    predicted = proba.argmax(axis=1)
+    if not has_model and (failures := _failures(learner)):
+        raise ModelFailure(f"no training succeeded: {failures[-1]}")
+    right = kind.right(held_target, matrix)
     return {
         "points": points,
         "picks": parts.pool[picks].tolist(),
-        "reliability": bins(held_target, proba),
-        "confusion": scores.confusion(held_target, predicted, classes=len(data.classes)).tolist(),
-        "wrong": parts.hold_out[predicted != held_target].tolist(),
+        "reliability": bins(kind.certainty(matrix), right),
+        "confusion": _confusion(data, held_target, matrix),
+        "wrong": parts.hold_out[~right].tolist(),
     }
+
+
+def _confusion(data: Labelled, target: Array, matrix: Array) -> list[list[int]]:
+    """Counts of the classes that were taken for each other; nothing where a row is not of one class."""
+    if data.kind.signal != "proba":
+        return []
+    found: list[list[int]] = scores.confusion(target, matrix.argmax(axis=1), classes=len(data.classes)).tolist()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +223,7 @@ class _Parts:
 
 def _parts(data: Labelled, cell: Cell) -> _Parts:
     """The split of the seed under the cell's conditions."""
-    parts = split(data.target, seed=cell.seed, hold_out=cell.hold_out, seed_set=cell.seed_set)
+    parts = split(data.strata, seed=cell.seed, hold_out=cell.hold_out, seed_set=cell.seed_set)
     features, held = _features(data, cell.seed, cell.hold_out)
     if not cell.conditions.to_json():
         return _Parts(parts.pool, parts.hold_out, parts.first, features, held)
@@ -225,60 +241,24 @@ def _cost(data: Labelled, rows: Array) -> float:
 
 def failed_fits(learner: ActiveLearner) -> int:
     """Return how many trainings failed so far: the last good model was measured in their place."""
-    return sum(1 for _ in learner.project.store.events(kinds=["model_failed"]))
+    return len(_failures(learner))
+
+
+def _failures(learner: ActiveLearner) -> list[str]:
+    events = (kept.event for kept in learner.project.store.events(kinds=["model_failed"]))
+    return [event.error for event in events if isinstance(event, ModelFailed)]
 
 
 @functools.lru_cache(maxsize=1)
 def _features(data: Labelled, seed: int, hold_out: float) -> tuple[Features, Features]:
     """The features of pool and hold-out; strategies of one seed share them, and cells come seed by seed."""
-    parts = split(data.target, seed=seed, hold_out=hold_out, seed_set=0)
+    parts = split(data.strata, seed=seed, hold_out=hold_out, seed_set=0)
     return data.part(parts.pool, parts.hold_out, seed=seed)
 
 
-def _predict(learner: ActiveLearner, rows: Features, labelled: Array, classes: int) -> tuple[Array, bool]:
-    """Return the probabilities of the held-out rows; before there is a model, the shares of the labels so far."""
+def _predict(learner: ActiveLearner, rows: Features, guess: Array) -> tuple[Array, bool]:
+    """Return the predictions of the held-out rows; before there is a model, what the labels so far amount to."""
     try:
         return np.asarray(learner.predict_proba(rows), dtype=float), True
     except NotReady:
-        shares = np.bincount(labelled, minlength=classes) / len(labelled)
-        return np.tile(shares, (len(rows), 1)), False
-
-
-def figures(target: Array, proba: Array) -> Json:
-    """Return every figure of one evaluation point; classes that were not held out have no recall (None).
-
-    >>> point = figures(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]))
-    >>> round(point["accuracy"], 3), point["recall"]
-    (0.667, [1.0, 0.5])
-    """
-    found = scores.per_class(target, proba.argmax(axis=1), classes=proba.shape[1])
-    return {
-        **{name: _number(value) for name, value in scores.classification(target, proba).items()},
-        "macro_precision": _number(float(np.nanmean(found.precision))),
-        "ece": calibration.expected_calibration_error(proba=proba, target=target),
-        **{name: [_number(value) for value in getattr(found, name)] for name in ("recall", "precision", "f1")},
-    }
-
-
-def _number(value: float) -> float | None:
-    """JSON has no NaN: a figure that does not exist is None."""
-    return None if np.isnan(value) else float(value)
-
-
-def bins(target: Array, proba: Array) -> list[Json]:
-    """Return how often the model was right by how sure it was: tenths of certainty, which pool over seeds.
-
-    >>> bins(np.array([0, 1]), np.array([[0.94, 0.06], [0.96, 0.04]]))[-1]
-    {'n': 2, 'certain': 0.95, 'right': 0.5}
-    """
-    certainty, right = proba.max(axis=1), proba.argmax(axis=1) == target
-    place = np.minimum((certainty * BINS).astype(int), BINS - 1)
-    n = np.bincount(place, minlength=BINS)
-    means = [
-        np.divide(np.bincount(place, values, minlength=BINS), n, out=np.zeros(BINS), where=n > 0)
-        for values in (certainty, right)
-    ]
-    return [
-        {"n": count, "certain": round(sure, 9), "right": hit}
-        for count, sure, hit in zip(n.tolist(), means[0].tolist(), means[1].tolist(), strict=True)
-    ]
+        return guess, False

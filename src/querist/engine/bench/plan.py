@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from querist.engine.bench.cells import Cell
 from querist.engine.bench.conditions import Conditions
 from querist.engine.bench.labelled import Labelled, load
-from querist.engine.bench.summary import RISING
+from querist.engine.bench.measured import MEASURED
 from querist.engine.spec import Section, readable
 from querist.errors import BadValue, Damaged, NotFound
 from querist.types import Json, Strategy, short_hash
@@ -147,8 +147,9 @@ class Plan(Section):
     @field_validator("metric")
     @classmethod
     def _known_metric(cls, value: str) -> str:
-        if value not in RISING:
-            raise ValueError(f"must be one of {', '.join(RISING)}")
+        rising = MEASURED["proba"].rising
+        if value not in rising:
+            raise ValueError(f"must be one of {', '.join(rising)}")
         return value
 
     @field_validator("batches", "seed_sets")

@@ -17,7 +17,7 @@ from querist.engine.run import run_until_waiting
 from querist.engine.spec import ProjectSpec
 from querist.errors import BadValue
 from querist.events import AnswerSubmitted, PoolImported, ProjectCreated
-from querist.store.protocol import NewEvent
+from querist.store.protocol import ItemRow, NewEvent
 from querist.types import Array, Features, ItemId, Json, Learner, Strategy
 
 Answer = Callable[[ItemId], str | None]
@@ -78,6 +78,34 @@ def begin(
     )
     project.record("import/pool", imported)
     return project
+
+
+def join(project: Project, rows: Array) -> None:
+    """Let more rows join the pool of a project of `begin`; their items are named on from the last one.
+
+    Args:
+        project: the project.
+        rows: (m, d).
+    """
+    seed, start = project.seed, project.state().pool_size
+    names = [str(start + row) for row in range(len(rows))]
+    u_eval, u_control = (keyed_numbers(seed, lane, names) for lane in ("evaluation", "control"))
+    project.store.add_items(
+        ItemRow(name, start + row, float(u_eval[row]), float(u_control[row]), None) for row, name in enumerate(names)
+    )
+    assert project.arrays is not None
+    pool = np.concatenate([project.arrays.embed, rows])
+    project.arrays = Features(pool, pool)
+    table: dict[str, list[Any]] = {"item": names, "row": list(range(start, start + len(names)))}
+    imported = PoolImported(
+        source="rehearsal",
+        fingerprint=str(start),
+        items=project.store.artefacts.put_table(table),
+        added=len(names),
+        duplicates=0,
+        size=start + len(names),
+    )
+    project.record(f"import/{start}", imported)
 
 
 def rehearse(

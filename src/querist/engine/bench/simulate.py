@@ -6,20 +6,20 @@ import importlib
 import json
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
-
-import numpy as np
 
 from querist import registry
 from querist.acquire import presets
 from querist.engine.bench.cells import Cell, split
 from querist.engine.bench.conditions import Conditions
 from querist.engine.bench.labelled import Labelled, load
+from querist.engine.bench.measured import MEASURED
 from querist.engine.bench.running import run_cells, write_text
-from querist.engine.bench.summary import RISING, Question, summarise
+from querist.engine.bench.slices import weak_spots
+from querist.engine.bench.summary import Question, summarise
 from querist.engine.versions import machine, versions
 from querist.errors import BadValue, UnknownName
 from querist.types import Array, Json, Strategy
@@ -80,7 +80,10 @@ class SimulationResult:
         return pa.table({name: [row.get(name) for row in rows] for name in names})
 
     def write(self, out: str | Path, *, page: Page | None = None) -> Path:
-        """Write `summary.json`, `results.parquet` and `index.html` into a folder, and return the folder."""
+        """Write summary, table, page and pictures into a folder, and return the folder.
+
+        `summary.json`, `results.parquet` with every seed, `index.html`, and the curves as `curves.svg` for a paper.
+        """
         import pyarrow.parquet as pq
 
         folder = Path(out)
@@ -88,6 +91,8 @@ class SimulationResult:
         write_text(folder / "summary.json", json.dumps(self.summary, indent=2, ensure_ascii=False, allow_nan=False))
         pq.write_table(self.table(), folder / "results.parquet", compression="zstd")
         write_text(folder / "index.html", (page or _own_page())(self.summary))
+        for name, picture in _pictures(self.summary).items():
+            write_text(folder / f"{name}.svg", picture)
         return folder
 
 
@@ -104,9 +109,16 @@ def _compared(found: Json, baseline: str | None) -> str:
     return f"{text}, {saving['saved']:.0f} labels saved ({saving['low']:.0f} to {saving['high']:.0f})"
 
 
+# By name, so that the engine stands below the report: whoever calls `write` has asked for both.
+
+
 def _own_page() -> Page:
-    # By name, so that the engine stands below the report: whoever calls `write` has asked for both.
     found: Page = importlib.import_module("querist.report.simulation").page
+    return found
+
+
+def _pictures(summary: Json) -> dict[str, str]:
+    found: dict[str, str] = importlib.import_module("querist.report.pictures").of_simulation(summary)
     return found
 
 
@@ -122,7 +134,7 @@ def simulate(
     features: str = "auto",
     name: str | None = None,
     strategies: Sequence[str | Strategy] = ("margin",),
-    model: Any = "logistic_regression",
+    model: Any = None,
     batch: int = 20,
     budget: int = 400,
     seeds: int | Sequence[int] = 5,
@@ -132,7 +144,7 @@ def simulate(
     conditions: Conditions | None = None,
     advisers: int = 5,
     baseline: str = "random",
-    metric: str = "accuracy",
+    metric: str | None = None,
     target_accuracy: float | None = None,
     price: float | None = None,
     seconds_per_label: float | None = None,
@@ -142,6 +154,9 @@ def simulate(
     out: str | Path | None = None,
     progress: bool = False,
     page: Page | None = None,
+    task: str = "single_label",
+    settings: Mapping[str, Any] | None = None,
+    pair: Sequence[str] = (),
 ) -> SimulationResult:
     """Run strategies × seeds on data whose labels are known, paired, and compare them with random labelling.
 
@@ -163,7 +178,7 @@ def simulate(
         features: how rows become arrays; `auto` chooses by the kind of data.
         name: of the data, in the report.
         strategies: names or `Strategy` values; the baseline is added where it is missing.
-        model: a name, or a scikit-learn classifier.
+        model: a name, or a scikit-learn estimator; None takes the one that projects of this kind of label begin with.
         batch: labels between two trainings.
         budget: labels in all, first labels included.
         seeds: how many (0, 1, …), or which.
@@ -173,7 +188,9 @@ def simulate(
         conditions: wrong answers, rare classes, copies; see `querist.engine.bench.conditions.Conditions`.
         advisers: bootstrapped copies of the model that give their opinion to strategies that need several.
         baseline: what every other strategy is compared with.
-        metric: the figure of the headline: accuracy, balanced_accuracy, macro_f1, roc_auc or average_precision.
+        metric: the figure of the headline. One class of several: accuracy (the default), balanced_accuracy, macro_f1,
+            roc_auc or average_precision; label sets: macro_f1 (the default), micro_f1, jaccard, or accuracy, the share
+            of sets that are right as a whole; numbers: r2 (the default), or accuracy, the share within the tolerance.
         target_accuracy: the value of the metric to reach; None takes the baseline's at the end of the budget.
         price: what a label costs in `currency`, or one unit of `cost`.
         seconds_per_label: people's time for a label.
@@ -184,6 +201,9 @@ def simulate(
             that is started again goes on where it stopped.
         progress: show a bar with the time that remains.
         page: what makes `index.html` of the summary; None takes `querist.report.simulation.page`.
+        task: the kind of label: single_label, multi_label, numeric or pairwise; the others' learner is to come.
+        settings: of the kind of label; the range of numbers is that of the labels, if nobody says it.
+        pair: the two columns that are compared, where the task is pairwise.
 
     Raises:
         BadValue: a setting that cannot work, such as a budget larger than the pool.
@@ -197,13 +217,28 @@ def simulate(
     """
     roles = {"target": target, "text": text, "image": image, "cost": cost if isinstance(cost, str) else None}
     labelled = load(
-        data, y, target=target, text=text, columns=columns, image=image, features=features, name=name, cost=cost
+        data,
+        y,
+        target=target,
+        text=text,
+        columns=columns,
+        image=image,
+        cost=cost,
+        task=task,
+        settings=settings,
+        pair=pair,
+        features=features,
+        name=name,
     )
     wanted = _with_baseline(strategies, baseline)
+    model = labelled.task.model if model is None else model
+    metric = metric or MEASURED[labelled.kind.signal].rising[0]
     question = Question(metric, baseline, target_accuracy, price, currency, seconds_per_label)
     first = _seed_set(seed_set, budget, len(labelled.classes))
     check(labelled, question, batch=batch, budget=budget, first=first, hold_out=hold_out)
     switched = conditions or Conditions()
+    if labelled.kind.signal != "proba" and set(switched.to_json()) - {"copies"}:
+        raise BadValue("conditions", switched.words(), f"are of classes; in {task} there are only copies")
     cell = Cell(wanted[0], 0, model, batch, budget, first, hold_out, calibrate, switched, advisers)
     listed = [*range(seeds)] if isinstance(seeds, int) else list(seeds)
     if not listed:
@@ -214,7 +249,8 @@ def simulate(
     results = run_cells(labelled, cells, kept=kept, jobs=jobs, timeout=timeout, progress=progress)
     summary = setting_summary(labelled, cell, results, question, listed, wanted)
     summary["seconds"] = time.perf_counter() - began
-    summary["settings"]["command"] = command(summary, {**roles, "columns": list(columns)})
+    said = {"task": task if task != "single_label" else None, "pair": ",".join(pair), "set": dict(settings or {})}
+    summary["settings"]["command"] = command(summary, {**roles, "columns": list(columns), **said})
     result = SimulationResult(summary, tuple(results), None if out is None else Path(out))
     if out is not None:
         result.write(out, page=page)
@@ -257,8 +293,9 @@ def check(data: Labelled, question: Question, *, batch: int, budget: int, first:
         UnknownName: the metric.
         BadValue: whatever else.
     """
-    if question.metric not in RISING:
-        raise UnknownName("metric", question.metric, RISING)
+    rising = MEASURED[data.kind.signal].rising
+    if question.metric not in rising:
+        raise UnknownName("metric", question.metric, rising)
     if not 0 < hold_out < 1:
         raise BadValue("hold_out", hold_out, "must be between 0 and 1")
     if batch < 1:
@@ -278,8 +315,8 @@ def setting_summary(
     data: Labelled, cell: Cell, results: Sequence[Json], question: Question, seeds: list[int], strategies: list[Any]
 ) -> Json:
     """Return what `summary.json` says of one setting: its figures, its data, its settings, its versions."""
-    held = split(data.target, seed=seeds[0], hold_out=cell.hold_out, seed_set=cell.seed_set).hold_out
-    held_out = np.bincount(data.target[held], minlength=len(data.classes))
+    held = split(data.strata, seed=seeds[0], hold_out=cell.hold_out, seed_set=cell.seed_set).hold_out
+    held_out = data.counts(data.target[held])
     model = cell.model if isinstance(cell.model, str) else getattr(cell.model, "name", type(cell.model).__name__)
     settings = {
         **cell.to_json(),
@@ -296,14 +333,20 @@ def setting_summary(
         "counted": "the budget counts all training labels, the first ones included; the labels of the hold-out are not",
     }
     del settings["strategy"], settings["seed"]
+    found = summarise(
+        results, classes=data.classes, held_out=held_out, question=question, measured=MEASURED[data.kind.signal]
+    )
     return {
-        **summarise(results, classes=data.classes, held_out=held_out, question=question),
+        **found,
+        "slices": weak_spots(data, results, cell, _best(found, question)),
         "data": {
             "name": data.name,
             "rows": len(data),
             "pool": len(data) - len(held),
             "hold_out": len(held),
-            "classes": dict(zip(data.classes, np.bincount(data.target).tolist(), strict=True)),
+            "task": data.task.name,
+            "means": data.kind.means,
+            "classes": dict(zip(data.classes, data.counts(data.target), strict=True)),
             "fingerprint": data.fingerprint,
             **data.about,
         },
@@ -320,6 +363,12 @@ def setting_summary(
     }
 
 
+def _best(found: Json, question: Question) -> str:
+    """The strategy of the largest area, whose models are looked at closely; the baseline where nothing finished."""
+    areas = {s["strategy"]: s["area"][question.metric]["mean"] for s in found["strategies"]}
+    return max(areas, key=lambda name: areas[name] or 0.0, default=question.baseline)
+
+
 def command(summary: Json, columns: Json) -> str:
     """Return what to type to repeat a simulation: a shell command for a file, a call for arrays."""
     settings, source = summary["settings"], summary["data"].get("source")
@@ -331,21 +380,28 @@ def command(summary: Json, columns: Json) -> str:
     roles = {name: value for name, value in columns.items() if value}
     switched = settings.get("conditions", {})
     said |= {name: value for name, value in switched.items() if name != "confusion"}
-    if source is None or roles.keys() - {"target", "text", "cost"} or "confusion" in switched:
+    if source is None or roles.keys() & {"columns", "image"} or "confusion" in switched:
         first = "x, y" if source is None else repr(source)
         said = {k: v for k, v in said.items() if k not in switched}
         if switched:
             said["conditions"] = Conditions(**switched)
-        said = {**({} if source is None else roles), "strategies": named, "seeds": count, **said}
+        if "set" in roles:
+            roles["settings"] = roles.pop("set")
+        if "pair" in roles:
+            roles["pair"] = roles["pair"].split(",")
+        of_arrays = {name: value for name, value in roles.items() if name in ("task", "settings")}
+        said = {**(of_arrays if source is None else roles), "strategies": named, "seeds": count, **said}
         return f"querist.simulate({first}, {', '.join(f'{name}={value!r}' for name, value in said.items())})"
     words = ["querist", "simulate", shlex.quote(source)]
     for name, value in roles.items():
-        words += [f"--{name}", shlex.quote(value)]
+        listed = [f"{setting}={given}" for setting, given in value.items()] if name == "set" else [value]
+        for one in listed:
+            words += [f"--{name}", shlex.quote(one)]
     for strategy in named:
         words += ["--strategy", shlex.quote(strategy)]
     for name, value in {"seeds": count, **said}.items():
-        listed = value if isinstance(value, list) else [value]
-        words += [f"--{name.replace('_', '-')}", ",".join(shlex.quote(str(v)) for v in listed)]
+        several = value if isinstance(value, list) else [value]
+        words += [f"--{name.replace('_', '-')}", ",".join(shlex.quote(str(v)) for v in several)]
     return " ".join(words)
 
 

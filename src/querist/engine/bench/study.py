@@ -63,15 +63,26 @@ class Study:
         return pa.concat_tables(parts, promote_options="permissive")
 
     def write(self, out: Path) -> Path:
-        """Write `summary.json`, `results.parquet` and `index.html` into a folder, and return the folder."""
+        """Write `summary.json`, `results.parquet`, `index.html` and its charts as SVG, and return the folder."""
         import pyarrow.parquet as pq
 
         out.mkdir(parents=True, exist_ok=True)
         write_text(out / "summary.json", json.dumps(self.summary, indent=2, ensure_ascii=False, allow_nan=False))
         pq.write_table(self.table(), out / "results.parquet", compression="zstd")
-        # By name, so that the engine stands below the report: whoever calls `write` has asked for both.
-        write_text(out / "index.html", importlib.import_module("querist.report.study").page(self.summary))
+        write_text(out / "index.html", self._page())
+        for name, picture in importlib.import_module("querist.report.pictures").of_study(self.summary).items():
+            write_text(out / f"{name}.svg", picture)
         return out
+
+    def _page(self) -> str:
+        kind, told = "study", self.summary
+        if len(told["settings"]) == 1:
+            # Nothing to compare across: the page of a simulation has its curves, classes and calibration.
+            (alone,) = told["settings"]
+            kind, told = "simulation", {**alone, "settings": {**alone["settings"], "command": told["command"]}}
+        # By name, so that the engine stands below the report: whoever calls `write` has asked for both.
+        page: str = importlib.import_module(f"querist.report.{kind}").page(told)
+        return page
 
 
 FACTORS = ("data", "model", "batch", "seed_set", "conditions")

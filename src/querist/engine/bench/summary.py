@@ -12,13 +12,10 @@ from typing import Final
 
 import numpy as np
 
+from querist.engine.bench.measured import MEASURED, Measured
 from querist.measure import comparison, curves
 from querist.types import Array, Json
 
-RISING: Final = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "average_precision")
-"""Figures where more is better; their areas are compared."""
-FIGURES: Final = (*RISING, "macro_precision", "log_loss", "brier", "ece")
-UNBOUNDED: Final = ("log_loss", "brier")
 LEVEL: Final = 0.95
 LEAST_SEEDS_FOR_SAVINGS: Final = 5
 """Below this a bootstrap over seeds is an ornament, and the saving has no interval."""
@@ -40,20 +37,28 @@ class Question:
     seconds_per_label: float | None = None
 
 
-def summarise(cells: Sequence[Json], *, classes: Sequence[str], held_out: Array, question: Question) -> Json:
+def summarise(
+    cells: Sequence[Json],
+    *,
+    classes: Sequence[str],
+    held_out: Sequence[int] | Array,
+    question: Question,
+    measured: Measured = MEASURED["proba"],
+) -> Json:
     """Return strategies, comparisons, curves and failures of a bench.
 
     Args:
         cells: what became of each cell: strategy, seed, status, error, points, reliability.
-        classes: their names, in the order of the recalls.
+        classes: their names, in the order of the recalls; none of numbers.
         held_out: (c,) rows of each class in the hold-out.
         question: what is asked.
+        measured: the figures of each point.
     """
-    found = tables(cells)
+    found = tables(cells, measured)
     baseline = found.get(question.baseline)
     strategies = []
     for name, table in found.items():
-        record = _strategy(table, classes, held_out, question.metric)
+        record = _strategy(table, classes, np.asarray(held_out), question.metric)
         record["failed"] = sum(cell["strategy"] == name and cell["status"] == "failed" for cell in cells)
         if baseline is not None:
             record |= _savings(table, baseline, question)
@@ -64,6 +69,7 @@ def summarise(cells: Sequence[Json], *, classes: Sequence[str], held_out: Array,
         "metric": question.metric,
         "baseline": question.baseline if baseline is not None else None,
         "strategies": strategies,
+        "rising": list(measured.rising),
         "comparisons": [] if baseline is None else _comparisons(found, baseline, question.metric),
         "curves": {name: _curve(table) for name, table in found.items()},
         "failures": [
@@ -74,12 +80,12 @@ def summarise(cells: Sequence[Json], *, classes: Sequence[str], held_out: Array,
     }
 
 
-def tables(cells: Sequence[Json]) -> dict[str, Table]:
+def tables(cells: Sequence[Json], measured: Measured = MEASURED["proba"]) -> dict[str, Table]:
     """Return the finished cells of each strategy as arrays, on the label counts that all of them have."""
     names = dict.fromkeys(cell["strategy"] for cell in cells)
     finished = {name: {c["seed"]: c for c in cells if c["strategy"] == name and c["points"]} for name in names}
     grid = _common_grid([cell for seeds in finished.values() for cell in seeds.values()])
-    return {name: Table.of(name, seeds, grid) for name, seeds in finished.items() if seeds}
+    return {name: Table.of(name, seeds, grid, measured) for name, seeds in finished.items() if seeds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +98,23 @@ class Table:
     values: Mapping[str, Array]
     recall: Array
     cells: tuple[Json, ...]
+    measured: Measured
 
     @classmethod
-    def of(cls, name: str, cells: Mapping[int, Json], grid: Array) -> Table:
+    def of(cls, name: str, cells: Mapping[int, Json], grid: Array, measured: Measured) -> Table:
         """Return the table of a strategy's cells, seed → cell."""
         kept = [[p for p in cells[seed]["points"] if p["labels"] in set(grid.tolist())] for seed in sorted(cells)]
         return cls(
             name,
             tuple(sorted(cells)),
             grid,
-            {figure: np.array([[p[figure] for p in points] for points in kept], dtype=float) for figure in FIGURES},
+            {
+                figure: np.array([[p.get(figure) for p in points] for points in kept], dtype=float)
+                for figure in measured.figures
+            },
             np.array([[p["recall"] for p in points] for points in kept], dtype=float),
             tuple(cells[seed] for seed in sorted(cells)),
+            measured,
         )
 
     def rows(self, seeds: Sequence[int]) -> list[int]:
@@ -118,15 +129,15 @@ def _common_grid(cells: Sequence[Json]) -> Array:
 
 
 def _strategy(table: Table, classes: Sequence[str], held_out: Array, metric: str) -> Json:
-    middle = int(np.argmin(np.abs(table.labels - table.labels[-1] / 2)))
+    middle, rising = int(np.argmin(np.abs(table.labels - table.labels[-1] / 2))), table.measured.rising
     return {
         "strategy": table.name,
         "seeds": len(table.seeds),
-        "area": {figure: mean_interval(_areas(table.labels, table.values[figure])) for figure in RISING},
+        "area": {name: _interval(table, name, _areas(table.labels, table.values[name])) for name in rising},
         "area_by_seed": dict(
             zip(map(str, table.seeds), _areas(table.labels, table.values[metric]).tolist(), strict=True)
         ),
-        "thirds": [mean_interval(third) for third in thirds(table, metric).T],
+        "thirds": [_interval(table, metric, third) for third in thirds(table, metric).T],
         "middle": {"labels": table.labels[middle], **_at(table, middle)},
         "final": {"labels": table.labels[-1], **_at(table, -1)},
         "recall": [
@@ -161,11 +172,15 @@ def _largest(table: Table, name: str) -> int | None:
 
 
 def _at(table: Table, point: int) -> Json:
-    return {figure: _interval(figure, table.values[figure][:, point]) for figure in FIGURES}
+    return {figure: _interval(table, figure, values[:, point]) for figure, values in table.values.items()}
 
 
-def _interval(figure: str, values: Array) -> Json:
-    return mean_interval(values, ceiling=np.inf if figure in UNBOUNDED else 1.0)
+def _interval(table: Table, figure: str, values: Array) -> Json:
+    return mean_interval(
+        values,
+        floor=-np.inf if figure in table.measured.signed else 0.0,
+        ceiling=np.inf if figure in table.measured.unbounded else 1.0,
+    )
 
 
 def _mean_of(table: Table, name: str, *, skip_first: bool = False) -> float | None:
@@ -178,7 +193,7 @@ def _areas(labels: Array, values: Array) -> Array:
 
 
 def _curve(table: Table) -> Json:
-    bands = {figure: [_interval(figure, column) for column in table.values[figure].T] for figure in FIGURES}
+    bands = {figure: [_interval(table, figure, column) for column in found.T] for figure, found in table.values.items()}
     return {
         "labels": table.labels.tolist(),
         **{
@@ -199,7 +214,7 @@ def _comparisons(tables: Mapping[str, Table], baseline: Table, metric: str) -> l
             "level": LEVEL,
             "method": "paired t interval over seeds",
         }
-        for figure in sorted(RISING, key=lambda figure: figure != metric)
+        for figure in sorted(baseline.measured.rising, key=lambda figure: figure != metric)
         for table in tables.values()
         if table is not baseline
     ]
@@ -250,8 +265,8 @@ def _correct(strategies: Sequence[Json]) -> None:
             record[f"{name}_holm"] = corrected
 
 
-def mean_interval(values: Array, *, ceiling: float = 1.0) -> Json:
-    """Return mean and t interval, kept within [0, ceiling]; no bounds from one value, nothing from none.
+def mean_interval(values: Array, *, floor: float = 0.0, ceiling: float = 1.0) -> Json:
+    """Return mean and t interval, kept within [floor, ceiling]; no bounds from one value, nothing from none.
 
     >>> round(mean_interval(np.array([0.6, 0.7, 0.8]))["high"], 3), mean_interval(np.array([0.9, 0.99]))["high"]
     (0.948, 1.0)
@@ -267,7 +282,7 @@ def mean_interval(values: Array, *, ceiling: float = 1.0) -> Json:
     if len(values) == 1:
         return {"mean": mean, "low": None, "high": None}
     half = float(stdtrit(len(values) - 1, (1 + LEVEL) / 2) * values.std(ddof=1) / np.sqrt(len(values)))
-    return {"mean": mean, "low": max(mean - half, 0.0), "high": min(mean + half, ceiling)}
+    return {"mean": mean, "low": max(mean - half, floor), "high": min(mean + half, ceiling)}
 
 
 def _savings(table: Table, baseline: Table, question: Question) -> Json:

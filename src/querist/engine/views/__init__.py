@@ -8,6 +8,7 @@ from querist.engine.views.items import history, item, items, why
 from querist.engine.views.now import now
 from querist.engine.views.overview import status, status_text
 from querist.engine.views.projects import project, project_row
+from querist.engine.views.slices import slices
 from querist.engine.views.tables import calibration, classes, rounds, timing
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "project",
     "project_row",
     "rounds",
+    "slices",
     "status",
     "status_text",
     "timing",

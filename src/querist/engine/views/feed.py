@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from querist.engine.health import CHECKS
 from querist.engine.project import Project
-from querist.engine.round import State
+from querist.engine.round import State, about_health
 from querist.engine.views.items import answer_sentence
 from querist.engine.views.people import who
 from querist.engine.views.tables import fallback_sentence
@@ -19,6 +20,7 @@ from querist.events import (
     DuelSettled,
     Fallback,
     FeaturesBuilt,
+    HealthChecked,
     ModelEvaluated,
     ModelFailed,
     ModelTrained,
@@ -32,6 +34,7 @@ from querist.types import Json
 ALARM_NAMES: Final = {
     "worse_than_random": "Worse than random",
     "no_better_than_random": "No better than random so far",
+    **{f"health:{name}": check.title for name, check in CHECKS.items()},
 }
 FEED: Final = 20
 
@@ -97,6 +100,8 @@ def _told(project: Project, recorded: Recorded) -> tuple[str, str]:
             return fallback_sentence(event), ""
         case Alarm(name=name):
             return ALARM_NAMES.get(name, f"Alarm: {name}"), ""
+        case HealthChecked(alarms=alarms):
+            return "Looked whether something has changed", "" if alarms else "nothing that could be tested has"
         case DuelDrawn(items=items):
             return f"Queued {len(items)} items that settle it", "where the two models disagree"
         case DuelSettled(finding=finding):
@@ -110,7 +115,12 @@ def _told(project: Project, recorded: Recorded) -> tuple[str, str]:
         case Stopped(rule=rule):
             return "Stopped", rule_name(rule)
         case Requested(what=what):
-            asked = {"settle": "the labels that settle it", "retrain": "a training", "refit": "new features"}
+            asked = {
+                "settle": "the labels that settle it",
+                "retrain": "a training",
+                "refit": "new features",
+                "check": "a check",
+            }
             return f"{person} asked for {asked.get(what, what)}", ""
         case event:
             return f"{person}: {event.kind.replace('_', ' ')}", ""
@@ -134,7 +144,10 @@ def notices(project: Project, state: State) -> list[Json]:
         last_round = state.model_round if state.model_round is not None else state.round
         live = number >= last_round
         if isinstance(recorded.event, Alarm):
-            live = recorded.event.name in state.alarms and recorded.seq > state.strategy_seq
+            name = recorded.event.name
+            live = name in state.alarms and (about_health(name) or recorded.seq > state.strategy_seq)
+            # Of several soundings of an alarm that is still on, the last one holds.
+            live = live and state.alarms[name] == evidence
         found.append(
             {
                 "seq": recorded.seq,

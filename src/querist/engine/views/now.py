@@ -8,6 +8,7 @@ from typing import Final
 from querist.engine.project import Project
 from querist.engine.round import (
     BuildFeatures,
+    CheckHealth,
     DrawDuel,
     Evaluate,
     Freeze,
@@ -75,6 +76,11 @@ def doing(project: Project, state: State) -> Json:
             return _do("decide", "Looking for items that settle it", "Where the two models disagree.")
         case SettleDuel():
             return _do("decide", "Comparing the two models", "")
+        case CheckHealth():
+            return _do("decide", "Looking whether something has changed", "")
+        case Wait(reason="labels of a check", missing=missing):
+            items = "item" if missing == 1 else "items"
+            return _do("stopped", f"Waiting for {missing} random {items} of a check", "Then it is seen what changed.")
         case Wait(reason="labels", missing=missing) if missing:
             every = missing + len(state.fresh)
             answers = "answer" if missing == 1 else "answers"

@@ -19,6 +19,7 @@ from querist.engine.round import (
 )
 from querist.engine.stopping import verdicts
 from querist.engine.views.feed import feed, notices, rule_name
+from querist.engine.views.health import health
 from querist.engine.views.now import now
 from querist.engine.views.people import who
 from querist.engine.views.standing import Standing, standing
@@ -61,6 +62,7 @@ def status(project: Project) -> Json:
         "now": now(project),
         "feed": feed(project),
         "notices": notices(project, state),
+        "health": health(project, state),
         "prefill": prefill.shift(project),
         "defaults": defaults(project, state),
         "strategy": _strategy(project),
@@ -81,6 +83,7 @@ def status_text(found: Json) -> str:
     ]
     if found["prefill"] is not None:
         lines.append(found["prefill"]["sentence"])
+    lines.append(f"changes: {found['health']['sentence']}")
     lines += [f"note: {notice['sentence']}" for notice in found["notices"] if notice["live"]]
     return "\n".join(line for line in lines if line)
 
@@ -129,7 +132,8 @@ def _estimate(found: Json | None) -> Any:
 
 def _advice(state: State, stand: Standing, rules: list[Json]) -> Json:
     if state.stopped is not None:
-        return {"kind": "stopped", "sentence": "Labelling has stopped.", "detail": "Export, or go on."}
+        detail = "Export, or go on. It is watched whether something changes." if state.model else "Export, or go on."
+        return {"kind": "stopped", "sentence": "Labelling has stopped.", "detail": detail}
     firing = [rule for rule in rules if rule["verdict"] == "stop"]
     if firing:
         return {"kind": "stop", "sentence": "Querist would stop here.", "detail": firing[0]["evidence"]}

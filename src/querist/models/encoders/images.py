@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Final
 
 import numpy as np
@@ -38,14 +40,16 @@ def packaged(settings: Json, device: str) -> ImageEncoder:
 
 
 def timm(settings: Json, device: str) -> ImageEncoder:
-    """Return a model of timm's by its name; its weights come from the hub, once."""
+    """Return a model of timm's by name or `hf-hub:NAME`, fetched from the hub once, or out of `local-dir:FOLDER`."""
     try:
         import timm as library
     except ImportError:
         raise MissingExtra("features 'timm'", "vision") from None
-    if settings["model"] not in library.list_models():
-        raise BadValue("model", settings["model"], "is no model of timm's; write timm:NAME")
-    network = library.create_model(settings["model"], pretrained=True, num_classes=0)
+    name = str(settings["model"])
+    if not name.startswith(("hf-hub:", "local-dir:")) and not library.is_model(name):
+        raise BadValue("model", name, "is no model of timm's; write timm:NAME")
+    with _said("timm", name):
+        network = library.create_model(name, pretrained=True, num_classes=0)
     about = network.pretrained_cfg
     size = settings["size"] or about["input_size"][-1]
     return _encoder(network, size, device, about["mean"], about["std"], method="forward")
@@ -58,12 +62,27 @@ def torchvision(settings: Json, device: str) -> ImageEncoder:
         from torchvision import models as library
     except ImportError:
         raise MissingExtra("features 'torchvision'", "vision") from None
-    if settings["model"] not in library.list_models(module=library):
-        raise BadValue("model", settings["model"], "is no classifier of torchvision's; write torchvision:NAME")
-    network = library.get_model(settings["model"], weights="DEFAULT")
-    last = next(name for name, part in reversed(list(network.named_modules())) if isinstance(part, torch.nn.Linear))
-    network.set_submodule(last, torch.nn.Identity())
-    return _encoder(network, settings["size"] or 224, device, MEAN, STD, method="forward")
+    name = str(settings["model"])
+    if name not in library.list_models(module=library):
+        raise BadValue("model", name, "is no classifier of torchvision's; write torchvision:NAME")
+    weights = library.get_model_weights(name).DEFAULT
+    with _said("torchvision", name):
+        network = library.get_model(name, weights=weights)
+    linear = [part for part, module in network.named_modules() if isinstance(module, torch.nn.Linear)]
+    if not linear:
+        raise BadValue("model", name, "does not end in a linear layer, before which the embedding would be")
+    network.set_submodule(linear[-1], torch.nn.Identity())
+    about = weights.transforms()
+    return _encoder(network, settings["size"] or about.crop_size[0], device, about.mean, about.std, method="forward")
+
+
+@contextlib.contextmanager
+def _said(library: str, name: str) -> Iterator[None]:
+    """Say of a model that cannot be opened which it is: no network, no such weights, a damaged file."""
+    try:
+        yield
+    except (OSError, EOFError, RuntimeError, UnpicklingError, ValueError) as error:
+        raise BadValue("model", name, f"cannot be opened by {library}: {error}") from error
 
 
 def _encoder(

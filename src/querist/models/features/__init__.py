@@ -162,7 +162,7 @@ def fit_features(
 
 
 def checked_method(method: str) -> str:
-    """Return the name of a method as a project keeps it: a file that it names is named by its whole path.
+    """Return the name of a method as a project keeps it: a file or folder that it names, by its whole path.
 
     Raises:
         UnknownName: there is no such method.
@@ -173,7 +173,10 @@ def checked_method(method: str) -> str:
     name, _, model = method.partition(":")
     if name != "auto" and name not in METHODS:
         raise UnknownName("features", name, ["auto", *METHODS])
-    return f"{name}:{Path(model).resolve()}" if model and Path(model).is_file() else method
+    prefix = "local-dir:" if model.startswith("local-dir:") else ""
+    path = Path(model.removeprefix(prefix))
+    is_folder = path.is_dir() and bool(prefix or name == "sentence_transformers")
+    return f"{name}:{prefix}{path.resolve()}" if model and (path.is_file() or is_folder) else method
 
 
 def load_features(saved: Mapping[str, bytes]) -> FittedFeatures:

@@ -124,20 +124,6 @@ def _checked(name: str, known: Mapping[str, Any], chosen: Mapping[str, Any]) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What a network learns from: its rows, what they are, and which of them are spared, new, or without a label."""
-
-    rows: Rows
-    target: Array
-    weight: Array
-    seen: Array
-    classes: int
-    spare: Array | None
-    new: Array | None
-    free: Rows | None
-
-
-@dataclass(frozen=True, slots=True)
 class TorchLearner:
     """A recipe for a network; `source` says how to build it again, `given` is the user's own module or maker."""
 
@@ -192,6 +178,7 @@ class TorchLearner:
         free = None if unlabelled is None else self._rows(unlabelled)
         said = self.settings
         several = said["members"] if said["posterior"] == "ensemble" else 1
+        told = training.Told(rows, target, share, seen, spare, None if start is None else new, free)
         fitted, notes = [], []
         with training.threads(len(rows) * int(np.prod(rows.shape))):
             for number, sequence in enumerate(np.random.SeedSequence(seed).spawn(several)):
@@ -201,8 +188,7 @@ class TorchLearner:
                     taken_over(network, start.networks[number % len(start.networks)])
                 else:
                     _learn_scale(network, rows)
-                told = _Told(rows, target, share, seen, classes, spare, new if start is not None else None, free)
-                trained = self._train(network, told, own, tune=start is not None)
+                trained = self._train(network, told, classes, own, tune=start is not None)
                 notes += trained.notes
                 for state in trained.states:
                     fitted.append(copy.deepcopy(network) if len(trained.states) > 1 else network)
@@ -234,8 +220,8 @@ class TorchLearner:
     def _rows(self, features: Features) -> Rows:
         array = features.embed if issparse(features.input) else features.input
         shape = shape_of(array, self.settings["shape"])
-        if self.name in networks.IMAGES and len(shape) == 1:
-            shape = networks.image_shape(shape[0])
+        if self.name in networks.IMAGES:
+            shape = networks.image_shape(shape)
         return Rows(array, shape, pick(self.settings["device"]))
 
     def _spared(self, target: Array, counts: Array, seed: int) -> Array | None:
@@ -250,7 +236,9 @@ class TorchLearner:
         )
         return np.sort(spared)
 
-    def _train(self, network: nn.Module, told: _Told, seed: int, *, tune: bool) -> training.Trained:
+    def _train(
+        self, network: nn.Module, told: training.Told, classes: int, seed: int, *, tune: bool
+    ) -> training.Trained:
         said = self.settings
         cycles = said["members"] if said["posterior"] == "snapshots" else 1
         steps, rate = said["steps"] * cycles, said["rate"]
@@ -267,22 +255,10 @@ class TorchLearner:
             consistency=said["consistency"],
             certain=said["certain"],
         )
-        _check_outputs(self.name, network, told.rows, told.classes)
-        head = networks.head_of(network, told.classes)
+        _check_outputs(self.name, network, told.rows, classes)
+        head = networks.head_of(network, classes)
         try:
-            return training.train(
-                network,
-                head,
-                told.rows,
-                told.target,
-                told.weight,
-                plan,
-                seen=told.seen,
-                seed=seed,
-                held_out=told.spare,
-                new=told.new,
-                unlabelled=told.free,
-            )
+            return training.train(network, head, told, plan, seed=seed)
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             message = f"{self.name} could not fit {len(told.target)} rows: {type(error).__name__}: {error}"
             raise ModelFailure(message) from error

@@ -155,20 +155,28 @@ def placed(network: nn.Module, shape: Sequence[int], device: str) -> nn.Module:
     return network.to(device, memory_format=last)
 
 
-def image_shape(numbers: int) -> tuple[int, int, int]:
-    """Return the shape of a square image, grey or RGB, of so many numbers.
+def image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return (channels, height, width) of images, grey or RGB: flat and square, without channels, or with them last.
 
     Raises:
         BadValue: it is no such image.
 
-    >>> image_shape(784), image_shape(3072)
-    ((1, 28, 28), (3, 32, 32))
+    >>> image_shape([784]), image_shape([28, 20]), image_shape([32, 32, 3]), image_shape([3, 32, 32])
+    ((1, 28, 28), (1, 28, 20), (3, 32, 32), (3, 32, 32))
     """
-    for channels in (1, 3):
-        side = round((numbers / channels) ** 0.5)
-        if channels * side * side == numbers:
-            return channels, side, side
+    match tuple(shape):
+        case (height, width):
+            return 1, height, width
+        case (height, width, 1 | 3 as channels):
+            return channels, height, width
+        case (channels, height, width):
+            return channels, height, width
+        case (numbers,):
+            for channels in (1, 3):
+                side = round((numbers / channels) ** 0.5)
+                if channels * side * side == numbers:
+                    return channels, side, side
     reason = (
         "are no square image; set features.settings = {pca = 0}, or model.settings.shape = [channels, height, width]"
     )
-    raise BadValue("features", f"{numbers} numbers", reason)
+    raise BadValue("features", f"{' × '.join(map(str, shape))} numbers", reason)

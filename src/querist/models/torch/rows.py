@@ -19,8 +19,8 @@ _BLOCK: Final = 1 << 26  # bytes of float32 that a network is given at a time
 class Rows:
     """Some rows of an array that may be memory-mapped, in the shape that a network reads.
 
-    Bytes become numbers from 0 to 1, integers stay integers (tokens), everything else is float32. Images of uint8 lie
-    as (height, width, channels) or flat; they are given as (channels, height, width) where `shape` says so.
+    Bytes become numbers from 0 to 1, integers stay integers (tokens), everything else is float32. Where `shape` is that
+    of a colour image, (3, height, width), rows may lie as (height, width, 3), and flat rows do.
     """
 
     array: Any
@@ -40,6 +40,8 @@ class Rows:
             tensor = tensor.float()
         else:
             tensor = tensor.long()
+        if len(self.shape) == 3 and self.shape[0] == 3 and tuple(self.array.shape[1:]) != self.shape:
+            return tensor.reshape(-1, *self.shape[1:], 3).permute(0, 3, 1, 2)
         return tensor.reshape(-1, *self.shape)
 
     def blocks(self, most: int | None = None) -> Iterator[Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -49,6 +48,47 @@ class Plan:
     certain: float = 0.95
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a network learns from.
+
+    Args:
+        rows: n rows.
+        target: (n,) class numbers.
+        weight: (n,) weights of the rows.
+        seen: class numbers that occur, in order; the others take no part.
+        held_out: places of the rows that are not trained on: where they gain no more, it stops, with the best state.
+        new: (n,) whether the network has not seen a row yet; then each batch is half new rows, half earlier ones.
+        unlabelled: rows for consistency training, if the plan has any.
+    """
+
+    rows: Rows
+    target: Array
+    weight: Array
+    seen: Array
+    held_out: Array | None = None
+    new: Array | None = None
+    unlabelled: Rows | None = None
+
+    @property
+    def place(self) -> Array:
+        """The place of each row's class among those that occur."""
+        return np.searchsorted(self.seen, self.target)
+
+    @property
+    def kept(self) -> Array:
+        """The places of the rows that are trained on."""
+        every = np.arange(len(self.rows))
+        return every if self.held_out is None else np.setdiff1d(every, self.held_out)
+
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[Array]:
+        """Yield places of the rows that are trained on, without end."""
+        kept = self.kept
+        if self.new is None:
+            return (kept[places] for places in batches(len(kept), size, generator))
+        return replayed(kept[self.new[kept]], kept[~self.new[kept]], size, generator)
+
+
 @dataclass(slots=True)
 class Trained:
     """What came out: a state for each cycle of the rate, the steps that were made, and what was noteworthy."""
@@ -58,44 +98,25 @@ class Trained:
     notes: list[str] = field(default_factory=list)
 
 
-def train(
-    network: nn.Module,
-    head: nn.Linear | None,
-    rows: Rows,
-    target: Array,
-    weight: Array,
-    plan: Plan,
-    *,
-    seen: Array,
-    seed: int,
-    held_out: Array | None = None,
-    new: Array | None = None,
-    unlabelled: Rows | None = None,
-) -> Trained:
+def train(network: nn.Module, head: nn.Linear | None, told: Told, plan: Plan, *, seed: int) -> Trained:
     """Train a network on rows; on the GPU in bfloat16 where it can. Halves the batch when memory runs out.
 
     Args:
         network: on its device, in the state that it shall begin with.
         head: its last layer, whose L2 penalty is `plan.l2` / 2 · ‖weight‖² of the summed loss.
-        rows: n rows.
-        target: (n,) class numbers.
-        weight: (n,) weights of the rows.
+        told: the rows and what they are.
         plan: steps, batch, rates.
-        seen: class numbers that occur; the others take no part.
         seed: of the order of rows and of dropout.
-        held_out: places of the rows that are not trained on: where they gain no more, it stops, with the best state.
-        new: (n,) whether the network has not seen a row yet; then each batch is half new rows, half earlier ones.
-        unlabelled: rows for consistency training, if the plan has any.
 
     Raises:
         ModelFailure: memory runs out with two rows, or the loss is no number.
     """
-    begin = copy.deepcopy(network.state_dict())
+    begin = copied(network)
     notes: list[str] = []
-    batch = min(plan.batch, len(rows))
+    batch = min(plan.batch, len(told.rows))
     while True:
         try:
-            trained = _train(network, head, rows, target, weight, plan, batch, seen, seed, held_out, new, unlabelled)
+            trained = _train(network, head, told, plan, batch, seed)
             trained.notes.extend(notes)
             return trained
         except (torch.OutOfMemoryError, RuntimeError) as error:
@@ -110,7 +131,7 @@ def train(
         # Outside of `except`: the error would keep the tensors of the failed step alive.
         network.zero_grad(set_to_none=True)
         network.load_state_dict(begin)
-        if rows.device.startswith("cuda"):
+        if told.rows.device.startswith("cuda"):
             torch.cuda.empty_cache()
 
 
@@ -119,33 +140,15 @@ def _is_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in said or "can't allocate memory" in said
 
 
-def _train(
-    network: nn.Module,
-    head: nn.Linear | None,
-    rows: Rows,
-    target: Array,
-    weight: Array,
-    plan: Plan,
-    batch: int,
-    seen: Array,
-    seed: int,
-    held_out: Array | None,
-    new: Array | None,
-    unlabelled: Rows | None,
-) -> Trained:
+def _train(network: nn.Module, head: nn.Linear | None, told: Told, plan: Plan, batch: int, seed: int) -> Trained:
+    device = told.rows.device
     generator = torch.Generator().manual_seed(seed)
-    kept = np.arange(len(rows)) if held_out is None else np.setdiff1d(np.arange(len(rows)), held_out)
-    columns = torch.from_numpy(seen).to(rows.device)
-    place = np.searchsorted(seen, target)
-    optimiser = _optimiser(network, head, plan, fused=rows.device.startswith("cuda"))
-    stream: Iterator[Array]
-    if new is None:
-        stream = (kept[places] for places in batches(len(kept), batch, generator))
-    else:
-        stream = replayed(kept[new[kept]], kept[~new[kept]], batch, generator)
-    consistency = _Consistency(unlabelled, plan, columns, generator) if unlabelled is not None else None
+    columns, place, count = torch.from_numpy(told.seen).to(device), told.place, len(told.kept)
+    optimiser = _optimiser(network, head, plan, fused=device.startswith("cuda"))
+    stream = told.batches(batch, generator)
+    consistency = None if told.unlabelled is None else _Consistency(told.unlabelled, plan, columns, generator)
+    watch = _Watch.of(network, told, columns) if plan.cycles == 1 else None
     look = max(1, plan.steps // LOOKS)
-    watch = _Watch(network) if held_out is not None and plan.cycles == 1 else None
     states: list[State] = []
     losses: list[Tensor] = []
     made = 0
@@ -154,30 +157,31 @@ def _train(
             for group in optimiser.param_groups:
                 group["lr"] = plan.rate * _rate(made - 1, plan.steps, plan.cycles)
             chosen = next(stream)
-            given = augmented(rows.take(chosen), plan.augment, generator)
+            given = augmented(told.rows.take(chosen), plan.augment, generator)
             network.train()
-            wanted = torch.from_numpy(place[chosen]).to(rows.device)
-            importance = torch.from_numpy(weight[chosen]).to(rows.device)
+            wanted, weight = (torch.from_numpy(each[chosen]).to(device) for each in (place, told.weight))
             more = None if consistency is None else consistency.loss(network)
-            losses.append(step(network, head, optimiser, given, wanted, importance, columns, plan.l2 / len(kept), more))
+            losses.append(step(network, head, optimiser, given, wanted, weight, columns, plan.l2 / count, more))
             if plan.cycles > 1 and made % (plan.steps // plan.cycles) == 0 and len(states) < plan.cycles:
                 states.append(copied(network))
             if made % look == 0:
-                # One look in many steps: asking a GPU for a number makes it wait.
-                mean = torch.stack(losses).mean().item()
-                losses.clear()
-                if not math.isfinite(mean):
-                    raise ModelFailure(f"the loss is {mean} after {made} steps; a smaller rate may help")
-                if watch is not None and held_out is not None:
-                    loss = log_loss(network, Rows(rows.array[np.sort(held_out)], rows.shape, rows.device),
-                                    place[np.sort(held_out)], columns)  # fmt: skip
-                    if watch.is_over(loss):
-                        break
-                elif mean < _LEARNT and plan.cycles == 1 and made >= plan.steps // 4:
+                mean = _mean(losses, made)
+                if watch is not None and watch.is_over():
+                    break
+                if watch is None and mean < _LEARNT and plan.cycles == 1 and made >= plan.steps // 4:
                     break
     if watch is not None:
         watch.restore()
     return Trained(states or [copied(network)], made)
+
+
+def _mean(losses: list[Tensor], made: int) -> float:
+    """Return the mean loss since the last look, and forget it: asking a GPU for a number makes it wait."""
+    mean = torch.stack(losses).mean().item()
+    losses.clear()
+    if not math.isfinite(mean):
+        raise ModelFailure(f"the loss is {mean} after {made} steps; a smaller rate may help")
+    return mean
 
 
 def step(
@@ -261,11 +265,25 @@ class _Watch:
     """The best state so far, by the loss on rows that are not trained on."""
 
     network: nn.Module
+    rows: Rows
+    place: Array
+    columns: Tensor
     best: float = math.inf
     since: int = 0
     state: State | None = None
 
-    def is_over(self, loss: float) -> bool:
+    @classmethod
+    def of(cls, network: nn.Module, told: Told, columns: Tensor) -> _Watch | None:
+        """Return the watch over the rows that are held out, if there are any."""
+        if told.held_out is None:
+            return None
+        spared = np.sort(told.held_out)
+        rows = Rows(told.rows.array[spared], told.rows.shape, told.rows.device)
+        return cls(network, rows, told.place[spared], columns)
+
+    def is_over(self) -> bool:
+        """Look once more; return whether nothing was gained for long."""
+        loss = log_loss(self.network, self.rows, self.place, self.columns)
         if loss < self.best:
             self.best, self.since, self.state = loss, 0, copied(self.network)
         else:
@@ -273,6 +291,7 @@ class _Watch:
         return self.since >= PATIENCE
 
     def restore(self) -> None:
+        """Give the network its best state back."""
         if self.state is not None:
             self.network.load_state_dict(self.state)
 
