@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,21 @@ def write_page(found: Mapping[str, Cells], path: Path) -> None:
         tier = tiers()[name]
         wanted = {each.name: len(tier.cells(each)) for each in tier.sets}
         lines += [f"### {name.capitalize()}", "", *_missing(wanted, cells), ""]
-        whole = {each: c for each, c in cells.items() if len(c) == wanted[each]}
+        whole = {each: _finished(c, tier.seeds * len(tier.models)) for each, c in cells.items()}
+        whole = {each: c for each, c in whole.items() if len({cell["strategy"] for cell in c} | {"random"}) > 1}
         if whole:
-            lines += _tier(name, whole, tier.seeds, finished=len(whole) == len(wanted))
+            lines += _tier(name, whole, tier.seeds, finished={each: len(c) for each, c in whole.items()} == wanted)
     page = DOCS / "benchmarks.md"
     text = page.read_text(encoding="utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)
     page.write_text(before + "\n".join([*lines, END]) + rest.partition(END)[2], encoding="utf-8")
     print(f"written: {page}")
+
+
+def _finished(cells: Sequence[dict[str, Any]], each: int) -> list[dict[str, Any]]:
+    """The cells of the strategies of which none is missing; nothing where random is not among them."""
+    counts = Counter(cell["strategy"] for cell in cells)
+    return [cell for cell in cells if counts[cell["strategy"]] == each] if counts["random"] == each else []
 
 
 def _origin(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -66,7 +74,8 @@ def _missing(wanted: Mapping[str, int], cells: Cells) -> list[str]:
 
 def _tier(name: str, cells: Cells, seeds: int, *, finished: bool) -> list[str]:
     lines = [
-        "Difference to random in area under the accuracy curve, points [95 % over seeds]; labels saved in brackets.",
+        "Difference to random in area under the accuracy curve, points [95 % over seeds]; labels saved in brackets; "
+        "– where cells are missing.",
         "",
     ]
     summaries = {each: _summary(each, c) for each, c in cells.items()}

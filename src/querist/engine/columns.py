@@ -55,7 +55,7 @@ def clusters(embed: Any, *, seed: int) -> tuple[Array, Array]:
     found = k_means(embed, k, rng=np.random.default_rng(seed))
     order = np.argsort(-found.sizes, kind="stable")
     order = order[found.sizes[order] > 0]
-    place = np.empty(k, dtype=np.int64)
+    place: Array = np.empty(k, dtype=np.int64)
     place[order] = np.arange(1, len(order) + 1)
     # The first row among those of a cluster, by distance.
     by_distance = np.argsort(found.distance, kind="stable")

@@ -43,7 +43,7 @@ def png_of_simulation(summary: Json) -> bytes:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtra("a PNG", "papers") from None
-    metric = summary["metric"]
+    metric: str = summary["metric"]
     figure = Figure(figsize=(3.5, 2.6), dpi=300, layout="constrained")
     axes = figure.subplots()
     for style, name in enumerate(simulation.drawn(summary), 0 if summary["baseline"] else 1):

@@ -365,8 +365,8 @@ def setting_summary(
 
 def _best(found: Json, question: Question) -> str:
     """The strategy of the largest area, whose models are looked at closely; the baseline where nothing finished."""
-    areas = {s["strategy"]: s["area"][question.metric]["mean"] for s in found["strategies"]}
-    return max(areas, key=lambda name: areas[name] or 0.0, default=question.baseline)
+    areas: dict[str, float] = {s["strategy"]: s["area"][question.metric]["mean"] or 0.0 for s in found["strategies"]}
+    return max(areas, key=lambda name: areas[name], default=question.baseline)
 
 
 def command(summary: Json, columns: Json) -> str:
