@@ -30,9 +30,7 @@ def marked(draw):
     """A text, and spans in it that do not overlap."""
     words = draw(text)
     cuts = sorted(draw(st.lists(st.integers(0, len(words)), max_size=6, unique=True)))
-    spans = [
-        {"start": a, "end": b, "label": draw(st.sampled_from(CLASSES))} for a, b in itertools.pairwise(cuts)
-    ]
+    spans = [{"start": a, "end": b, "label": draw(st.sampled_from(CLASSES))} for a, b in itertools.pairwise(cuts)]
     spans = [s for s in spans if draw(st.booleans())]
     return words, [s for s in spans if (m := words[s["start"] : s["end"]]) and m == m.strip()]
 
