@@ -122,7 +122,7 @@ def test_a_question_is_asked_answered_and_stands_in_the_guidelines(desk):
     desk.page.wait_for_selector("text=Is a stall a shop?")
     desk.page.click("#questions .btn")
     desk.page.fill("#questions textarea", "Yes, where it stands every day.")
-    desk.page.select_option("text=Make the item an example of >> select", "baker in Oslo")
+    desk.page.get_by_label("Make the item an example of").select_option("baker in Oslo")
     desk.page.click("text=Send the answer")
     desk.page.wait_for_selector("text=1 question answered")
     guide = steering.guidelines(desk.projects["shops"])

@@ -199,6 +199,11 @@ def test_a_filter_is_set_and_taken_away_and_a_senseless_one_is_refused(client, h
     ]
     assert client.patch(at(house), json={"key": str(uuid4()), "where": []}).status_code == 200
     assert client.get(at(house, "slices")).json()["where"] == []
-    for senseless in ({"column": "cluster"}, {"column": "cluster", "over": 3}, {"is": ["1"]}):
+    for senseless in (
+        {"column": "colour", "is": ["red"]},
+        {"column": "cluster"},
+        {"column": "cluster", "over": 3},
+        {"is": ["1"]},
+    ):
         refused = client.patch(at(house), json={"key": str(uuid4()), "where": [senseless]})
         assert refused.status_code in (400, 422)

@@ -116,6 +116,12 @@ def filters_predicted(project: Project) -> bool:
     return any(rule["column"] == PREDICTED for rule in project.spec.rules.where)
 
 
+def known_column(project: Project, column: str) -> None:
+    """Raise UnknownName, with the choices, unless a filter can look at the column."""
+    if column not in (PREDICTED, CLUSTER):
+        next(_column(project, column, min(1, len(project.pool().items))), None)
+
+
 def cluster_of(project: Project, size: int) -> tuple[Array, Array]:
     """Return (n,) the cluster of each item of the pool, and the row in each one's middle; made once for a pool."""
     key = (CLUSTER, size)

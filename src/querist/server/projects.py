@@ -13,6 +13,7 @@ from querist.acquire import presets
 from querist.engine import classes, steering, views
 from querist.engine import project as engine
 from querist.engine.exporting import label_rows
+from querist.engine.rules import known_column
 from querist.engine.spec import ProjectSpec
 from querist.exchange import labels
 from querist.server.access import Allowed, InProject, Visit, Visitor, site_of
@@ -76,6 +77,8 @@ def change_project(form: ProjectChange, visit: Managing) -> Project:
     """Change settings; what is left out stays."""
     if form.strategy is not None:
         known_strategy(form.strategy)
+    for rule in form.where or ():
+        known_column(visit.project, rule.column)
     sections = changed_sections(visit.project.spec, form.model_dump(exclude_none=True, exclude={"key"}, by_alias=True))
     steering.change_settings(visit.project, visit.person, sections)
     return shown(visit)
