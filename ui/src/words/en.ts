@@ -636,7 +636,7 @@ export const en = {
     weakMore: "Share right among measured items, with intervals that hold for all rows together",
     slice: "Slice",
     measured: "Measured",
-    right: "Right",
+    rightShare: "Right",
     cuts: { class: "class", length: "length of text", cluster: "cluster", group: "group", cost: "cost" } as Record<string, string>,
     askForMore: "Ask for more of it",
     filtered: (names: string) => `The strategy asks only where ${names}.`,
