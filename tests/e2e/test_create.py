@@ -40,14 +40,14 @@ def classes(page, *names: str) -> None:
 
 KINDS = {
     "single_label": lambda page: classes(page, "yes", "no"),
-    "multi_label": lambda page: (classes(page, "yes", "no"), page.fill("text=At least so many labels >> input", "1")),
+    "multi_label": lambda page: (classes(page, "yes", "no"), page.get_by_label("At least so many labels").fill("1")),
     "numeric": lambda page: (
-        page.fill("text=Smallest number >> input", "0"),
-        page.fill("text=Largest number >> input", "9"),
+        page.get_by_label("Smallest number").fill("0"),
+        page.get_by_label("Largest number").fill("9"),
     ),
-    "pairwise": lambda page: page.uncheck("text=People may say “both are bad” >> input"),
+    "pairwise": lambda page: page.get_by_label("People may say “both are bad”").uncheck(),
     "ranking": lambda page: None,
-    "spans": lambda page: (classes(page, "thing"), page.check("text=Parts may overlap >> input")),
+    "spans": lambda page: (classes(page, "thing"), page.get_by_label("Parts may overlap").check()),
     "relations": lambda page: (
         classes(page, "thing"),
         page.fill("input[aria-label='Add a relation']", "part of"),
@@ -55,7 +55,7 @@ KINDS = {
     ),
     "boxes": lambda page: classes(page, "stain"),
     "polygons": lambda page: classes(page, "stain"),
-    "text": lambda page: page.select_option("text=People begin with >> select", "empty"),
+    "text": lambda page: page.get_by_label("People begin with").select_option("empty"),
 }
 SETTINGS = {
     "multi_label": {"at_least": 1},
@@ -94,7 +94,7 @@ def test_each_kind_of_label_can_be_begun_from_the_page(office, kind):
     assert page.is_disabled("input[value=boxes]") is not has_pictures
     page.check(f"input[value={kind}]")
     KINDS[kind](page)
-    page.fill("text=Name >> input", kind)
+    page.get_by_label("Name", exact=True).fill(kind)
     page.click("text=Create and label the first item")
     page.wait_for_url("**/label")
     project = Project.open(home / kind.replace("_", "-"))
@@ -109,7 +109,7 @@ def test_each_kind_of_label_can_be_begun_from_the_page(office, kind):
 def test_what_is_missing_is_said_in_words_before_anything_is_sent(office):
     _, desk = office
     desk.page.goto(f"{desk.base}/projects/new")
-    desk.page.fill("text=Name >> input", "nothing")
+    desk.page.get_by_label("Name", exact=True).fill("nothing")
     desk.page.click("text=Create and label the first item")
     assert desk.page.inner_text("[role=alert]") == "Choose a file first."
     desk.page.set_input_files("input[type=file]", {"name": "r.csv", "mimeType": "", "buffer": ROWS.encode()})

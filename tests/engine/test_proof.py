@@ -203,7 +203,7 @@ def test_numbers_are_compared_by_how_far_they_are_off() -> None:
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(900, 3))
     values = rows @ np.array([3.0, -2.0, 1.0]) + 0.3 * rng.normal(size=900)
-    named = {"name": "numbers", "task": "numeric", "settings": {"tolerance": 0.5}}
+    named = {"name": "numbers", "task": "numeric", "settings": {"low": -20.0, "high": 20.0, "tolerance": 0.5}}
     made = begin(
         rows,
         [],

@@ -283,3 +283,15 @@ def test_a_file_says_which_kinds_of_label_fit_its_items(home, file, data, fittin
     told = home[2].post(f"{API}/projects/inspect", files={"file": (file, data)}).json()
     assert {kind["task"] for kind in told["kinds"] if kind["fits"]} == fitting | {"text"}
     assert {kind["task"]: kind["learns"] for kind in told["kinds"]}["single_label"] is True
+
+
+def test_how_people_label_is_set_from_the_page(home):
+    _, _, client = home
+    told = client.post(f"{API}/projects", json={"name": "set later", "sample": "digits"}).json()
+    url = f"{API}/projects/{told['id']}"
+    change = {"key": "7f8de9b5-4a51-4a3b-9a1d-7a1d2e0c1a11", "opinions": 2, "prefill": "after", "blind_share": 0.5}
+    labels = client.patch(url, json={**change, "show_reasons": False, "break_minutes": 0}).json()["settings"]["labels"]
+    assert (labels["opinions"], labels["prefill"], labels["blind_share"]) == (2, "after", 0.5)
+    assert (labels["show_reasons"], labels["break_minutes"]) == (False, 0)
+    for wrong in ({"opinions": 0}, {"prefill": "always"}, {"blind_share": 1.5}, {"break_minutes": -1}):
+        assert client.patch(url, json={**change, **wrong}).status_code == 422

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -67,7 +67,8 @@ class Boxes:
     def _squared(self, boxes: Array | slice, centre: Array) -> Array:
         """Return (b, ROWS) squared distances of the rows of some boxes to a place; good until the next call."""
         count = len(self.distance) if isinstance(boxes, slice) else len(boxes)
-        total, gap = self._work[:, :count]
+        total: Array = self._work[0, :count]
+        gap = self._work[1, :count]
         for i, (coordinate, middle) in enumerate(zip(self.x, centre, strict=True)):
             own = gap if i else total
             if isinstance(boxes, slice):
@@ -85,12 +86,13 @@ def _places(columns: Array) -> Array:
     """Return (n,) small numbers that are equal for rows in the same cell of a grid of about one cell for each box."""
     d, n = columns.shape
     bins = max(2, int(np.ceil((n / ROWS) ** (1 / d))))
-    places: Array = np.zeros(n, np.uint16 if bins**d < 2**16 else np.int64)
+    kind: type[np.integer[Any]] = np.uint16 if bins**d < 2**16 else np.int64
+    places: Array = np.zeros(n, kind)
     for column in columns:
         scale = float(column.std()) or 1.0
         cell = column * (bins / (2 * REACH * scale))
         cell += bins / 2
         np.clip(cell, 0, bins - 1, out=cell)
-        places *= places.dtype.type(bins)
-        places += cell.astype(places.dtype)
+        places *= kind(bins)
+        places += cell.astype(kind)
     return places

@@ -65,6 +65,7 @@ def lcmd(
 
     Nine rows lie two away from one label, and one row three away from the other; the nine weigh more:
 
+    >>> from querist.acquire import gsx
     >>> rows, labels = np.append(np.linspace(1.5, 2.5, 9), 13.0)[:, None], np.array([[0.0], [10.0]])
     >>> lcmd(embed=rows, labelled_embed=labels, n=1), gsx(embed=rows, labelled_embed=labels, n=1)
     (array([8]), array([9]))

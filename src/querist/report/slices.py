@@ -46,7 +46,7 @@ def _slice(each: Json, clusters: Json) -> Json:
 def _filter(each: Json) -> str:
     """The filter of `querist.toml` that asks for more of a slice; nothing where none can."""
     column, where = each["column"], each["where"]
-    if column == "cluster" or ("value" in where and where["value"] is None):
+    if column == "cluster" or column.startswith("label: ") or ("value" in where and where["value"] is None):
         return ""
     if column == "class":
         column = "predicted_class"

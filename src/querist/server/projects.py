@@ -173,6 +173,11 @@ _SETTINGS: Final = {
     "currency": ("cost", "currency"),
     "seconds_per_label": ("cost", "seconds_per_label"),
     "strategy": ("strategy", "name"),
+    "opinions": ("labels", "opinions"),
+    "prefill": ("labels", "prefill"),
+    "blind_share": ("labels", "blind_share"),
+    "show_reasons": ("labels", "show_reasons"),
+    "break_minutes": ("labels", "break_minutes"),
     "where": ("rules", "where"),
 }
 

@@ -537,6 +537,16 @@ class ProjectChange(Ask):
     """0 takes the measured time."""
     strategy: Name | None = None
     """A registered name or `auto`."""
+    opinions: Annotated[int, Field(ge=1, le=20)] | None = None
+    """How many people answer each item."""
+    prefill: Literal["off", "shown", "after"] | None = None
+    """When people see the model's guess."""
+    blind_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of the items that never show a guess."""
+    show_reasons: bool | None = None
+    """Whether people are told why an item was asked."""
+    break_minutes: Annotated[int, Field(ge=0, le=1440)] | None = None
+    """When a break is proposed; 0: never."""
     where: Annotated[list[Filter], Field(max_length=20)] | None = None
     """Filters on what the strategy may ask, all of which must pass; an empty list takes them away."""
 

@@ -14,7 +14,7 @@ from querist.measure import slices
 from querist.types import Array, Json
 
 CLASS: Final = "class"
-NUMBER: Final = "number"
+NUMBER: Final = "label: number"
 FEW_COLUMNS: Final = 30
 """Columns of an array that are cut; pixels tell nobody anything."""
 
@@ -76,7 +76,7 @@ def _labels(data: Labelled, target: Array) -> dict[str, Sequence[Any]]:
     """The labels of the rows as columns: the class, whether each label is there, the number."""
     if target.ndim > 1:
         there = np.where(target == 1, "yes", "no")
-        return {f"label {name}": there[:, k].tolist() for k, name in enumerate(data.classes)}
+        return {f"label: {name}": there[:, k].tolist() for k, name in enumerate(data.classes)}
     return {CLASS if data.classes else NUMBER: data.said(target)}
 
 
