@@ -45,7 +45,7 @@ def sentence(batch: BatchSelected | DuelDrawn, pick: Picked, lane: Lane) -> str:
         case "evaluation" | "duel":
             return MEASURES
         case "control":
-            return "Drawn at random, to compare with labelling at random."
+            return "Drawn by lot: such items show whether choosing helps."
         case "gold":
             return "Its answer is known: it measures people."
         case "recheck":

@@ -454,7 +454,7 @@ export const en = {
     spansHint: "Choose a part of the text, then press its class. The arrow keys choose word by word.",
     pressClass: "Press the class of the chosen part.",
     choosePart: (name: string) => `Choose each ${name} in the text.`,
-    relationsHint: "Mark the parts first. Then press a mark, press what holds, press the other mark.",
+    relationsHint: "Mark the parts first. Then press a mark, a relation, and the other mark.",
     pressRelation: "Press what holds between this mark and another.",
     pressOther: (name: string) => `${name}: press the other mark.`,
     related: "What holds between them",
