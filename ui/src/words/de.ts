@@ -194,6 +194,7 @@ export const de: Part<Words> = {
     equal: "Gleich gut",
     bothBad: "Beide schlecht",
     pairs: { first: "Erstes", second: "Zweites", tie: "Gleich gut", bad: "Beide schlecht" },
+    severalHint: "Wählen Sie alles, was zutrifft.",
     rankHint: "Ziehen, oder mit den Pfeilen: das Beste kommt nach oben.",
     orderDone: "Diese Reihenfolge",
     up: (text: string) => `Nach oben: ${text}`,
