@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 
 import pytest
@@ -45,7 +46,7 @@ class Desk:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
         self.page.goto(f"{base}/sign-in?token={site.people.create_link_token(site.admin().id)}")
-        self.page.wait_for_url("**/p*", timeout=60_000)
+        self.page.wait_for_url(re.compile(r"/(p/|projects$)"), timeout=60_000)
 
     def sit(self, name: str, ready: str = ".answer:not([disabled]), .done") -> None:
         self.name = name

@@ -148,7 +148,7 @@ def test_in_training_the_known_answer_and_its_reason_stand_before_the_next_item(
     folder = new_project()
     settings = folder / "querist.toml"
     told = settings.read_text().replace("[labels]\n", "[labels]\ntraining = true\n")
-    settings.write_text(f"{told}\n[lanes]\ngold = 0.5\n")
+    settings.write_text(told.replace("[lanes]\n", "[lanes]\ngold = 0.3\n"))
     project = Project.open(folder)
     items = project.pool().items[:200]
     change_gold(project, "boss", "gold", dict.fromkeys(items, "3"), reasons=dict.fromkeys(items, "Open to the left."))

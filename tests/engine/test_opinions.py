@@ -10,6 +10,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from querist.engine import asking_again, commands, opinions, reviewing, steering
+from querist.engine.classes import change_classes
 from querist.engine.labels import training_rows
 from querist.engine.lanes import keyed_numbers
 from querist.engine.offline import FileAnswer
@@ -384,7 +385,7 @@ def test_in_training_the_first_answer_counts_since_the_second_knows(training: bo
 
 def test_a_class_that_is_renamed_is_renamed_in_what_is_known() -> None:
     project, item = in_training(True)
-    steering.change_classes(project, "boss", "k", "rename", [truth(item)], ["renamed"])
+    change_classes(project, "boss", "k", "rename", [truth(item)], ["renamed"])
     assert asking_again.known_answers(project)[item].value == "renamed"
     assert answer(project, "ann", item, "renamed")["right"] is True
 

@@ -54,7 +54,7 @@ def test_a_follower_gets_the_state_at_once_and_then_each_move():
         second = await anext(news)
         assert second["now"]["seq"] == 3
         assert [entry["seq"] for entry in second["feed"]] == [3, 2]
-        assert second["changed"] == ["status", "curves", "rounds", "classes", "calibration", "timing"]
+        assert second["changed"] == ["status", "curves", "rounds", "classes", "calibration", "slices", "timing"]
         await news.aclose()
 
     run(main())

@@ -45,7 +45,7 @@ def test_every_route_of_a_project_looks_the_project_up_for_the_person():
 
 
 def test_changing_a_project_takes_more_than_labelling_in_it():
-    labelling = re.compile(r"/projects/\{project\}/(next|leases/.*|answers.*|items/.*/decision)$")
+    labelling = re.compile(r"/projects/\{project\}/(next|leases/.*|answers.*|items/.*/\w+|questions/.*)$")
     for method, path, least, _ in routes():
         if method not in {"GET"} and path.startswith("/projects") and not labelling.match(path):
             assert at_least(least, "manager"), (method, path)

@@ -120,6 +120,10 @@ def _map_processes(
     finally:
         for lane in lanes:
             lane.close()
+        # A lane that was ending its worker by itself has to be done with it too.
+        for lane in lanes:
+            if lane.is_alive():
+                lane.join()
 
 
 class _Lane(threading.Thread):
