@@ -94,10 +94,10 @@ def test_each_kind_of_label_can_be_begun_from_the_page(office, kind):
     assert page.is_disabled("input[value=boxes]") is not has_pictures
     page.check(f"input[value={kind}]")
     KINDS[kind](page)
-    page.get_by_label("Name", exact=True).fill(kind)
+    page.get_by_label("Name", exact=True).fill(f"my {kind}")
     page.click("text=Create and label the first item")
     page.wait_for_url("**/label")
-    project = Project.open(home / kind.replace("_", "-"))
+    project = Project.open(home / f"my-{kind}".replace("_", "-"))
     assert project.spec.project.task == kind
     assert dict(project.spec.project.settings) == SETTINGS.get(kind, {})
     run_until_waiting(project)

@@ -142,6 +142,14 @@ def test_contents_are_asked_for_once() -> None:
     assert times == 1
 
 
+def test_auto_reads_the_words_of_a_table_of_nothing_but_text() -> None:
+    told = [{"asked": f"May I send back order number {n} tomorrow?", "said": f"You may call {n} us"} for n in range(40)]
+    pool = [Content("row", {"fields": fields}) for fields in told]
+    assert fit_features(lambda: pool, kind="row").method == "words"
+    with_price = [Content("row", {"fields": {**fields, "price": n}}) for n, fields in enumerate(told)]
+    assert fit_features(lambda: with_price, kind="row").method == "columns"
+
+
 @pytest.mark.parametrize("kind", AUTO)
 def test_auto_has_a_method_that_reads_the_kind(kind: str) -> None:
     assert kind in METHODS[AUTO[kind]][1]

@@ -18,6 +18,7 @@ from scipy.sparse import issparse, vstack
 from querist.errors import BadValue, Damaged, UnknownName
 from querist.models import files
 from querist.models.encoders import ENCODERS
+from querist.models.features.columns import is_all_text
 from querist.models.features.growing import joined
 from querist.models.threads import one_thread_if_small
 from querist.types import Array, Features, Json
@@ -45,6 +46,9 @@ AUTO: Final[Mapping[str, str]] = {
     "array": "array",
 }
 """The method that `auto` stands for, by kind of item."""
+
+FIT_ROWS: Final = 50_000
+"""Rows that a pipeline is fitted on; a larger pool is sampled."""
 
 _BATCH: Final = 4096
 
@@ -127,7 +131,8 @@ def fit_features(
     Args:
         contents: gives the contents anew at each call, in the order of the pool; for `array` blocks (b, p) of rows.
         kind: of the items: `text`, `row`, `image`, or `array` for rows that are numbers already.
-        method: a name out of `METHODS`, or `auto`; `name:model` is short for the setting `model` of an encoder.
+        method: a name out of `METHODS`, or `auto`, which for tables of nothing but free text is `words`; `name:model`
+            is short for the setting `model` of an encoder.
         settings: of the method; `fit_rows` (50,000) is common to all: a larger pool is represented by a seeded
             uniform sample of that many rows.
         seed: of the sample and of the method's own randomness.
@@ -143,16 +148,18 @@ def fit_features(
     >>> fitted.transform(pool).embed.shape, fitted.fitted_on
     ((4, 2), 4)
     """
-    method, _, model = method.partition(":")
-    method = _method(kind, method)
+    asked, _, model = method.partition(":")
+    method = _method(kind, asked)
     settings = {**(settings or {}), **({"model": model} if model else {})}
+    sample = _sample(contents(), int(settings.get("fit_rows", FIT_ROWS)), seed, blocks=kind == "array")
+    if asked == "auto" and kind == "row" and is_all_text(sample):
+        method = "words"
     chosen_class = _pipeline(method)
-    defaults = {"fit_rows": 50_000, **chosen_class.defaults}
+    defaults = {"fit_rows": FIT_ROWS, **chosen_class.defaults}
     for name in settings:
         if name not in defaults:
             raise UnknownName(f"setting of features {method!r}", name, defaults)
     chosen = {**defaults, **settings}
-    sample = _sample(contents(), int(chosen["fit_rows"]), seed, blocks=kind == "array")
     size = sample.shape[0] if hasattr(sample, "shape") else len(sample)
     if size == 0:
         raise BadValue("pool", 0, "has no items to fit features on")

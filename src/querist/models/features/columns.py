@@ -114,6 +114,14 @@ class ColumnsPipeline:
         return cls(tuple(Column(**column) for column in state["columns"]), state["clip"])
 
 
+def is_all_text(sample: Sequence[Any]) -> bool:
+    """Whether a table holds free text, and no column besides that numbers could be made of."""
+    rows = [content.value["fields"] for content in sample if content is not None]
+    columns = [[row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)]
+    found = {kinds.kind_of(cells) for cells in columns if len({str(cell) for cell in cells}) > 1}
+    return "text" in found and not found.intersection(_USED)
+
+
 def _fit_column(name: str, kind: str, cells: list[Any], settings: Mapping[str, Any]) -> Column:
     if kind in _USED and len({str(cell) for cell in cells}) == 1:
         return Column(name, "constant", note="left out: all values are equal")
