@@ -37,7 +37,8 @@ def test_a_project_that_is_made_later_is_worked_on_too(house, tmp_path, monkeypa
     stop = threading.Event()
     thread = threading.Thread(target=worker.work, args=(tmp_path, stop))
     thread.start()
-    house.copy_to(tmp_path / "later")
+    # A folder that is copied in place can be opened half copied; one that is moved there is whole or not there.
+    house.copy_to(tmp_path.parent / "copied").rename(tmp_path / "later")
     deadline = time.monotonic() + 20
     while not seen:
         assert time.monotonic() < deadline
