@@ -138,9 +138,9 @@ def test_who_has_worked_too_long_gets_easier_items_between_until_a_break() -> No
         clock.now += 10 * MINUTE
     clock.now = time.time_ns() // 1000
     project.state()
-    assert project.working_minutes("ann", clock.now) == pytest.approx(50, abs=0.5)
+    assert project.timesheet.working_minutes("ann", clock.now) == pytest.approx(50, abs=0.5)
     assert [int(item[1:]) < 15 for item in given(project, "ann", 6)] == [True, False] * 3
-    assert project.working_minutes("ann", clock.now + 20 * MINUTE) == 0
+    assert project.timesheet.working_minutes("ann", clock.now + 20 * MINUTE) == 0
 
 
 def test_every_item_stays_exactly_once() -> None:

@@ -171,7 +171,8 @@ def test_undo_withdraws_and_gives_the_item_back(client, house):
     assert undone.status_code == 200
     assert undone.json()["answer"] == seq
     assert undone.json()["task"]["item"] == task["item"]
-    assert answer(client, house, task["item"], "4").status_code == 201
+    again = answer(client, house, task["item"], "4")
+    assert (again.status_code, again.json()["answered_today"]) == (201, 1)
     assert [kept.event.value for kept in events(house)] == ["3", "4"]
 
 

@@ -70,7 +70,7 @@ def left_today(project: Project, person: str) -> int | None:
     rules = project.spec.assignment
     own = rules.people.get(person)
     most = (own.daily if own is not None else 0) or rules.daily
-    return max(0, most - project.answers_today(person)) if most else None
+    return max(0, most - project.timesheet.answers_today(person)) if most else None
 
 
 def _groups(project: Project, items: Sequence[ItemId]) -> dict[ItemId, str | None]:
@@ -89,7 +89,7 @@ def _groups_done(project: Project, state: State, person: str) -> set[str | None]
 def _is_tired(project: Project, person: str) -> bool:
     """Whether somebody has worked for longer than the project's break time without one."""
     minutes = project.spec.labels.break_minutes
-    return bool(minutes) and project.working_minutes(person, time.time_ns() // 1000) >= minutes
+    return bool(minutes) and project.timesheet.working_minutes(person, time.time_ns() // 1000) >= minutes
 
 
 def _first_of_each(entries: Sequence[QueueEntry], groups: Sequence[str | None]) -> list[QueueEntry]:

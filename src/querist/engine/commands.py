@@ -64,7 +64,7 @@ def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Js
         return {
             "tasks": tasks(project, new),
             "waiting": None if leases else waiting(project, state, done=not n, chosen=arrange is not None),
-            "answered_today": project.answers_today(person),
+            "answered_today": project.timesheet.answers_today(person),
             "labelled": state.training,
             "to_first_model": missing_labels(state) if state.model is None and project.learns else None,
         }
@@ -174,7 +174,7 @@ def _receipt(project: Project, recorded: Recorded, person: str, *, late: bool = 
         "seq": recorded.seq,
         "item": event.item,
         "late": late,
-        "answered_today": project.answers_today(person),
+        "answered_today": project.timesheet.answers_today(person),
         "lesson": asking_again.lesson(project, event),
     }
 

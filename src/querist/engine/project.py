@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import threading
-import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +15,9 @@ from querist.engine.fold import fold
 from querist.engine.reclassed import reclassed
 from querist.engine.round import State
 from querist.engine.spec import ProjectSpec, read_spec
+from querist.engine.timesheet import Timesheet
 from querist.errors import NotFound, NotReady
-from querist.events import AnswerSubmitted, Event, FeaturesBuilt, ModelTrained, Recorded, SpecChanged
+from querist.events import Event, FeaturesBuilt, ModelTrained, Recorded, SpecChanged
 from querist.store.protocol import PoolTable, Store
 from querist.types import Array, Features, Learner, Model, Rng, ShortHash, TargetKind, TaskType
 
@@ -28,12 +27,6 @@ if TYPE_CHECKING:
 
 STEP_NUMBERS: Final = {"features": 0, "select": 1, "train": 2, "evaluate": 3, "baseline": 4, "health": 5}
 """Which stream of random numbers a step draws from; a number is never given to another step."""
-
-DAY: Final = 86_400 * 1_000_000
-"""Microseconds."""
-
-PAUSE: Final = 15 * 60 * 1_000_000
-"""Microseconds without an answer that are a break."""
 
 
 class Project:
@@ -69,11 +62,8 @@ class Project:
         self._pool: tuple[int, PoolTable] | None = None
         self.cache: dict[object, Any] = {}
         self.problem: str | None = None
-        self.active_ms = 0
-        self.times: dict[int, tuple[int | None, int]] = {}
         self.person_name: Callable[[str], str | None] = lambda _: None
-        self.tally: defaultdict[int, Counter[str]] = defaultdict(Counter)
-        self.working: dict[str, tuple[int, int]] = {}
+        self._timesheet = Timesheet()
 
     @classmethod
     def open(cls, folder: Path) -> Project:
@@ -136,31 +126,16 @@ class Project:
 
     def _follow(self, events: Sequence[Recorded]) -> None:
         for recorded in events:
-            match recorded.event:
-                case SpecChanged(spec=spec):
-                    self.spec = self.spec.as_told(spec)
-                    self.__dict__.pop("learner", None)
-                case AnswerSubmitted(source="ui" | "api", active_ms=active_ms, round=number):
-                    self.tally[recorded.at // DAY][recorded.actor] += 1
-                    began, last = self.working.get(recorded.actor, (recorded.at, recorded.at))
-                    began = recorded.at if recorded.at - last > PAUSE else began
-                    self.working[recorded.actor] = (began, recorded.at)
-                    self.active_ms += active_ms or 0
-                    if active_ms is not None:
-                        self.times[recorded.seq] = (number, active_ms)
-                case _:
-                    pass
+            self._timesheet.follow(recorded)
+            if isinstance(recorded.event, SpecChanged):
+                self.spec = self.spec.as_told(recorded.event.spec)
+                self.__dict__.pop("learner", None)
 
-    def answers_today(self, person: str | None = None) -> int:
-        """Return how many answers a person, or all, have given since midnight UTC."""
+    @property
+    def timesheet(self) -> Timesheet:
+        """What people's work comes to, up to the ledger's last event."""
         self.state()
-        today = self.tally[time.time_ns() // 1000 // DAY]
-        return today[person] if person is not None else sum(today.values())
-
-    def working_minutes(self, person: str, now: int) -> float:
-        """Return for how long a person has been answering without a break of a quarter of an hour; `now` in µs."""
-        began, last = self.working.get(person, (now, now))
-        return 0.0 if now - last > PAUSE else (last - began) / 60e6
+        return self._timesheet
 
     def media(self) -> Path | None:
         """Return the media folder; None for a project that lives in memory, whose contents bring their own."""

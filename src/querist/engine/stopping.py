@@ -52,7 +52,7 @@ def history_of(project: Project, state: State, *, latest: Archived | None = None
     measured = measuring(project, state)
     price = project.spec.cost.per_label
     labels = max(state.paid, state.training) if project.folder is None else state.paid
-    spent = History((), labels=labels, money=labels * price, hours=project.active_ms / 3.6e6, price=price)
+    spent = History((), labels=labels, money=labels * price, hours=project.timesheet.active_ms / 3.6e6, price=price)
     if measured is None or not archived:
         return spent
     known = measured.known

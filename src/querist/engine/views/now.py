@@ -157,7 +157,7 @@ def counts(project: Project, state: State) -> Json:
         "skipped": outcomes["skipped"],
         "unanswerable": outcomes["unanswerable"],
         "disputed": 0,
-        "today": project.answers_today(),
+        "today": project.timesheet.answers_today(),
         "rejected": rejected,
         "duplicates": duplicates,
         "budget": budget(state),

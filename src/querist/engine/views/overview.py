@@ -200,8 +200,8 @@ def spent(project: Project, state: State) -> Json:
     labels = budget(state)
     seconds = cost.seconds_per_label or (timing(project)["median_ms"] or 0.0) / 1000
     hours = state.paid * seconds / 3600 if seconds else None
-    if project.active_ms and not cost.seconds_per_label:
-        hours = project.active_ms / 3.6e6
+    if project.timesheet.active_ms and not cost.seconds_per_label:
+        hours = project.timesheet.active_ms / 3.6e6
     return {
         "currency": cost.currency,
         "per_label": cost.per_label,

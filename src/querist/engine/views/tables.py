@@ -262,7 +262,7 @@ def _times(project: Project) -> dict[int | None, list[int]]:
     """Active milliseconds of each answer in force, by the round that asked."""
     in_force = project.state().item_of
     found: dict[int | None, list[int]] = {}
-    for seq, (number, active_ms) in list(project.times.items()):
+    for seq, (number, active_ms) in list(project.timesheet.times.items()):
         if seq in in_force:
             found.setdefault(number, []).append(active_ms)
     return found
