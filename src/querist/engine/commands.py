@@ -66,8 +66,15 @@ def next_items(project: Project, person: str, n: int, held: Sequence[str]) -> Js
             "waiting": None if leases else waiting(project, state, done=not n, chosen=arrange is not None),
             "answered_today": project.timesheet.answers_today(person),
             "labelled": state.training,
-            "to_first_model": missing_labels(state) if state.model is None and project.learns else None,
+            "to_first_model": _to_first_model(project, state),
         }
+
+
+def _to_first_model(project: Project, state: State) -> int | None:
+    """How many labels the first training waits for: 0 while it runs, None when there is a model or never will be."""
+    if state.model is not None or not project.learns:
+        return None
+    return missing_labels(state) if state.dataset is None else 0
 
 
 def tasks(project: Project, leases: Sequence[Lease]) -> list[Json]:

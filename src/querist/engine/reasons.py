@@ -15,6 +15,9 @@ MEASURES: Final = "One of the items that check model and labels."
 HIDDEN: Final[frozenset[str]] = frozenset({"evaluation", "duel", "gold", "relabel", "recheck"})
 """Lanes whose items check something: why they were asked, and what the model says, would sway the answer."""
 
+CHOSEN: Final[frozenset[str]] = frozenset({"query", "seed"})
+"""Lanes whose items the strategy of the batch chose."""
+
 BY_SCORER: Final[dict[str, Callable[[float], str]]] = {
     "margin": lambda score: f"the model's two likeliest classes are only {_points(1 - score)} apart",
     "least_confidence": lambda score: f"the model is only {_percent(1 - score)} certain",
@@ -34,7 +37,7 @@ def short(project: Project, item: ItemId, lane: Lane) -> Json:
         return {"sentence": "Asked by a person.", "detail": ""}
     pick = picked[-1]
     batch = batch_of(project, pick)
-    name = str(batch.strategy["name"]) if lane in ("query", "seed") else lane
+    name = str(batch.strategy["name"]) if lane in CHOSEN else lane
     detail = f"{name} · rank {pick.rank} of {batch.chosen} · round {pick.round}"
     return {"sentence": sentence(batch, pick, lane), "detail": detail}
 
@@ -100,12 +103,13 @@ def record(project: Project, item: ItemId) -> Json:
     pick = picked[-1]
     batch = batch_of(project, pick)
     recorded = next(iter(project.store.events(pick.seq - 1, through=pick.seq)))
+    chosen = pick.lane in CHOSEN
     return {
         "item": item,
         "sentence": sentence(batch, pick, pick.lane),
         "hidden": False,
         "lane": pick.lane,
-        "strategy": batch.strategy["name"],
+        "strategy": batch.strategy["name"] if chosen else None,
         "score": pick.score,
         "rank": pick.rank,
         "of": batch.chosen,
@@ -114,7 +118,7 @@ def record(project: Project, item: ItemId) -> Json:
         "model": batch.model,
         "dataset": batch.dataset,
         "at": recorded.at,
-        "evidence": str(batch.evidence.get("reason", "")) if pick.lane in ("query", "seed") else "",
+        "evidence": str(batch.evidence.get("reason", "")) if chosen else "",
     }
 
 

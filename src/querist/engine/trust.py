@@ -151,9 +151,11 @@ def explain(project: Project, item: str) -> Json:
     lines = [f"{item}: {why['sentence']}"]
     if not why["hidden"] and why["round"] is not None:
         chance = "determined" if why["probability"] is None else f"probability {why['probability']:.4g}"
+        chance = "by lot" if why["lane"] == "control" else chance
+        chosen = "" if why["strategy"] is None else f"strategy {why['strategy']}, "
         score = "no score" if why["score"] is None else f"score {why['score']:.4g}"
         lines.append(
-            f"  lane {why['lane']}, strategy {why['strategy']}, round {why['round']}, "
+            f"  lane {why['lane']}, {chosen}round {why['round']}, "
             f"rank {why['rank']} of {why['of']}, {score}, {chance}, model {why['model'] or 'none'}"
         )
     lines += [f"  {entry['seq']:>6}  {entry['who']} {entry['sentence']}" for entry in told["entries"]]

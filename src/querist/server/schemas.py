@@ -670,7 +670,7 @@ class NextReply(Reply):
     labelled: int
     """Items of the project with an answer that trains."""
     to_first_model: int | None = None
-    """Answers still missing to the first model; None when there is one."""
+    """Answers still missing to the first model, 0 while it learns; None when there is one."""
 
 
 class LeaseReply(Reply):
@@ -851,7 +851,7 @@ class WhyRecord(Reply):
     lane: Lane | None = None
     """Which share of the labels it belongs to."""
     strategy: str | None = None
-    """Name of the strategy in force."""
+    """Name of the strategy that chose it; null for items drawn by lot."""
     score: float | None = None
     """Higher means: ask sooner."""
     rank: int | None = None
@@ -859,7 +859,7 @@ class WhyRecord(Reply):
     of: int | None = None
     """Items that could have been chosen."""
     probability: float | None = None
-    """Chance of selection; null where the strategy draws no lots."""
+    """Chance of selection; null where the strategy draws no lots, and for items drawn by lot (the same for each)."""
     round: int | None = None
     """Round of the batch."""
     model: str | None = None

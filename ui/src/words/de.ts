@@ -141,7 +141,8 @@ export const de: Part<Words> = {
     offlineNone: "Keine Beispiele mehr auf diesem Gerät",
     signedOutTitle: "Sie sind abgemeldet",
     forgetful: "Dieser Browser hebt nichts auf: verlassen Sie die Seite erst, wenn alles gespeichert ist.",
-    firstModel: (n: number) => `Das erste Modell lernt nach ${many(n, "weiteren Antwort", "weiteren Antworten")}.`,
+    firstModel: (n: number) =>
+      n ? `Das erste Modell lernt nach ${many(n, "weiteren Antwort", "weiteren Antworten")}.` : "Das erste Modell lernt gerade.",
     refusedTitle: (answer: string) => `„${answer}“ wurde abgelehnt`,
     refusedKept: "Ihre Antwort ist aufgehoben; wählen Sie neu, oder verwerfen Sie sie.",
     drop: "Antwort verwerfen",

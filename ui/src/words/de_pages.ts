@@ -232,6 +232,7 @@ export const pages: Part<Words> = {
     rankOf: (rank: number, of: number | null) => (of ? `${count(rank)} von ${count(of)}` : count(rank)),
     probability: "Chance, gewählt zu werden",
     fixed: "fest: die Strategie lost nicht",
+    lot: "durch das Los: für jeden Eintrag gleich",
     round: "Runde",
     model: "Modell",
     dataset: "Datensatz",

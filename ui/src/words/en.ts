@@ -357,7 +357,8 @@ export const en = {
     signedOutMore: (n: number) =>
       n ? `${many(n, "answer is", "answers are")} kept in this browser. Sign in, and they are sent.` : "Sign in to go on.",
     forgetful: "This browser keeps nothing for Querist: leave the page only when all is saved.",
-    firstModel: (n: number) => `The first model trains after ${many(n, "more answer", "more answers")}.`,
+    firstModel: (n: number) =>
+      n ? `The first model trains after ${many(n, "more answer", "more answers")}.` : "The first model is learning.",
     refusedTitle: (answer: string) => `“${answer}” was refused`,
     refusedKept: "Your answer is kept; choose again, or drop it.",
     drop: "Drop my answer",
@@ -491,6 +492,7 @@ export const en = {
     rankOf: (rank: number, of: number | null) => (of ? `${count(rank)} of ${count(of)}` : count(rank)),
     probability: "Chance of selection",
     fixed: "fixed: the strategy draws no lots",
+    lot: "by lot: the same for every item",
     round: "Round",
     model: "Model",
     dataset: "Data set",
