@@ -50,7 +50,7 @@ def test_a_rounded_bound_never_seems_to_reach_a_target_that_it_missed(case, targ
         assert low < target / 100
     if estimate.high > target / 100:
         assert high > target / 100
-    assert f"{case[1]} random item" in told
+    assert f"{case[1]:,} random item" in told
 
 
 @given(counts)

@@ -9,6 +9,7 @@ from querist.engine.asking_again import known_answers
 from querist.engine.project import Project
 from querist.errors import BadValue, Conflict, Overtaken
 from querist.events import ClassesChanged
+from querist.measure.words import many
 from querist.types import ItemId, Json
 
 CLASS_OPERATIONS: Final = ("add", "rename", "merge", "split")
@@ -97,7 +98,7 @@ def _told(event: ClassesChanged) -> str:
         case "merge":
             return f"{before} are now read as {after}."
         case "split":
-            answers = "1 answer" if len(event.ended) == 1 else f"{len(event.ended):,} answers"
+            answers = many(len(event.ended), "answer")
             return f"{before} is split into {after}; {answers} named it, and those items come again."
         case _:
             return f"{after} is a class now."

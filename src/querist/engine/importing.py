@@ -16,6 +16,7 @@ from querist.engine.round import State
 from querist.engine.sources import pool_reader
 from querist.errors import BadValue, QueristError
 from querist.events import AnswerSubmitted, PoolImported
+from querist.measure.words import many
 from querist.pools.reader import PoolReader, digest, label_text
 from querist.store.lock import IMPORT_LOCK, lock
 from querist.store.protocol import ItemRow, NewEvent
@@ -62,19 +63,21 @@ class Imported:
     def text(self, folder: Path) -> str:
         """Return what happened, in lines for a terminal."""
         counts = [
-            (self.labelled, "labels came with the data"),
-            (self.validation, "items of your own measure the model"),
-            (self.known, "items were there already"),
-            (self.duplicates, "exact duplicates were folded into the items they repeat"),
-            (self.in_validation, "items also stand in the validation data and were left out"),
-            (len(self.conflicts), "items have copies with different labels, and count as unlabelled"),
+            (self.labelled, "label", "labels", "came with the data"),
+            (self.validation, "item", "items", "of your own to measure the model by"),
+            (self.known, "item was", "items were", "there already"),
+            (self.duplicates, "exact duplicate was", "exact duplicates were", "folded into what it repeats"),
+            (self.in_validation, "item was", "items were", "left out: also in the validation data"),
+            (len(self.conflicts), "item counts", "items count", "as unlabelled: copies have different labels"),
         ]
-        lines = [f"{folder}: {self.added:,} items", *(f"{count:,} {text}" for count, text in counts if count)]
+        lines = [f"{folder}: {many(self.added, 'item')}"]
+        lines += [f"{many(count, one, more)} {what}" for count, one, more, what in counts if count]
         lines += [
-            f"{count:,} items have the label {name!r}, which is no class" for name, count in self.no_class.items()
+            f"{many(count, 'item has', 'items have')} the label {name!r}, which is no class"
+            for name, count in self.no_class.items()
         ]
         if self.rejected:
-            lines.append(f"{len(self.rejected):,} rows were set aside:")
+            lines.append(f"{many(len(self.rejected), 'row was', 'rows were')} set aside:")
             lines += [f"  line {row.line}: {row.reason}" for row in self.rejected[:SHOWN]]
         if len(self.rejected) > SHOWN:
             lines.append(f"  … and {len(self.rejected) - SHOWN:,} more")
@@ -113,8 +116,8 @@ def _import(project: Project, reader: PoolReader, actor: str) -> Imported:
     found = _sort(project, reader)
     summary = reader.summary
     if not found.copies and not found.labels and not found.there:
-        aside = len(found.rejected)
-        raise BadValue("data", reader.source, f"holds no item that can be used; {aside} rows were set aside")
+        aside = many(len(found.rejected), "row was", "rows were")
+        raise BadValue("data", reader.source, f"holds no item that can be used; {aside} set aside")
     if found.copies:
         _add(project, reader, found, actor)
     told, no_class = _import_labels(project, found.labels, summary.fingerprint, actor)

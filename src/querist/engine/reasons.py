@@ -7,6 +7,7 @@ from typing import Final
 
 from querist.engine.project import Project
 from querist.events import BatchSelected, DuelDrawn
+from querist.measure.words import many
 from querist.store.protocol import Picked
 from querist.types import ItemId, Json, Lane
 
@@ -123,8 +124,7 @@ def record(project: Project, item: ItemId) -> Json:
 
 
 def _points(share: float) -> str:
-    points = round(100 * share)
-    return f"{points} point" if points == 1 else f"{points} points"
+    return many(round(100 * share), "point")
 
 
 def _percent(share: float) -> str:

@@ -27,6 +27,15 @@ EXAMPLES_TO_SHOW_A_CLASS: Final = 10
 """Examples of a class that make its recall worth looking at."""
 
 
+def many(count: int, one: str, more: str | None = None) -> str:
+    """Return a count with what is counted; `more` is the plural where it takes more than an s.
+
+    >>> many(1, "label"), many(2000, "label"), many(0, "item was", "items were")
+    ('1 label', '2,000 labels', '0 items were')
+    """
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 def accuracy(estimate: Estimate | None, *, evaluated: int, threshold: float | None = None) -> str:
     """Return what is known about accuracy, or how many evaluation labels are missing.
 
@@ -59,7 +68,7 @@ def verdict(estimate: Estimate | None, *, evaluated: int) -> str:
     """
     if estimate is None or evaluated < ENOUGH_FOR_ACCURACY:
         missing = max(ENOUGH_FOR_ACCURACY - evaluated, 1)
-        return f"Too early to say: {missing} more evaluation {_plural('label', missing)}"
+        return f"Too early to say: {many(missing, 'more evaluation label')}"
     low, high = _range(estimate, None)
     return f"{_percent(estimate.value, estimate.n)} correct, between {low} and {high}"
 
@@ -219,7 +228,7 @@ def settled(value: float, low: float, high: float, *, n: int, labels: int) -> st
     'Not settled: between 1.0 points less and 1.4 points more than random (about 90 %) at 222 labels, from 38 items on
     which the two models disagree.'
     """
-    where = f"at {labels} labels, from {n} {_plural('item', n)} on which the two models disagree."
+    where = f"at {labels} labels, from {many(n, 'item')} on which the two models disagree."
     if low > 0:
         return f"Settled: better than random by {_tenths(value)} points ({_between(low, high)}, about 90 %) {where}"
     if high < 0:
@@ -298,7 +307,7 @@ def extrapolated(least: float | None) -> str:
         return ""
     count = math.floor(least)
     return (
-        f"Extrapolated: at least {count} {_plural('label', count)} saved at the present size, "
+        f"Extrapolated: at least {many(count, 'label')} saved at the present size, "
         "if random labelling keeps slowing down."
     )
 
@@ -395,7 +404,7 @@ def _percent(share: float, n: int) -> str:
 
 
 def _items(n: int) -> str:
-    return f"{n} random {_plural('item', n)}"
+    return many(n, "random item")
 
 
 def _measured(difference: Difference) -> str:
@@ -426,7 +435,3 @@ def _about(count: float, digits: int = 1) -> str:
         digits = max(digits, 2)
     unit = 10 ** max(size - digits + 1, 0)
     return f"{round(count / unit) * unit:,.0f}"
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"

@@ -33,10 +33,6 @@ log = logging.getLogger(__name__)
 
 PORT: Final = 8765
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-TLS_ADVICE: Final = (
-    "Passwords and answers travel unencrypted. Put TLS in front: serve on 127.0.0.1 with --proxy 127.0.0.1 "
-    "--allow-host label.example.org, and run `caddy reverse-proxy --from label.example.org --to 127.0.0.1:8765`."
-)
 GRACE: Final = 10.0
 """Seconds that a worker gets to end its step; killing it later loses nothing."""
 
@@ -233,7 +229,8 @@ def serve(
             # Not before everything else has gone well: the password is shown this once.
             first = site.people.create_first_admin()
             link = f"{address}/sign-in?token={site.people.create_link_token(site.admin().id)}"
-            for line in _greeting(address, link, first[1] if first else None, local=is_loopback(host)):
+            password = first[1] if first else None
+            for line in _greeting(address, link, password, advice=None if is_loopback(host) else _tls_advice(port)):
                 say(line)
             if browser:
                 open_browser(link)
@@ -298,13 +295,20 @@ def _address(host: str, port: int) -> str:
     return f"http://{shown}:{port}"
 
 
-def _greeting(address: str, link: str, password: str | None, *, local: bool) -> list[str]:
+def _tls_advice(port: int) -> str:
+    return (
+        "Passwords and answers travel unencrypted. Put TLS in front: serve on 127.0.0.1 with --proxy 127.0.0.1 "
+        f"--allow-host label.example.org, and run `caddy reverse-proxy --from label.example.org --to 127.0.0.1:{port}`."
+    )
+
+
+def _greeting(address: str, link: str, password: str | None, *, advice: str | None) -> list[str]:
     lines = [f"Querist serves at {address}"]
     if password is not None:
         lines.append(f"First account: admin, password {password} (shown this once; change it under Settings)")
     lines.append(f"Sign in with one click, once, within the hour: {link}")
-    if not local:
-        lines.append(TLS_ADVICE)
+    if advice is not None:
+        lines.append(advice)
     lines.append("Ctrl-C ends it; every answer is kept.")
     return lines
 

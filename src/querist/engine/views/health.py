@@ -7,6 +7,7 @@ from querist.engine.project import Project
 from querist.engine.round import FIRST_LOOK, State
 from querist.engine.run import check_due
 from querist.events import HealthChecked
+from querist.measure.words import many
 from querist.types import Json
 
 
@@ -23,7 +24,7 @@ def health(project: Project, state: State) -> Json:
     on = sum(check["state"] == "alarm" for check in checks)
     quiet = sum(check["state"] == "quiet" for check in checks)
     if on:
-        found, sentence = "alarm", f"{on} {'thing has' if on == 1 else 'things have'} changed."
+        found, sentence = "alarm", f"{many(on, 'thing has', 'things have')} changed."
     elif quiet:
         found, sentence = "quiet", "Nothing that could be tested has changed."
     else:

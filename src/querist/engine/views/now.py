@@ -27,6 +27,7 @@ from querist.events import (
     ModelTrained,
     PoolImported,
 )
+from querist.measure.words import many
 from querist.types import Json
 
 ALIVE: Final = 30_000_000
@@ -79,12 +80,12 @@ def doing(project: Project, state: State) -> Json:
         case CheckHealth():
             return _do("decide", "Looking whether something has changed", "")
         case Wait(reason="labels of a check", missing=missing):
-            items = "item" if missing == 1 else "items"
-            return _do("stopped", f"Waiting for {missing} random {items} of a check", "Then it is seen what changed.")
+            return _do(
+                "stopped", f"Waiting for {many(missing, 'random item')} of a check", "Then it is seen what changed."
+            )
         case Wait(reason="labels", missing=missing) if missing:
             every = missing + len(state.fresh)
-            answers = "answer" if missing == 1 else "answers"
-            sentence = f"Waiting for {missing} more {answers}"
+            sentence = f"Waiting for {many(missing, 'more answer')}"
             detail = "Then the first model is trained." if state.model is None else "Then the model is trained again."
             return _do("idle", sentence, detail) | {"progress": len(state.fresh) / every}
         case Wait(reason=reason):
@@ -116,13 +117,12 @@ def _queue(project: Project) -> Json:
     out = {lease.item for lease in leases}
     ready = sum(entry.item not in out for entry in project.store.queue())
     filled = project.last("batch_selected")
-    items = "item" if ready == 1 else "items"
     return {
         "ready": ready,
         "out": len(out),
         "people": len({lease.person for lease in leases}),
         "filled_at": filled.at if filled is not None else None,
-        "sentence": f"{ready} {items} ready" if filled is not None else "Not filled yet",
+        "sentence": f"{many(ready, 'item')} ready" if filled is not None else "Not filled yet",
     }
 
 

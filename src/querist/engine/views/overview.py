@@ -146,8 +146,8 @@ def _advice(state: State, stand: Standing, rules: list[Json]) -> Json:
         return {"kind": "go_on", "sentence": "Every item of the pool has been asked.", "detail": detail}
     if state.model is None:
         missing = missing_labels(state)
-        answers = "answer" if missing == 1 else "answers"
-        return {"kind": "early", "sentence": "Go on.", "detail": f"{missing} more {answers} to the first model."}
+        detail = f"{words.many(missing, 'more answer')} to the first model."
+        return {"kind": "early", "sentence": "Go on.", "detail": detail}
     if all(rule["verdict"] == "early" for rule in rules) or stand.evaluation < words.ENOUGH_FOR_ACCURACY:
         return {"kind": "early", "sentence": "Go on.", "detail": "It is too early to say when to stop."}
     learning = next((rule["evidence"] for rule in rules if rule["rule"] in ("settled", "gain")), "")

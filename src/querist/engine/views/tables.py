@@ -163,8 +163,7 @@ def _thinnest(counts: dict[str, int]) -> str:
     if unseen:
         return f"No label yet for {', '.join(unseen)}."
     name = min(counts, key=counts.__getitem__)
-    labels = "label" if counts[name] == 1 else "labels"
-    return f"{name} has the fewest labels: {counts[name]}." if counts[name] != 1 else f"{name} has one {labels}."
+    return f"{name} has the fewest labels: {counts[name]}."
 
 
 # --- calibration

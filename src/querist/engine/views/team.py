@@ -21,6 +21,7 @@ from querist.errors import BadValue
 from querist.events import AnswerSubmitted
 from querist.measure.intervals import Estimate, bootstrap, wilson
 from querist.measure.pace import bursts, drift, sessions
+from querist.measure.words import many
 from querist.types import Answer, Array, ItemId, Json
 
 FEWEST: Final = 10
@@ -166,8 +167,7 @@ def _fleiss(project: Project, shared: Mapping[ItemId, Sequence[Answer]]) -> Json
 
 def _sentence(alpha: Json | None, same: Json | None, shared: int) -> str:
     if same is None:
-        missing = FEWEST - shared
-        return f"Too early to say how far people agree: {missing} more shared {'item' if missing == 1 else 'items'}."
+        return f"Too early to say how far people agree: {many(FEWEST - shared, 'more shared item')}."
     low, high = (f"{100 * same[end]:.0f} %" for end in ("low", "high"))
     text = f"Two people give the same answer {100 * same['value']:.0f} % of the time (between {low} and {high})"
     if alpha is None:
