@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from querist.errors import Denied, NotFound, NotSignedIn
 from querist.server.guard import SAFE_METHODS
-from querist.server.schemas import Role
+from querist.server.schemas.wire import Role
 from querist.store.people import SESSION_SECONDS
 from querist.store.team import Scope
 

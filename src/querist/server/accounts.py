@@ -9,9 +9,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from querist.errors import Denied
 from querist.server.access import ROLES, Allowed, InProject, Visit, Visitor, set_session, site_of
-from querist.server.schemas import Me, Role
-from querist.server.sign_in import HASHERS, address_of, me_of
-from querist.server.team_schemas import (
+from querist.server.schemas.accounts import (
     Account,
     Accounts,
     Ended,
@@ -22,6 +20,7 @@ from querist.server.team_schemas import (
     Invited,
     Join,
     Link,
+    Me,
     MemberChange,
     PersonChange,
     SessionInfo,
@@ -31,6 +30,8 @@ from querist.server.team_schemas import (
     Tokens,
     TokenShown,
 )
+from querist.server.schemas.wire import Role
+from querist.server.sign_in import HASHERS, address_of, me_of
 from querist.store.people import Person
 from querist.store.team import Invitation as Kept
 from querist.store.team import Team, higher
