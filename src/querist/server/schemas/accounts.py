@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from querist.server.schemas.wire import Ask, Micros, Name, Reply, Role, Token
-from querist.store.team import Scope
+from querist.store.tokens import Scope
 
 Password = Annotated[str, Field(min_length=10, max_length=200)]
 Email = Annotated[str, Field(max_length=200, pattern=r"^[^@\s]+@[^@\s]+$")]
