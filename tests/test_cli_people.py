@@ -15,6 +15,7 @@ from querist.engine.project import Project
 from querist.errors import Conflict, NotFound, UnknownName
 from querist.server.site import Site
 from querist.store.team import Team
+from querist.store.tokens import Tokens
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_people_are_invited_listed_changed_signed_out_and_ended(folder: Path) ->
     assert "0 sessions" in run("people", "sign-out", folder, "ann"), "a change of role signed out already"
     assert team.people.consume_link_token(run("people", "link", folder, "ann").strip().split("token=")[1]).id == ann.id
     secret = run("people", "token", folder, "ann", "nightly", "--scope", "review").strip()
-    assert team.access(secret).scope == "review"
+    assert Tokens(team.people).access(secret).scope == "review"
     run("people", "end", folder, "ann")
     assert not team.people.find("ann").active
     with pytest.raises(Conflict, match="only owner"):

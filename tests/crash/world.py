@@ -22,6 +22,7 @@ from querist.engine import create
 from querist.engine.project import open_store
 from querist.engine.spec import FILE_NAME, read_spec
 from querist.store.people import People
+from querist.store.tokens import Tokens
 from querist.store.verify import verify
 from tests import postgres
 from tests.crash import parts
@@ -102,7 +103,8 @@ class Made:
         people = People(store.database)
         self.project = store.project
         self.tokens = {
-            name: people.create_api_token(people.create_person(name, role="annotator").id, "crash") for name in NAMES
+            name: Tokens(people).create(people.create_person(name, role="annotator"), "crash", scope="label")
+            for name in NAMES
         }
         store.close()
         with self.data.open(newline="") as file:

@@ -12,7 +12,10 @@ from querist.engine.offline import FileAnswer
 from querist.engine.project import Project
 from querist.engine.run import run_until_waiting
 from querist.errors import BadValue, Conflict, Denied, NotFound
-from querist.server import schemas
+from querist.server.schemas import projects
+from querist.server.schemas.figures import Calibration, Classes, Curves, Rounds, Timing
+from querist.server.schemas.items import History, Item, ItemPage, WhyRecord
+from querist.server.schemas.status import Status
 
 Answer = Callable[..., list[str]]
 
@@ -148,18 +151,18 @@ def test_settings_change_in_ledger_and_file(digits: Project) -> None:
 def test_views_have_the_shapes_of_the_wire(digits: Project, answer: Answer) -> None:
     items = answer(digits, 45, active_ms=1200)
     for model, found in [
-        (schemas.Status, views.status(digits)),
-        (schemas.Curves, views.curves(digits)),
-        (schemas.Rounds, views.rounds(digits)),
-        (schemas.Classes, views.classes(digits)),
-        (schemas.Calibration, views.calibration(digits)),
-        (schemas.Timing, views.timing(digits)),
-        (schemas.Project, views.project(digits)),
-        (schemas.ProjectRow, views.project_row(digits)),
-        (schemas.ItemPage, views.items(digits)),
-        (schemas.Item, views.item(digits, items[0], viewer="p_oracle")),
-        (schemas.WhyRecord, views.why(digits, items[0])),
-        (schemas.History, views.history(digits, items[0])),
+        (Status, views.status(digits)),
+        (Curves, views.curves(digits)),
+        (Rounds, views.rounds(digits)),
+        (Classes, views.classes(digits)),
+        (Calibration, views.calibration(digits)),
+        (Timing, views.timing(digits)),
+        (projects.Project, views.project(digits)),
+        (projects.ProjectRow, views.project_row(digits)),
+        (ItemPage, views.items(digits)),
+        (Item, views.item(digits, items[0], viewer="p_oracle")),
+        (WhyRecord, views.why(digits, items[0])),
+        (History, views.history(digits, items[0])),
     ]:
         model.model_validate(found)
     active, random = views.curves(digits)["active"]["points"], views.curves(digits)["random"]["points"]

@@ -13,7 +13,8 @@ from querist.engine.lanes import keyed_numbers
 from querist.engine.offline import FileAnswer
 from querist.engine.project import Project
 from querist.engine.run import run_until_waiting
-from querist.server.schemas import AnswerForm, Status, Task
+from querist.server.schemas.labelling import AnswerForm, Task
+from querist.server.schemas.status import Status
 
 
 @pytest.fixture

@@ -177,7 +177,7 @@ def visitors(here: Site, base: str, home: Path) -> Iterator[Visitor]:
         config.write_text(settings(real_things(here, browser, project)))
         cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
         yield Visitor({"X-CSRF-Token": signed["csrf"], "Cookie": cookie}, config, ENDS_THE_VISIT)
-    token = here.team.create_token(here.admin(), "calls", scope="manage")
+    token = here.tokens.create(here.admin(), "calls", scope="manage")
     yield Visitor({"Authorization": f"Bearer {token}"}, config)
     yield Visitor({}, None)
 

@@ -24,7 +24,7 @@ from querist.engine.run import run_until_waiting
 from querist.events import PoolImported
 from querist.server.app import create_app
 from querist.server.contents import API
-from querist.server.schemas import Role
+from querist.server.schemas.wire import Role
 from querist.server.serve import listen
 from querist.server.site import Site
 from querist.store.people import People

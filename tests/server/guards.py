@@ -86,9 +86,9 @@ GUARDS: Final = (
         ("tests/store/test_team.py", "-k", "at_once_one_gets"),
     ),
     Guard(
-        "c", "an API token ends when it is revoked or too old", "store/people.py",
+        "c", "an API token ends when it is revoked or too old", "store/tokens.py",
         "if row is None or expired or not row.active:", "if row is None or not row.active:",
-        ("tests/store/test_people.py", "tests/store/test_team.py", "-k", "token"),
+        ("tests/store/test_tokens.py",),
     ),
     # (d) filters and sort orders that reach the database
     Guard(

@@ -8,19 +8,21 @@ from uuid import uuid4
 
 import pytest
 
-from querist.server import schemas
 from querist.server.contents import API
+from querist.server.schemas.figures import Calibration, Classes, Curves, Rounds, Slices, Timing
+from querist.server.schemas.projects import Guidelines, Project
+from querist.server.schemas.status import LiveEvent, Status
 
 PAGES = {
-    "status": schemas.Status,
-    "curves": schemas.Curves,
-    "rounds": schemas.Rounds,
-    "classes": schemas.Classes,
-    "calibration": schemas.Calibration,
-    "slices": schemas.Slices,
-    "timing": schemas.Timing,
-    "guidelines": schemas.Guidelines,
-    "": schemas.Project,
+    "status": Status,
+    "curves": Curves,
+    "rounds": Rounds,
+    "classes": Classes,
+    "calibration": Calibration,
+    "slices": Slices,
+    "timing": Timing,
+    "guidelines": Guidelines,
+    "": Project,
 }
 
 
@@ -160,7 +162,7 @@ def test_the_stream_tells_of_an_answer(client, house):
             for line in stream.iter_lines():
                 if line.startswith("data: "):
                     heard.append(json.loads(line.removeprefix("data: ")))
-                    schemas.LiveEvent.model_validate(heard[-1])
+                    LiveEvent.model_validate(heard[-1])
                     if "status" in heard[-1]["changed"]:
                         return
 

@@ -43,13 +43,13 @@ def visitors(house):
             client = house.person(f"{role} here", "member")
             team.set_member("owner", house.project, people.find(f"{role} here").id, role)
             found[f"{role} here"] = (client, "member", role)
-    manager = people.find("manager everywhere")
+    manager, tokens = people.find("manager everywhere"), house.site.tokens
     for scope, here in (("label", "annotator"), ("review", "reviewer"), ("manage", "manager")):
         client = house.client()
-        client.headers["Authorization"] = f"Bearer {team.create_token(manager, scope, scope=scope)}"
+        client.headers["Authorization"] = f"Bearer {tokens.create(manager, scope, scope=scope)}"
         found[f"token to {scope}"] = (client, here, here)
         only = house.client()
-        only.headers["Authorization"] = "Bearer " + team.create_token(
+        only.headers["Authorization"] = "Bearer " + tokens.create(
             manager, f"{scope} here", scope=scope, project=house.project
         )
         found[f"token to {scope} here"] = (only, "member", here)
@@ -90,23 +90,22 @@ def test_a_project_that_is_not_ones_own_is_not_there(house, visitors):
 
 
 def test_a_token_that_reads_changes_nothing(house):
-    team, boss = Team(house.site.people), house.site.people.find("admin")
-    client = house.client()
-    client.headers["Authorization"] = f"Bearer {team.create_token(boss, 'reads', scope='read')}"
+    boss, client = house.site.people.find("admin"), house.client()
+    client.headers["Authorization"] = f"Bearer {house.site.tokens.create(boss, 'reads', scope='read')}"
     assert client.get(f"{API}/people").status_code == 200
     assert client.post(f"{API}/projects/{house.project}/next", json={"n": 1}).status_code == 403
 
 
 def test_the_scope_never_adds_to_the_person(house):
     house.site.people.create_person("small", role="annotator")
-    token = Team(house.site.people).create_token(house.site.people.find("small"), "big", scope="manage")
+    token = house.site.tokens.create(house.site.people.find("small"), "big", scope="manage")
     client = house.client()
     client.headers["Authorization"] = f"Bearer {token}"
     assert client.get(f"{API}/people").status_code == 403
 
 
 def test_tokens_make_no_tokens_and_end_no_sessions(house):
-    token = Team(house.site.people).create_token(house.site.people.find("admin"), "mother", scope="manage")
+    token = house.site.tokens.create(house.site.people.find("admin"), "mother", scope="manage")
     client = house.client()
     client.headers["Authorization"] = f"Bearer {token}"
     assert client.post(f"{API}/me/tokens", json={"name": "child", "scope": "manage"}).status_code == 403
@@ -114,8 +113,8 @@ def test_tokens_make_no_tokens_and_end_no_sessions(house):
 
 
 def test_a_token_for_one_project_opens_no_other(house):
-    team, boss = Team(house.site.people), house.site.people.find("admin")
-    client = house.client()
-    client.headers["Authorization"] = f"Bearer {team.create_token(boss, 'elsewhere', scope='manage', project='x')}"
+    boss, client = house.site.people.find("admin"), house.client()
+    token = house.site.tokens.create(boss, "elsewhere", scope="manage", project="x")
+    client.headers["Authorization"] = f"Bearer {token}"
     assert client.get(f"{API}/projects/{house.project}").status_code == 404
     assert client.get(f"{API}/people").status_code == 403

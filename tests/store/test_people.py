@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from querist.errors import BadValue, Conflict, NotFound, NotSignedIn, TooMany
 from querist.store.people import ATTEMPTS, People
+from querist.store.tokens import Tokens
 
 from .conftest import Clock
 
@@ -103,34 +104,18 @@ def test_a_link_signs_in_once(people: People, clock: Clock) -> None:
         people.consume_link_token(late)
 
 
-def test_tokens_have_one_purpose(people: People) -> None:
-    ann = people.create_person("ann", role="annotator")
-    api, link = people.create_api_token("ann", "notebook"), people.create_link_token("ann")
-    assert people.api_person(api) == ann
-    assert people.api_tokens("ann") == ["notebook"]
-    for use, token in ((people.consume_link_token, api), (people.api_person, link), (people.session, api)):
-        with pytest.raises(NotSignedIn):
-            use(token)
-    people.revoke_api_token("ann", "notebook")
-    with pytest.raises(NotSignedIn):
-        people.api_person(api)
-    with pytest.raises(NotFound):
-        people.revoke_api_token("ann", "notebook")
-
-
 def test_who_has_left_is_signed_out_at_once(people: People) -> None:
     ann = people.create_person("ann", role="annotator", password=GOOD)
     session, _ = people.create_session(ann.id)
-    api = people.create_api_token(ann.id, "notebook")
     assert people.change_person("ann", active=False).active is False
     with pytest.raises(NotSignedIn):
         people.session(session)
     with pytest.raises(NotSignedIn):
-        people.api_person(api)
-    with pytest.raises(NotSignedIn):
         people.authenticate("ann", GOOD)
     with pytest.raises(NotSignedIn):
         people.create_session(ann.id)
+    with pytest.raises(Conflict, match="ann may not sign in"):
+        people.create_link_token("ann")
     assert people.change_person("ann", active=True, role="reviewer").role == "reviewer"
 
 
@@ -148,12 +133,8 @@ def test_names_and_roles_are_checked(people: People) -> None:
 
 def test_a_stolen_database_opens_nothing(people: People, tmp_path: Path) -> None:
     ann = people.create_person("ann", role="annotator", password=GOOD)
-    secrets = [
-        GOOD,
-        people.create_session(ann.id)[0],
-        people.create_link_token("ann"),
-        people.create_api_token("ann", "x"),
-    ]
+    token = Tokens(people).create(ann, "x", scope="read")
+    secrets = [GOOD, token, people.create_session(ann.id)[0], people.create_link_token("ann")]
     people.close()
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("people.db*"))
     assert b"argon2id" in stored

@@ -1,4 +1,4 @@
-"""Who belongs where: memberships, invitations, sessions, scoped tokens, identities elsewhere."""
+"""Who belongs where: memberships, invitations, sessions, identities elsewhere."""
 
 from __future__ import annotations
 
@@ -209,39 +209,6 @@ def test_a_change_of_role_signs_out(team: Team) -> None:
     cookie, _ = team.people.create_session(ann.id)
     team.change("owner", "ann", role="reviewer")
     assert not _is_alive(team, cookie)
-
-
-def test_tokens_have_a_scope_and_are_kept_as_hashes(team: Team) -> None:
-    ann = team.people.find("ann")
-    token = team.create_token(ann, "nightly", scope="read", project="p1")
-    assert (team.access(token).scope, team.access(token).project) == ("read", "p1")
-    assert [(info.name, info.scope) for info in team.tokens(ann)] == [("nightly", "read")]
-    with team.database.reading() as connection:
-        rows = connection.exec_driver_sql("SELECT * FROM token").all()
-    assert token not in str(rows)
-    with pytest.raises(Conflict, match="nightly"):
-        team.create_token(ann, "nightly", scope="label")
-    with pytest.raises(BadValue, match="must be one of read"):
-        team.create_token(ann, "x", scope="everything")  # type: ignore[arg-type]
-    with pytest.raises(BadValue, match="needs a name"):
-        team.create_token(ann, " ", scope="label")
-    team.people.revoke_api_token("ann", "nightly")
-    with pytest.raises(NotSignedIn):
-        team.access(token)
-
-
-def test_a_token_ends_by_time(team: Team, clock: Clock) -> None:
-    token = team.create_token(team.people.find("ann"), "an hour", scope="read", seconds=3600)
-    clock.now += HOUR - 1
-    assert team.access(token).scope == "read"
-    clock.now += 1
-    with pytest.raises(NotSignedIn, match="not valid"):
-        team.access(token)
-
-
-def test_a_token_of_before_scopes_has_the_rights_of_its_person(team: Team) -> None:
-    token = team.people.create_api_token("ann", "old")
-    assert team.access(token).scope is None
 
 
 def test_an_identity_elsewhere_is_one_account(team: Team) -> None:

@@ -26,14 +26,77 @@ from fastapi import FastAPI, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from sklearn.datasets import load_digits, load_wine
 
-from querist.server import schemas as s
+from querist.server.schemas.accounts import Me, PasswordChange, SignIn
+from querist.server.schemas.creation import Column, Inspection, ProjectCreate, Rejected
+from querist.server.schemas.figures import (
+    Bin,
+    Calibration,
+    Classes,
+    ClassRow,
+    Comparison,
+    Curve,
+    Curves,
+    Round,
+    Rounds,
+    Saved,
+    Settle,
+    TimeBin,
+    Timing,
+)
+from querist.server.schemas.items import AnswerView, History, HistoryEntry, Item, ItemPage, ItemRow, WhyRecord
+from querist.server.schemas.labelling import (
+    AnswerForm,
+    AnswerReceipt,
+    Content,
+    LeaseReply,
+    NextReply,
+    NextRequest,
+    Task,
+    Undone,
+    Waiting,
+    WhyShort,
+)
+from querist.server.schemas.projects import (
+    ClassChange,
+    ClassGuide,
+    Command,
+    Cost,
+    Example,
+    Guidelines,
+    GuidelinesChange,
+    Point,
+    Project,
+    ProjectChange,
+    ProjectRow,
+    Projects,
+)
+from querist.server.schemas.status import (
+    Advice,
+    Counts,
+    Default,
+    Doing,
+    FeedEntry,
+    LaneShare,
+    LiveEvent,
+    ModelNow,
+    Notice,
+    Now,
+    Queue,
+    Spent,
+    Status,
+    Stopped,
+    StopRule,
+    Verdict,
+    Worker,
+)
+from querist.server.schemas.wire import Done, Error, Estimate, Health, ItemState
 
 STATIC = Path(__file__).parents[2] / "src/querist/server/static"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-ERRORS: dict[int | str, dict[str, Any]] = {n: {"model": s.Error} for n in (400, 401, 403, 404, 409, 413, 422, 429)}
+ERRORS: dict[int | str, dict[str, Any]] = {n: {"model": Error} for n in (400, 401, 403, 404, 409, 413, 422, 429)}
 CHANCE = {"fail": 0.0, "slow": 0.0}
 
 TOPICS = ["Card payment", "Cash withdrawal", "Transfer", "Refund", "Top-up", "Exchange rate", "Identity check"]
@@ -93,13 +156,13 @@ class Pretence:
         self.question = QUESTIONS.get(name, "Which class is this?")
         self.name = NAMES[name]
         self.seq = 4_000
-        self.by_key: dict[str, s.AnswerReceipt] = {}
-        self.answers: dict[int, tuple[str, s.AnswerForm]] = {}
+        self.by_key: dict[str, AnswerReceipt] = {}
+        self.answers: dict[int, tuple[str, AnswerForm]] = {}
         self.given: set[str] = set()
         self.leases: dict[str, str] = {}
         self.before = {"digits": 87, "topics": 212, "intents": 53, "fresh": 0}.get(name, 20)
         self.guide = guidelines(self)
-        self.cost = s.Cost(per_label=1.2 if name == "topics" else 0, currency="USD", seconds_per_label=4.6)
+        self.cost = Cost(per_label=1.2 if name == "topics" else 0, currency="USD", seconds_per_label=4.6)
         self.stopped = name == "stopped"
         self.fell = name != "fresh"
 
@@ -107,34 +170,34 @@ class Pretence:
     def today(self) -> int:
         return self.before + len(self.answers)
 
-    def content(self, item: str) -> s.Content:
+    def content(self, item: str) -> Content:
         number = int(item[1:])
         if self.kind == "image":
             grey = 255 - (DIGITS[number % len(DIGITS)] * 255 / 16)
             value = {"pixels": grey.round().astype(int).tolist(), "width": 8, "height": 8}
-            return s.Content(kind="image", value=value)
+            return Content(kind="image", value=value)
         if self.kind == "row":
             row = WINE.data[number % len(WINE.data)]
-            return s.Content(kind="row", value={"fields": dict(zip(WINE.feature_names, row.tolist(), strict=True))})
-        return s.Content(kind="text", value={"text": TEXTS[number % len(TEXTS)]})
+            return Content(kind="row", value={"fields": dict(zip(WINE.feature_names, row.tolist(), strict=True))})
+        return Content(kind="text", value={"text": TEXTS[number % len(TEXTS)]})
 
-    def why(self, item: str) -> s.WhyShort:
+    def why(self, item: str) -> WhyShort:
         number = int(item[1:])
         if self.id == "fresh":
             sentence = "Typical of a group of 310 similar messages."
-            return s.WhyShort(sentence=sentence, detail="coverage · rank 3 of 5,120 · round 1")
+            return WhyShort(sentence=sentence, detail="coverage · rank 3 of 5,120 · round 1")
         if number % 4 == 3:
-            return s.WhyShort(sentence="One of the items that check model and labels.")
+            return WhyShort(sentence="One of the items that check model and labels.")
         sentence = "Asked because the model’s two likeliest classes are only 3 points apart."
-        return s.WhyShort(sentence=sentence, detail=f"margin · rank {number + 1} of 9,214 · round 32")
+        return WhyShort(sentence=sentence, detail=f"margin · rank {number + 1} of 9,214 · round 32")
 
-    def task(self, item: str) -> s.Task:
+    def task(self, item: str) -> Task:
         lease = f"l{item}-{random.randrange(10**6)}"
         self.leases[lease] = item
         content, why = self.content(item), self.why(item)
-        return s.Task(lease=lease, expires_at=now() + 600_000_000, item=item, content=content, why=why)
+        return Task(lease=lease, expires_at=now() + 600_000_000, item=item, content=content, why=why)
 
-    def next(self, ask: s.NextRequest) -> list[s.Task]:
+    def next(self, ask: NextRequest) -> list[Task]:
         if self.id in {"waiting", "stopped"}:
             return []
         wanted = max(0, ask.n - len(ask.held))
@@ -148,10 +211,10 @@ DIGITS = load_digits().images
 WINE = load_wine()
 
 
-def guidelines(project: Pretence) -> s.Guidelines:
+def guidelines(project: Pretence) -> Guidelines:
     if project.id != "topics":
         text = "What did the writer mean? If two are equally likely, answer with the likelier one as “not sure”."
-        return s.Guidelines(version=1, text=text if project.id == "digits" else "", classes={})
+        return Guidelines(version=1, text=text if project.id == "digits" else "", classes={})
     definitions = [
         "A payment at a shop, hotel or site: pending, refused, charged twice or not recognised.",
         "Money taken, or not given, by a cash machine.",
@@ -162,12 +225,12 @@ def guidelines(project: Pretence) -> s.Guidelines:
         "Documents, proof of address, verification.",
         "None of the above; say what in a note.",
     ]
-    classes = {name: s.ClassGuide(definition=text) for name, text in zip(TOPICS, definitions, strict=True)}
-    good = s.Example(text="I paid the hotel on Friday and it is still pending.")
-    bad = s.Example(text="Please send my money back.", good=False, instead="Refund")
+    classes = {name: ClassGuide(definition=text) for name, text in zip(TOPICS, definitions, strict=True)}
+    good = Example(text="I paid the hotel on Friday and it is still pending.")
+    bad = Example(text="Please send my money back.", good=False, instead="Refund")
     classes["Card payment"].examples = [good, bad]
     text = "Decide by what the customer wants done, not by the words they use."
-    return s.Guidelines(version=3, text=text, classes=classes, changed_at=now() - 2 * 86_400_000_000)
+    return Guidelines(version=3, text=text, classes=classes, changed_at=now() - 2 * 86_400_000_000)
 
 
 PROJECTS = {name: Pretence(name) for name in NAMES}
@@ -178,7 +241,7 @@ P = API + "/projects/{project}"
 
 class Refusal(Exception):
     def __init__(self, status: int, error: str, **more: Any) -> None:
-        self.status, self.body = status, s.Error(error=error, **more)
+        self.status, self.body = status, Error(error=error, **more)
 
 
 @app.exception_handler(Refusal)
@@ -205,11 +268,11 @@ def find(project: str) -> Pretence:
     return PROJECTS[project]
 
 
-ME = s.Me(id="p_1", name="Ines Moreau", role="owner", csrf="token", version="0.1.0")
+ME = Me(id="p_1", name="Ines Moreau", role="owner", csrf="token", version="0.1.0")
 
 
 @app.post(API + "/session", responses=ERRORS)
-def sign_in(form: s.SignIn, response: Response) -> s.Me:
+def sign_in(form: SignIn, response: Response) -> Me:
     if not (form.token == "good" or form.password == "querist"):
         raise Refusal(401, "name or password is not right", field="password")
     response.set_cookie("session", "1", httponly=True, samesite="lax")
@@ -217,36 +280,36 @@ def sign_in(form: s.SignIn, response: Response) -> s.Me:
 
 
 @app.delete(API + "/session", responses=ERRORS)
-def sign_out(response: Response) -> s.Health:
+def sign_out(response: Response) -> Health:
     response.delete_cookie("session")
-    return s.Health(status="ok", version="0.1.0", worker=True)
+    return Health(status="ok", version="0.1.0", worker=True)
 
 
 @app.get(API + "/me", responses=ERRORS)
-def me() -> s.Me:
+def me() -> Me:
     return ME
 
 
 @app.put(API + "/me/password", responses=ERRORS)
-def password(form: s.PasswordChange) -> s.Me:
+def password(form: PasswordChange) -> Me:
     return ME
 
 
 @app.get(API + "/projects", responses=ERRORS)
-def projects() -> s.Projects:
-    return s.Projects(projects=[project_row(p) for p in PROJECTS.values()], may_create=True)
+def projects() -> Projects:
+    return Projects(projects=[project_row(p) for p in PROJECTS.values()], may_create=True)
 
 
-def project_row(p: Pretence) -> s.ProjectRow:
+def project_row(p: Pretence) -> ProjectRow:
     early = p.id in {"fresh", "waiting"}
     curve = [] if early else active_curve(p)
-    return s.ProjectRow(
+    return ProjectRow(
         id=p.id,
         name=p.name,
         kind=p.kind,
         task="single_label",
         classes=len(p.classes),
-        accuracy=None if early else s.Estimate(value=0.9, low=0.87, high=0.93, n=420),
+        accuracy=None if early else Estimate(value=0.9, low=0.87, high=0.93, n=420),
         quality="Accuracy: too early. 12 of 50 evaluation labels." if early else "90 % correct",
         between="" if early else "between 87 and 93 %",
         curve=curve,
@@ -258,18 +321,18 @@ def project_row(p: Pretence) -> s.ProjectRow:
 
 
 @app.post(API + "/projects/inspect", responses=ERRORS)
-def inspect(file: UploadFile) -> s.Inspection:
-    return s.Inspection(
+def inspect(file: UploadFile) -> Inspection:
+    return Inspection(
         upload="u1",
         filename=file.filename or "",
         rows=12_480,
         duplicates=37,
-        rejected=[s.Rejected(line=418, reason="3 cells, expected 4"), s.Rejected(line=9077, reason="empty text")],
+        rejected=[Rejected(line=418, reason="3 cells, expected 4"), Rejected(line=9077, reason="empty text")],
         rejected_count=2,
         columns=[
-            s.Column(name="body", kind="text", distinct=12_443, missing=0, examples=["Arrived late"]),
-            s.Column(name="stars", kind="number", distinct=5, missing=12, examples=["3", "5"]),
-            s.Column(name="date", kind="date", distinct=310, missing=0, examples=["2026-03-04"]),
+            Column(name="body", kind="text", distinct=12_443, missing=0, examples=["Arrived late"]),
+            Column(name="stars", kind="number", distinct=5, missing=12, examples=["3", "5"]),
+            Column(name="date", kind="date", distinct=310, missing=0, examples=["2026-03-04"]),
         ],
         preview=[
             {"body": "Arrived late and the box was open, but the lamp works.", "stars": "3", "date": "2026-03-04"},
@@ -281,19 +344,19 @@ def inspect(file: UploadFile) -> s.Inspection:
 
 
 @app.post(API + "/projects", status_code=201, responses=ERRORS)
-def create(form: s.ProjectCreate) -> s.Project:
+def create(form: ProjectCreate) -> Project:
     if not form.sample and len(form.classes) < 2:
         raise Refusal(422, "classes: a project needs at least 2", field="classes", value=str(form.classes))
     return detail(PROJECTS["fresh"])
 
 
 @app.get(P, responses=ERRORS)
-def project(project: str) -> s.Project:
+def project(project: str) -> Project:
     return detail(find(project))
 
 
-def detail(p: Pretence) -> s.Project:
-    return s.Project(
+def detail(p: Pretence) -> Project:
+    return Project(
         id=p.id,
         name=p.name,
         kind=p.kind,
@@ -315,7 +378,7 @@ def detail(p: Pretence) -> s.Project:
 
 
 @app.patch(P, responses=ERRORS)
-def change(project: str, form: s.ProjectChange) -> s.Project:
+def change(project: str, form: ProjectChange) -> Project:
     p = find(project)
     p.name, p.question = form.name or p.name, form.question or p.question
     if form.cost_per_label is not None:
@@ -324,7 +387,7 @@ def change(project: str, form: s.ProjectChange) -> s.Project:
 
 
 @app.post(P + "/classes", responses=ERRORS)
-def classes_change(project: str, form: s.ClassChange) -> s.Project:
+def classes_change(project: str, form: ClassChange) -> Project:
     p = find(project)
     if form.before and form.before[0] not in p.classes:
         raise Refusal(422, f"unknown class {form.before[0]!r}", field="before", choices=p.classes)
@@ -337,23 +400,23 @@ def classes_change(project: str, form: s.ClassChange) -> s.Project:
 
 
 @app.get(P + "/guidelines", responses=ERRORS)
-def get_guidelines(project: str) -> s.Guidelines:
+def get_guidelines(project: str) -> Guidelines:
     return find(project).guide
 
 
 @app.put(P + "/guidelines", responses=ERRORS)
-def put_guidelines(project: str, form: s.GuidelinesChange) -> s.Guidelines:
+def put_guidelines(project: str, form: GuidelinesChange) -> Guidelines:
     p = find(project)
-    p.guide = s.Guidelines(version=p.guide.version + 1, text=form.text, classes=form.classes, changed_at=now())
+    p.guide = Guidelines(version=p.guide.version + 1, text=form.text, classes=form.classes, changed_at=now())
     return p.guide
 
 
 @app.post(P + "/next", responses=ERRORS)
-def next_items(project: str, form: s.NextRequest) -> s.NextReply:
+def next_items(project: str, form: NextRequest) -> NextReply:
     p = find(project)
     waiting = None
     if p.id == "waiting":
-        waiting = s.Waiting(
+        waiting = Waiting(
             reason="training",
             sentence="Model 32 is training: about 9 s",
             detail="The next 40 items depend on it.",
@@ -361,26 +424,26 @@ def next_items(project: str, form: s.NextRequest) -> s.NextReply:
             progress=0.62,
         )
     if p.id == "stopped":
-        waiting = s.Waiting(reason="stopped", sentence="Stopped at 1,240 labels", detail="On the target rule.")
+        waiting = Waiting(reason="stopped", sentence="Stopped at 1,240 labels", detail="On the target rule.")
     first = 8 if p.id == "fresh" else None
-    return s.NextReply(
+    return NextReply(
         tasks=p.next(form), waiting=waiting, answered_today=p.today, labelled=p.today, to_first_model=first
     )
 
 
 @app.post(P + "/leases/{lease}/heartbeat", responses=ERRORS)
-def heartbeat(project: str, lease: str) -> s.LeaseReply:
-    return s.LeaseReply(lease=lease, expires_at=now() + 600_000_000 if lease in find(project).leases else None)
+def heartbeat(project: str, lease: str) -> LeaseReply:
+    return LeaseReply(lease=lease, expires_at=now() + 600_000_000 if lease in find(project).leases else None)
 
 
 @app.delete(P + "/leases/{lease}", responses=ERRORS)
-def release(project: str, lease: str) -> s.LeaseReply:
+def release(project: str, lease: str) -> LeaseReply:
     find(project).leases.pop(lease, None)
-    return s.LeaseReply(lease=lease, expires_at=None)
+    return LeaseReply(lease=lease, expires_at=None)
 
 
-@app.post(P + "/answers", status_code=201, responses={**ERRORS, 200: {"model": s.AnswerReceipt}})
-def answer(project: str, form: s.AnswerForm, response: Response) -> s.AnswerReceipt:
+@app.post(P + "/answers", status_code=201, responses={**ERRORS, 200: {"model": AnswerReceipt}})
+def answer(project: str, form: AnswerForm, response: Response) -> AnswerReceipt:
     p = find(project)
     if str(form.key) in p.by_key:
         response.status_code = 200
@@ -390,45 +453,45 @@ def answer(project: str, form: s.AnswerForm, response: Response) -> s.AnswerRece
                       choices=p.classes)  # fmt: skip
     p.seq += 1
     p.answers[p.seq] = ("Ines", form)
-    receipt = s.AnswerReceipt(key=form.key, seq=p.seq, item=form.item, answered_today=p.today)
+    receipt = AnswerReceipt(key=form.key, seq=p.seq, item=form.item, answered_today=p.today)
     p.by_key[str(form.key)] = receipt
     return receipt
 
 
 @app.delete(P + "/answers/{seq}", responses=ERRORS)
-def undo(project: str, seq: int, key: UUID) -> s.Undone:
+def undo(project: str, seq: int, key: UUID) -> Undone:
     p = find(project)
     if seq not in p.answers:
         raise Refusal(404, f"no answer {seq}", field="answer", value=str(seq))
     _, form = p.answers.pop(seq)
     p.seq += 1
-    return s.Undone(seq=p.seq, answer=seq, task=p.task(form.item))
+    return Undone(seq=p.seq, answer=seq, task=p.task(form.item))
 
 
 @app.get(P + "/items", responses=ERRORS)
 def items(
     project: str,
     q: str = "",
-    state: s.ItemState | None = None,
+    state: ItemState | None = None,
     label: Annotated[str, Query(alias="class")] = "",
     person: str = "",
     cursor: str = "",
     limit: int = 50,
-) -> s.ItemPage:
+) -> ItemPage:
     p = find(project)
     start = int(cursor or 0)
     rows = [item_row(p, n) for n in range(140)]
     rows = [row for row in rows if q.lower() in json.dumps(row.content.value).lower() or q == row.item]
     rows = [row for row in rows if (not state or row.state == state) and (not label or row.value == label)]
     more = str(start + limit) if start + limit < len(rows) else None
-    return s.ItemPage(items=rows[start : start + limit], next=more, total=len(rows))
+    return ItemPage(items=rows[start : start + limit], next=more, total=len(rows))
 
 
-def item_row(p: Pretence, number: int) -> s.ItemRow:
+def item_row(p: Pretence, number: int) -> ItemRow:
     item = f"i{number}"
     mine = next((f for _, f in reversed(p.answers.values()) if f.item == item), None)
     value = mine.value if mine else (p.classes[number % len(p.classes)] if number % 5 else None)
-    return s.ItemRow(
+    return ItemRow(
         item=item,
         content=p.content(item),
         state="labelled" if value else "unlabelled",
@@ -441,11 +504,11 @@ def item_row(p: Pretence, number: int) -> s.ItemRow:
 
 
 @app.get(P + "/items/{item}", responses=ERRORS)
-def item(project: str, item: str) -> s.Item:
+def item(project: str, item: str) -> Item:
     p = find(project)
     row = item_row(p, int(item[1:]))
     answers = [
-        s.AnswerView(
+        AnswerView(
             seq=seq, at=now(), person="Ines", mine=True, outcome=form.outcome, value=form.value,
             unsure=form.confidence == "unsure", reason=form.reason, source="ui", active_ms=form.active_ms,
             guideline=form.guideline, live=True,
@@ -454,20 +517,20 @@ def item(project: str, item: str) -> s.Item:
         if form.item == item
     ]  # fmt: skip
     if row.value and not answers:
-        older = s.AnswerView(
+        older = AnswerView(
             seq=12, at=now() - 10**9, person="Anna", mine=False, outcome="answered", value=row.value, unsure=row.unsure,
             reason=None, source="ui", active_ms=4100, guideline=3, live=True,
         )  # fmt: skip
         answers = [older]
-    return s.Item(item=item, content=p.content(item), state=row.state, value=row.value, answers=answers[::-1])
+    return Item(item=item, content=p.content(item), state=row.state, value=row.value, answers=answers[::-1])
 
 
 @app.get(P + "/items/{item}/why", responses=ERRORS)
-def why(project: str, item: str) -> s.WhyRecord:
+def why(project: str, item: str) -> WhyRecord:
     short = find(project).why(item)
     if not short.detail:
-        return s.WhyRecord(item=item, sentence=short.sentence, hidden=True)
-    return s.WhyRecord(
+        return WhyRecord(item=item, sentence=short.sentence, hidden=True)
+    return WhyRecord(
         item=item, sentence=short.sentence, hidden=False, lane="query", strategy="margin", score=0.97, rank=3, of=9214,
         round=32, model="m31", dataset="9f3a51c07e22d8b4", at=now() - 120_000_000,
         evidence="auto: margin since round 2, the model is 41 points better than the largest class",
@@ -475,13 +538,13 @@ def why(project: str, item: str) -> s.WhyRecord:
 
 
 @app.get(P + "/items/{item}/history", responses=ERRORS)
-def history(project: str, item: str) -> s.History:
+def history(project: str, item: str) -> History:
     entries = [
-        s.HistoryEntry(seq=1, at=now() - 10**10, kind="pool_imported", who="Querist", sentence="Imported"),
-        s.HistoryEntry(seq=9, at=now() - 10**9, kind="batch_selected", who="Querist", sentence="Chosen by margin"),
-        s.HistoryEntry(seq=12, at=now() - 10**8, kind="answer_submitted", who="Anna", sentence="Anna answered"),
+        HistoryEntry(seq=1, at=now() - 10**10, kind="pool_imported", who="Querist", sentence="Imported"),
+        HistoryEntry(seq=9, at=now() - 10**9, kind="batch_selected", who="Querist", sentence="Chosen by margin"),
+        HistoryEntry(seq=12, at=now() - 10**8, kind="answer_submitted", who="Anna", sentence="Anna answered"),
     ]
-    return s.History(item=item, entries=entries)
+    return History(item=item, entries=entries)
 
 
 @app.get(P + "/items/{item}/content", responses=ERRORS, response_class=Response)
@@ -489,50 +552,50 @@ def media(project: str, item: str) -> Response:
     return Response(b"", 404)
 
 
-def curve(top: float, start: float, rate: float, sizes: list[int], width: float, seed: int) -> list[s.Point]:
+def curve(top: float, start: float, rate: float, sizes: list[int], width: float, seed: int) -> list[Point]:
     noise = random.Random(seed)
     points = []
     for n in sizes:
         value = top - (top - start) * math.exp(-n / rate) + noise.uniform(-0.006, 0.006)
         half = width * math.sqrt(value * (1 - value) / 0.1)
-        points.append(s.Point(labels=n, value=value, low=value - half, high=min(1, value + half)))
+        points.append(Point(labels=n, value=value, low=value - half, high=min(1, value + half)))
     return points
 
 
-def active_curve(p: Pretence) -> list[s.Point]:
+def active_curve(p: Pretence) -> list[Point]:
     return curve(0.9, 0.35, 150, list(range(40, 1241, 40)), 0.028, 1)
 
 
-def headroom(p: Pretence) -> s.Now:
+def headroom(p: Pretence) -> Now:
     fresh, failed = p.id == "fresh", p.id == "failed"
-    training = s.Doing(
+    training = Doing(
         step="train",
         sentence="Training number 32",
         detail="About 9 s left. People go on with model 31.",
         progress=0.62,
         seconds=9,
     )
-    idle = s.Doing(
+    idle = Doing(
         step="idle", sentence="Waiting for 8 more answers", detail="Then the first model trains.", progress=0.6,
         seconds=None,
     )  # fmt: skip
-    broken = s.Doing(
+    broken = Doing(
         step="failed", sentence="Model 32 could not be trained",
         detail="Out of memory at 11.2 GB of 12. People go on with model 31; no label is lost.", progress=None,
         seconds=None,
     )  # fmt: skip
-    model = s.ModelNow(name="m31", id="9f3a51c07e22d8b4", number=31, labels=1240, trained_at=now() - 10**9, seconds=3.8)
-    return s.Now(
+    model = ModelNow(name="m31", id="9f3a51c07e22d8b4", number=31, labels=1240, trained_at=now() - 10**9, seconds=3.8)
+    return Now(
         seq=p.seq,
         phase="stopped" if p.stopped else "collect",
         round=32,
         doing=idle if fresh else broken if failed else training,
         model=None if fresh else model,
-        queue=s.Queue(
+        queue=Queue(
             ready=48, out=9, people=3, filled_at=now() - 120_000_000, sentence="Refilled 2 min ago, lasts about 6 min"
         ),
-        worker=s.Worker(alive=True, heartbeat_at=now(), sentence="Worker running"),
-        counts=s.Counts(
+        worker=Worker(alive=True, heartbeat_at=now(), sentence="Worker running"),
+        counts=Counts(
             items=9214, labelled=p.today if fresh else 1240 + len(p.answers), evaluation=0 if fresh else 420,
             answers=1660 + len(p.answers), imported=0, skipped=12, unanswerable=3, disputed=0, today=p.today,
             rejected=2, duplicates=37, budget=2000,
@@ -540,7 +603,7 @@ def headroom(p: Pretence) -> s.Now:
     )  # fmt: skip
 
 
-def feed(p: Pretence) -> list[s.FeedEntry]:
+def feed(p: Pretence) -> list[FeedEntry]:
     lines = [
         ("Anna answered", "Transfer"),
         ("Jonas answered", "Refund, not sure"),
@@ -548,16 +611,16 @@ def feed(p: Pretence) -> list[s.FeedEntry]:
         ("Anna answered", "Card payment"),
     ]
     return [
-        s.FeedEntry(seq=p.seq - n, at=now() - n * 3_000_000, sentence=text, detail=more)
+        FeedEntry(seq=p.seq - n, at=now() - n * 3_000_000, sentence=text, detail=more)
         for n, (text, more) in enumerate(lines)
     ]
 
 
 @app.get(P + "/status", responses=ERRORS)
-def status(project: str) -> s.Status:
+def status(project: str) -> Status:
     p = find(project)
     fresh = p.id == "fresh"
-    verdict = s.Verdict(
+    verdict = Verdict(
         headline="90 % correct,",
         between="between 87 % and 93 %",
         lead="Measured on 420 messages drawn at random and never trained on. Your target of 85 % is reached: at least "
@@ -566,10 +629,10 @@ def status(project: str) -> s.Status:
     )
     if fresh:
         lead = "Accuracy: too early. 0 of 50 evaluation labels. The first model trains after 20 answers."
-        verdict = s.Verdict(headline="Too early to say", between="", lead=lead, early=True)
+        verdict = Verdict(headline="Too early to say", between="", lead=lead, early=True)
     stopped = None
     if p.stopped:
-        stopped = s.Stopped(
+        stopped = Stopped(
             by="Ines Moreau",
             at=now() - 10**11,
             sentence="Stopped at 1,240 labels by Ines Moreau on 22 November, on the target rule. 90 % correct, between "
@@ -585,7 +648,7 @@ def status(project: str) -> s.Status:
          "labels."),
         ("budget", "Budget", "go_on", "760 labels are left, worth $912."),
     ]  # fmt: skip
-    advice = s.Advice(
+    advice = Advice(
         kind="stopped" if p.stopped else "early" if fresh else "failed" if p.id == "failed" else "stop",
         sentence={"fresh": "Go on labelling.", "stopped": "Stopped at 1,240 labels."}.get(
             p.id, "Querist would stop here."
@@ -598,37 +661,37 @@ def status(project: str) -> s.Status:
     money = p.cost.per_label
     lanes: list[tuple[Any, str, float, int]] = [("query", "query", 0.58, 963), ("control", "control", 0.15, 249)]
     lanes += [("evaluation", "evaluation", 0.22, 365), ("relabel", "second opinion", 0.05, 83)]
-    notice = s.Notice(
+    notice = Notice(
         seq=31, at=now() - 10**10, kind="fallback", round=3, live=p.id == "digits",
         sentence="Asked at random: the model gives no probabilities.",
     )  # fmt: skip
-    return s.Status(
+    return Status(
         project=p.id,
         name=p.name,
         verdict=verdict,
-        accuracy=None if fresh else s.Estimate(value=0.9, low=0.87, high=0.93, n=420),
+        accuracy=None if fresh else Estimate(value=0.9, low=0.87, high=0.93, n=420),
         advice=advice,
         stopped=stopped,
-        rules=[s.StopRule(rule=r, name=n, verdict=v, evidence=e, decides=True) for r, n, v, e in rules],  # type: ignore
-        spent=s.Spent(
+        rules=[StopRule(rule=r, name=n, verdict=v, evidence=e, decides=True) for r, n, v, e in rules],  # type: ignore
+        spent=Spent(
             currency="USD", per_label=money, seconds_per_label=4.6, money=1660 * money if money else None,
             of=2420 * money if money else None, hours=2.1,
         ),
-        lanes=[s.LaneShare(lane=l, name=n, share=x, wanted=x, answers=a) for l, n, x, a in lanes],
+        lanes=[LaneShare(lane=l, name=n, share=x, wanted=x, answers=a) for l, n, x, a in lanes],
         now=headroom(p),
         feed=feed(p),
         notices=[notice],
         defaults=[
-            s.Default(name="loop.batch", value="50 items", sentence="2 % of the budget is less."),
-            s.Default(name="loop.seed_set", value="40 items", sentence="5 for each of the 8 classes."),
-            s.Default(name="loop.retrain_every", value="124 answers", sentence="10 % of the labels so far."),
+            Default(name="loop.batch", value="50 items", sentence="2 % of the budget is less."),
+            Default(name="loop.seed_set", value="40 items", sentence="5 for each of the 8 classes."),
+            Default(name="loop.retrain_every", value="124 answers", sentence="10 % of the labels so far."),
         ],
         strategy="margin",
     )  # fmt: skip
 
 
 @app.get(P + "/curves", responses=ERRORS)
-def curves(project: str) -> s.Curves:
+def curves(project: str) -> Curves:
     p = find(project)
     needed: dict[Any, int] = {"curve": 10, "accuracy": 50, "comparison": 100}
     common = {"metric": "accuracy", "axis": "Correct on the evaluation items, %", "needed": needed}
@@ -638,58 +701,58 @@ def curves(project: str) -> s.Curves:
         "active": None,
         "random": None,
         "visible": None,
-        "settle": s.Settle(state="none", sentence="", done=0, of=0),
+        "settle": Settle(state="none", sentence="", done=0, of=0),
     }
     unsaved = {"gross": None, "net": None, "random_labels": None, "active_labels": None, "accuracy": None}
     if p.id in {"fresh", "digits"}:
         have = 0 if p.id == "fresh" else 18
         some = p.id == "digits"
-        return s.Curves(
+        return Curves(
             **common,
-            active=s.Curve(
+            active=Curve(
                 name="Active model", points=curve(0.9, 0.3, 60, [20, 32, 45, 60], 0.1, 3) if some else [], ends=""
             ),
-            random=s.Curve(
+            random=Curve(
                 name="Random labelling", points=curve(0.82, 0.3, 60, [12, 20, 29], 0.12, 4) if some else [],
                 ends="random is measured to here, from 18 control and 18 evaluation labels",
             ),
-            comparison=s.Comparison(
+            comparison=Comparison(
                 state="missing", sentence=f"Too early to say: {100 - have} more evaluation answers.", detail="",
                 missing=100 - have, **nothing,
             ),
-            saved=s.Saved(
+            saved=Saved(
                 state="missing", sentence="Labels saved: too early to say.", detail="", net_sentence="", proof=have,
                 **unsaved,
             ),
             evaluation=have,
             missing=f"Accuracy: too early. {have} of 50 evaluation labels.",
         )  # fmt: skip
-    return s.Curves(
+    return Curves(
         **common,
-        active=s.Curve(name="Active model", points=active_curve(p), ends=""),
-        random=s.Curve(
+        active=Curve(name="Active model", points=active_curve(p), ends=""),
+        random=Curve(
             name="Random labelling",
             points=curve(0.82, 0.3, 180, list(range(40, 486, 37)), 0.033, 2),
             ends="random is measured to here, from 186 control and 420 evaluation labels; beyond it nothing is claimed",
         ),
-        comparison=s.Comparison(
+        comparison=Comparison(
             state="better",
             sentence="Yes. With 485 labels each: 84 % against 80 %, 3.3 points more (between 0.4 and 6.2).",
             detail="",
             missing=0,
             at=485,
-            difference=s.Estimate(value=0.033, low=0.004, high=0.062, n=420),
+            difference=Estimate(value=0.033, low=0.004, high=0.062, n=420),
             active=0.84,
             random=0.80,
             visible=0.03,
-            settle=s.Settle(state="none", sentence="", done=0, of=0),
+            settle=Settle(state="none", sentence="", done=0, of=0),
         ),
-        saved=s.Saved(
+        saved=Saved(
             state="saved",
             sentence="Random labelling needed 485 labels for 80 %; this project needed about 309: 176 saved (at least 104). "
             "Measured up to 485 labels; you now have 1,240, and the comparison cannot reach that far.",
             detail="",
-            gross=s.Estimate(value=176, low=90, high=260, n=420),
+            gross=Estimate(value=176, low=90, high=260, n=420),
             net=-244,
             net_sentence="Net of the evaluation labels: −244 so far.",
             proof=420,
@@ -703,14 +766,14 @@ def curves(project: str) -> s.Curves:
 
 
 @app.get(P + "/rounds", responses=ERRORS)
-def rounds(project: str, cursor: str = "") -> s.Rounds:
+def rounds(project: str, cursor: str = "") -> Rounds:
     if project == "fresh":
-        return s.Rounds(rounds=[], next=None)
+        return Rounds(rounds=[], next=None)
     rows = [
-        s.Round(
+        Round(
             round=n, at=now() - (31 - n) * 10**9, labels=40 * n, strategy="margin" if n > 2 else "coverage",
             reason="the model is 41 points better than the largest class",
-            accuracy=s.Estimate(value=0.9 - (31 - n) / 200, low=0.87 - (31 - n) / 180, high=0.93 - (31 - n) / 220,
+            accuracy=Estimate(value=0.9 - (31 - n) / 200, low=0.87 - (31 - n) / 180, high=0.93 - (31 - n) / 220,
                                 n=420) if n > 4 else None,
             calibration_error=0.021 + (31 - n) / 1000, median_ms=4700 - n * 10, train_seconds=3.8, model=f"m{n}",
             dataset="9f3a51c07e22d8b4", lanes={"query": 23, "control": 6, "evaluation": 11},
@@ -718,45 +781,43 @@ def rounds(project: str, cursor: str = "") -> s.Rounds:
         )
         for n in range(31, 0, -1)
     ]  # fmt: skip
-    return s.Rounds(rounds=rows, next=None)
+    return Rounds(rounds=rows, next=None)
 
 
 @app.get(P + "/classes", responses=ERRORS)
-def classes(project: str) -> s.Classes:
+def classes(project: str) -> Classes:
     p = find(project)
     counts = [231, 158, 214, 65, 151, 96, 122, 203]
     shares = [0.21, 0.12, 0.17, 0.04, 0.1, 0.05, 0.07, 0.24]
     if p.id == "fresh":
-        rows = [
-            s.ClassRow(name=n, labels=0, share=0, pool=None, recall=None, sentence="no label yet") for n in p.classes
-        ]
-        return s.Classes(sentence="No label yet.", classes=rows)
+        rows = [ClassRow(name=n, labels=0, share=0, pool=None, recall=None, sentence="no label yet") for n in p.classes]
+        return Classes(sentence="No label yet.", classes=rows)
     rows = [
-        s.ClassRow(
+        ClassRow(
             name=name, labels=counts[i % 8], share=counts[i % 8] / 1240,
-            pool=s.Estimate(value=shares[i % 8], low=shares[i % 8] - 0.02, high=shares[i % 8] + 0.03, n=420),
-            recall=s.Estimate(value=0.9 - i % 8 / 50, low=0.8 - i % 8 / 40, high=0.95 - i % 8 / 90, n=40),
+            pool=Estimate(value=shares[i % 8], low=shares[i % 8] - 0.02, high=shares[i % 8] + 0.03, n=420),
+            recall=Estimate(value=0.9 - i % 8 / 50, low=0.8 - i % 8 / 40, high=0.95 - i % 8 / 90, n=40),
             sentence="",
         )
         for i, name in enumerate(p.classes)
     ]  # fmt: skip
-    return s.Classes(sentence="Refund is thin: 65 labels.", classes=rows)
+    return Classes(sentence="Refund is thin: 65 labels.", classes=rows)
 
 
 @app.get(P + "/calibration", responses=ERRORS)
-def calibration(project: str) -> s.Calibration:
+def calibration(project: str) -> Calibration:
     if project in {"fresh", "digits"}:
-        return s.Calibration(
+        return Calibration(
             state="missing", sentence="Too early to say: 32 more evaluation answers.", bins=[], before=None, after=None,
             method="none yet", parameters={}, n=18,
         )  # fmt: skip
     bins = [(0.35, 0.3, 40), (0.45, 0.42, 50), (0.55, 0.57, 60), (0.65, 0.62, 70), (0.75, 0.77, 90), (0.85, 0.84, 110)]
     bins.append((0.96, 0.97, 180))
-    return s.Calibration(
+    return Calibration(
         state="good",
         sentence="Yes. What it says is 2 points off on average (9 before calibration).",
         bins=[
-            s.Bin(certainty=x, correct=s.Estimate(value=y, low=y - 1 / n**0.5, high=min(1, y + 1 / n**0.5), n=n))
+            Bin(certainty=x, correct=Estimate(value=y, low=y - 1 / n**0.5, high=min(1, y + 1 / n**0.5), n=n))
             for x, y, n in bins
         ],
         before=0.09,
@@ -768,22 +829,22 @@ def calibration(project: str) -> s.Calibration:
 
 
 @app.get(P + "/timing", responses=ERRORS)
-def timing(project: str) -> s.Timing:
+def timing(project: str) -> Timing:
     if project == "fresh":
-        return s.Timing(sentence="Too early to say.", n=0, median_ms=None, per_hour=None, bins=[])
+        return Timing(sentence="Too early to say.", n=0, median_ms=None, per_hour=None, bins=[])
     counts = [4, 18, 44, 62, 72, 60, 48, 34, 24, 18, 12, 8, 6, 4, 4, 2]
-    bins = [s.TimeBin(low=i, high=None if i == 15 else i + 1, n=n) for i, n in enumerate(counts)]
+    bins = [TimeBin(low=i, high=None if i == 15 else i + 1, n=n) for i, n in enumerate(counts)]
     sentence = "About 780 labels an hour of active time."
-    return s.Timing(sentence=sentence, n=sum(counts), median_ms=4600, per_hour=780, bins=bins)
+    return Timing(sentence=sentence, n=sum(counts), median_ms=4600, per_hour=780, bins=bins)
 
 
-@app.get(P + "/events", responses={**ERRORS, 200: {"model": s.LiveEvent}}, response_class=StreamingResponse)
+@app.get(P + "/events", responses={**ERRORS, 200: {"model": LiveEvent}}, response_class=StreamingResponse)
 def events(project: str) -> StreamingResponse:
     p = find(project)
 
     async def stream() -> AsyncIterator[str]:
         while True:
-            live = s.LiveEvent(now=headroom(p), feed=[], changed=[])
+            live = LiveEvent(now=headroom(p), feed=[], changed=[])
             yield f"id: {p.seq}\nevent: now\ndata: {live.model_dump_json()}\n\n"
             await asyncio.sleep(2)
 
@@ -791,10 +852,10 @@ def events(project: str) -> StreamingResponse:
 
 
 @app.post(P + "/commands/{command}", responses=ERRORS)
-def command(project: str, command: str, form: s.Command) -> s.Done:
+def command(project: str, command: str, form: Command) -> Done:
     p = find(project)
     p.stopped = {"stop": True, "resume": False}.get(command, p.stopped)
-    return s.Done(seq=p.seq, sentence=f"{command} was recorded")
+    return Done(seq=p.seq, sentence=f"{command} was recorded")
 
 
 @app.get(P + "/export", responses=ERRORS, response_class=StreamingResponse)
@@ -804,8 +865,8 @@ def export(project: str, format: str = "csv") -> StreamingResponse:
 
 
 @app.get("/health")
-def health() -> s.Health:
-    return s.Health(status="ok", version="0.1.0", worker=True)
+def health() -> Health:
+    return Health(status="ok", version="0.1.0", worker=True)
 
 
 @app.get("/{path:path}", include_in_schema=False)

@@ -94,8 +94,12 @@ def people_link(project: Folder, name: Name) -> None:
 @people_app.command("token")
 def people_token(project: Folder, name: Name, label: str, scope: str = "read", days: int = 90) -> None:
     """Print an API token, which is shown this once; scope: read, label, review, manage."""
-    team = _team(project)
-    print(team.create_token(team.people.find(name), label, scope=scope, seconds=days * 86_400))
+    from typing import cast
+
+    from querist.store.tokens import Scope, Tokens
+
+    people = _team(project).people
+    print(Tokens(people).create(people.find(name), label, scope=cast("Scope", scope), days=days))
 
 
 @app.command()

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from querist.errors import Denied, NotFound, NotSignedIn
 from querist.server.guard import SAFE_METHODS
-from querist.server.schemas import Role
+from querist.server.schemas.wire import Role
 from querist.store.people import SESSION_SECONDS
-from querist.store.team import Scope
+from querist.store.tokens import Scope
 
 if TYPE_CHECKING:
     from querist.engine.project import Project
@@ -152,7 +152,7 @@ def identify(request: Request) -> Visitor:
     people = site_of(request).people
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        opened = site_of(request).team.access(bearer.strip())
+        opened = site_of(request).tokens.access(bearer.strip())
         if opened.scope == "read" and request.method not in SAFE_METHODS:
             raise Denied("this API token only reads", field="scope", value="read")
         return Visitor(opened.person, scope=opened.scope, only=opened.project)

@@ -9,9 +9,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from querist.errors import Denied
 from querist.server.access import ROLES, Allowed, InProject, Visit, Visitor, set_session, site_of
-from querist.server.schemas import Me, Role
-from querist.server.sign_in import HASHERS, address_of, me_of
-from querist.server.team_schemas import (
+from querist.server.schemas.accounts import (
     Account,
     Accounts,
     Ended,
@@ -22,6 +20,7 @@ from querist.server.team_schemas import (
     Invited,
     Join,
     Link,
+    Me,
     MemberChange,
     PersonChange,
     SessionInfo,
@@ -31,9 +30,12 @@ from querist.server.team_schemas import (
     Tokens,
     TokenShown,
 )
+from querist.server.schemas.wire import Role
+from querist.server.sign_in import HASHERS, address_of, me_of
 from querist.store.people import Person
 from querist.store.team import Invitation as Kept
 from querist.store.team import Team, higher
+from querist.store.tokens import Tokens as KeptTokens
 
 router = APIRouter(tags=["people"])
 
@@ -44,7 +46,6 @@ Who = Annotated[str, Path(max_length=200)]
 
 JOINS: Final = 20
 """Tries at an invitation from one address within a quarter of an hour."""
-DAY: Final = 86_400
 
 
 # --- oneself
@@ -74,7 +75,7 @@ def end_other_sessions(visitor: AnyVisitor, request: Request) -> Ended:
 @router.get("/me/tokens")
 def tokens(visitor: AnyVisitor, request: Request) -> Tokens:
     """List one's API tokens, without their secrets."""
-    return Tokens(tokens=_tokens(site_of(request).team, visitor.person))
+    return Tokens(tokens=_tokens(site_of(request).tokens, visitor.person))
 
 
 @router.post("/me/tokens", status_code=201)
@@ -84,17 +85,17 @@ def create_token(form: TokenCreate, visitor: AnyVisitor, request: Request) -> To
     site = site_of(request)
     if form.project is not None:
         site.project_for(visitor.person, form.project)
-    seconds = None if form.days is None else form.days * DAY
-    token = site.team.create_token(visitor.person, form.name, scope=form.scope, project=form.project, seconds=seconds)
-    return TokenCreated(token=token, tokens=_tokens(site.team, visitor.person))
+    token = site.tokens.create(visitor.person, form.name, scope=form.scope, project=form.project, days=form.days)
+    return TokenCreated(token=token, tokens=_tokens(site.tokens, visitor.person))
 
 
 @router.delete("/me/tokens/{name}")
 def revoke_token(name: Who, visitor: AnyVisitor, request: Request) -> Tokens:
     """End an API token."""
     _in_person(visitor)
-    site_of(request).people.revoke_api_token(visitor.id, name)
-    return Tokens(tokens=_tokens(site_of(request).team, visitor.person))
+    kept = site_of(request).tokens
+    kept.revoke(visitor.person, name)
+    return Tokens(tokens=_tokens(kept, visitor.person))
 
 
 def _in_person(visitor: Visitor) -> None:
@@ -114,10 +115,10 @@ def _sessions(team: Team, visitor: Visitor) -> Sessions:
     return Sessions(sessions=shown)
 
 
-def _tokens(team: Team, person: Person) -> list[TokenShown]:
+def _tokens(kept: KeptTokens, person: Person) -> list[TokenShown]:
     return [
         TokenShown(name=i.name, scope=i.scope, project=i.project, created=i.created, expires_at=i.expires_at)
-        for i in team.tokens(person)
+        for i in kept.of(person)
     ]
 
 

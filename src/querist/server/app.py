@@ -27,7 +27,7 @@ from querist.server import (
 from querist.server.access import site_of
 from querist.server.contents import API
 from querist.server.guard import Guard
-from querist.server.schemas import Error, Health
+from querist.server.schemas.wire import Error, Health
 from querist.server.site import Site
 
 ROUTERS = (

@@ -18,10 +18,11 @@ from querist.engine.project import Project as Opened
 from querist.errors import BadValue, Conflict
 from querist.pools.inspection import ColumnInfo, Inspection
 from querist.pools.reader import label_text
-from querist.server import schemas
 from querist.server.access import Allowed, InProject, Visit, Visitor, site_of
 from querist.server.contents import API
 from querist.server.projects import shown
+from querist.server.schemas import creation as schemas
+from querist.server.schemas.projects import Project
 from querist.server.uploads import Uploads
 from querist.types import Json, Rejected
 
@@ -49,7 +50,7 @@ def inspect_file(file: UploadFile, visitor: Managing, request: Request) -> schem
 
 
 @router.post("", status_code=201)
-def create_project(form: schemas.ProjectCreate, visitor: Managing, request: Request) -> schemas.Project:
+def create_project(form: schemas.ProjectCreate, visitor: Managing, request: Request) -> Project:
     """Make a project of an uploaded file, or of the sample that comes with Querist."""
     site = site_of(request)
     folder = new_folder(site.home_of_new_projects(), form.name)

@@ -11,7 +11,8 @@ from querist.engine import views
 from querist.errors import BadValue, QueristError
 from querist.server import live
 from querist.server.access import InProject, Visit, identify, site_of
-from querist.server.schemas import Calibration, Classes, Curves, LiveEvent, Rounds, Slices, Status, Timing
+from querist.server.schemas.figures import Calibration, Classes, Curves, Rounds, Slices, Timing
+from querist.server.schemas.status import LiveEvent, Status
 
 router = APIRouter(prefix="/projects/{project}", tags=["overview"])
 

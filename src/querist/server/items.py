@@ -17,7 +17,9 @@ from querist.errors import NotFound, UnknownName
 from querist.server import media
 from querist.server.access import InProject, Visit
 from querist.server.contents import API, cut, with_content
-from querist.server.schemas import Alike, AlikeRequest, History, Item, ItemPage, ItemState, WhyRecord
+from querist.server.schemas.items import History, Item, ItemPage, WhyRecord
+from querist.server.schemas.labelling import Alike, AlikeRequest
+from querist.server.schemas.wire import ItemState
 
 
 class IdConvertor(Convertor[str]):

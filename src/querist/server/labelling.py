@@ -11,7 +11,7 @@ from querist.engine import commands
 from querist.errors import NotFound
 from querist.server.access import InProject, Visit
 from querist.server.contents import with_content
-from querist.server.schemas import AnswerForm, AnswerReceipt, LeaseReply, NextReply, NextRequest, Undone
+from querist.server.schemas.labelling import AnswerForm, AnswerReceipt, LeaseReply, NextReply, NextRequest, Undone
 
 router = APIRouter(prefix="/projects/{project}", tags=["labelling"])
 

@@ -23,8 +23,8 @@ from starlette.responses import RedirectResponse, Response
 from querist.errors import BadValue, Busy, Denied, MissingExtra, NotFound, NotSignedIn, QueristError
 from querist.server.access import set_session, site_of
 from querist.server.contents import API
+from querist.server.schemas.accounts import OidcShown
 from querist.server.sign_in import address_of
-from querist.server.team_schemas import OidcShown
 from querist.store.people import Person
 from querist.store.team import Team
 

@@ -17,16 +17,16 @@ from querist.engine.rules import known_column
 from querist.engine.spec import ProjectSpec
 from querist.exchange import labels
 from querist.server.access import Allowed, InProject, Visit, Visitor, site_of
-from querist.server.schemas import (
+from querist.server.schemas.projects import (
     ClassChange,
     Command,
-    Done,
     Guidelines,
     GuidelinesChange,
     Project,
     ProjectChange,
     Projects,
 )
+from querist.server.schemas.wire import Done
 from querist.types import Json
 
 router = APIRouter(prefix="/projects", tags=["projects"])

@@ -10,7 +10,8 @@ from querist.engine import questions as engine
 from querist.errors import Denied
 from querist.server.access import InProject, Visit
 from querist.server.contents import with_content
-from querist.server.schemas import Done, QuestionForm, QuestionReply, Questions
+from querist.server.schemas.questions import QuestionForm, QuestionReply, Questions
+from querist.server.schemas.wire import Done
 
 router = APIRouter(prefix="/projects/{project}", tags=["questions"])
 

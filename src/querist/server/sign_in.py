@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 import querist
 from querist.errors import BadValue, Denied
 from querist.server.access import Allowed, Visitor, clear_session, set_session, site_of
-from querist.server.schemas import Me, PasswordChange, SignIn
+from querist.server.schemas.accounts import Me, PasswordChange, SignIn
 
 router = APIRouter(tags=["people"])
 

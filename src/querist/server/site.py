@@ -14,6 +14,7 @@ from querist.server.live import Change, Feed
 from querist.server.oidc import Provider
 from querist.server.uploads import Uploads
 from querist.store.team import Team
+from querist.store.tokens import Tokens
 from querist.types import Json
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Site:
     def __init__(self, people: People, projects: list[Project], *, home: Path | None = None) -> None:
         self.people = people
         self.team = Team(people)
+        self.tokens = Tokens(people)
         self.provider = Provider.from_environment()
         self.home = home
         self._projects: dict[str, Project] = {}

@@ -10,8 +10,8 @@ from querist.engine import asking_again, reviewing
 from querist.engine.views import team as views
 from querist.server.access import InProject, Visit
 from querist.server.contents import with_content
-from querist.server.schemas import Done
-from querist.server.team_schemas import Decision, Gold, GoldChange, Review, TeamView
+from querist.server.schemas.team import Decision, Gold, GoldChange, Review, TeamView
+from querist.server.schemas.wire import Done
 
 router = APIRouter(prefix="/projects/{project}", tags=["team"])
 

@@ -164,12 +164,12 @@ class People:
     def people(self) -> list[Person]:
         """Return everybody, by name."""
         with self.database.reading() as connection:
-            return [_read(row) for row in connection.execute(select(PERSON).order_by(PERSON.c.name))]
+            return [read_person(row) for row in connection.execute(select(PERSON).order_by(PERSON.c.name))]
 
     def find(self, who: str) -> Person:
         """Return a person by id or name; NotFound if there is none."""
         with self.database.reading() as connection:
-            return _read(_row(connection, who))
+            return read_person(_row(connection, who))
 
     def change_person(
         self, who: str, *, role: Role | None = None, email: str | None = None, active: bool | None = None
@@ -196,7 +196,7 @@ class People:
             if active is False:
                 for table in (SESSION, TOKEN):
                     connection.execute(delete(table).where(table.c.person == row.id))
-            return _read(_row(connection, row.id))
+            return read_person(_row(connection, row.id))
 
     # Passwords.
 
@@ -254,7 +254,7 @@ class People:
                 connection.execute(
                     update(PERSON).where(PERSON.c.id == row.id).values(password=self._hasher.hash(password))
                 )
-        return _read(row)
+        return read_person(row)
 
     def change_password(self, person: str, new: str, *, old: str | None, keep: str | None = None) -> Person:
         """Set a new password and end the person's sessions.
@@ -283,7 +283,7 @@ class People:
             if keep is not None:
                 others = others.where(SESSION.c.hash != digest(keep))
             connection.execute(others)
-            return _read(_row(connection, row.id))
+            return read_person(_row(connection, row.id))
 
     # Sessions.
 
@@ -299,11 +299,11 @@ class People:
         with self.database.writing() as connection:
             row = _row(connection, person)
             if not row.active:
-                raise NotSignedIn(f"{row.name} may not sign in any more", field="person", value=row.name)
+                raise NotSignedIn(_ended(row.name), field="person", value=row.name)
             connection.execute(delete(SESSION).where(SESSION.c.expires_at <= now))
             session = {"csrf": csrf, "by_link": by_link, "created": now, "expires_at": now + seconds * _SECOND}
             connection.execute(insert(SESSION).values(hash=digest(token), person=row.id, **session))
-        return token, Session(_read(row), csrf, by_link, now + seconds * _SECOND)
+        return token, Session(read_person(row), csrf, by_link, now + seconds * _SECOND)
 
     def session(self, token: str) -> Session:
         """Return the session of a cookie; NotSignedIn when it has ended."""
@@ -311,7 +311,7 @@ class People:
             row = connection.execute(_SESSION, {"digest": digest(token)}).one_or_none()
         if row is None or row.expires_at <= self._clock() or not row.active:
             raise NotSignedIn("you are not signed in, or were away too long")
-        return Session(_read(row), row.csrf, row.by_link, row.expires_at)
+        return Session(read_person(row), row.csrf, row.by_link, row.expires_at)
 
     def end_session(self, token: str) -> None:
         """Sign out."""
@@ -321,8 +321,20 @@ class People:
     # Tokens.
 
     def create_link_token(self, person: str, *, seconds: int = LINK_SECONDS) -> str:
-        """Return a token that signs a person in once."""
-        return self._create_token(person, "link", "", seconds)
+        """Return a token that signs a person in once; Conflict when they may not sign in any more."""
+        token, now = secrets.token_urlsafe(32), self._clock()
+        with self.database.writing() as connection:
+            row = {
+                "hash": digest(token),
+                "person": allowed_in(connection, person).id,
+                "purpose": "link",
+                "name": "",
+                "created": now,
+                "expires_at": now + seconds * _SECOND,
+            }
+            connection.execute(delete(TOKEN).where(TOKEN.c.expires_at <= now))
+            connection.execute(insert(TOKEN).values(row))
+        return token
 
     def consume_link_token(self, token: str) -> Person:
         """Return whom a link signs in; it never works again. NotSignedIn when it was used or is too old."""
@@ -333,53 +345,8 @@ class People:
             if row is not None and used and (row.expires_at is None or row.expires_at > self._clock()):
                 person = _row(connection, row.person)
                 if person.active:
-                    return _read(person)
+                    return read_person(person)
         raise NotSignedIn("this sign-in link was used already or is too old", field="token")
-
-    def create_api_token(self, person: str, name: str, *, seconds: int | None = None) -> str:
-        """Return a token with which a program acts as a person; shown once."""
-        return self._create_token(person, "api", name, seconds)
-
-    def api_person(self, token: str) -> Person:
-        """Return the person that an API token acts as; NotSignedIn when it is not valid."""
-        query = select(PERSON, TOKEN.c.expires_at).join(TOKEN, TOKEN.c.person == PERSON.c.id)
-        mine = (TOKEN.c.hash == digest(token)) & (TOKEN.c.purpose == "api")
-        with self.database.reading() as connection:
-            row = connection.execute(query.where(mine)).one_or_none()
-        expired = row is not None and row.expires_at is not None and row.expires_at <= self._clock()
-        if row is None or expired or not row.active:
-            raise NotSignedIn("the API token is not valid", field="token")
-        return _read(row)
-
-    def api_tokens(self, person: str) -> list[str]:
-        """Return the names of a person's API tokens."""
-        with self.database.reading() as connection:
-            who = _row(connection, person).id
-            query = select(TOKEN.c.name).where(TOKEN.c.person == who, TOKEN.c.purpose == "api").order_by(TOKEN.c.name)
-            return list(connection.execute(query).scalars())
-
-    def revoke_api_token(self, person: str, name: str) -> None:
-        """End the API tokens of that name; NotFound when there is none."""
-        with self.database.writing() as connection:
-            who = _row(connection, person).id
-            mine = (TOKEN.c.person == who) & (TOKEN.c.purpose == "api") & (TOKEN.c.name == name)
-            if connection.execute(delete(TOKEN).where(mine)).rowcount == 0:
-                raise NotFound(f"there is no API token {name!r}", field="name", value=name)
-
-    def _create_token(self, person: str, purpose: str, name: str, seconds: int | None) -> str:
-        token, now = secrets.token_urlsafe(32), self._clock()
-        with self.database.writing() as connection:
-            row = {
-                "hash": digest(token),
-                "person": _row(connection, person).id,
-                "purpose": purpose,
-                "name": name,
-                "created": now,
-                "expires_at": None if seconds is None else now + seconds * _SECOND,
-            }
-            connection.execute(delete(TOKEN).where(TOKEN.c.expires_at <= now))
-            connection.execute(insert(TOKEN).values(row))
-        return token
 
     # Limits.
 
@@ -415,6 +382,19 @@ def add(connection: Connection, row: dict[str, Any]) -> None:
         raise Conflict(f"there is somebody called {row['name']!r} already", field="name", value=row["name"])
 
 
+def allowed_in(connection: Connection, who: str) -> Row[Any]:
+    """Return the row of somebody who may sign in, locked; Conflict when their access has ended."""
+    found = _row(connection, who)
+    row = connection.execute(select(PERSON).where(PERSON.c.id == found.id).with_for_update()).one()
+    if not row.active:
+        raise Conflict(_ended(row.name), field="person", value=row.name)
+    return row
+
+
+def _ended(name: str) -> str:
+    return f"{name} may not sign in any more"
+
+
 def _row(connection: Connection, who: str) -> Row[Any]:
     row = connection.execute(select(PERSON).where(PERSON.c.id == who)).one_or_none()
     row = row or connection.execute(select(PERSON).where(PERSON.c.name == who)).one_or_none()
@@ -423,7 +403,8 @@ def _row(connection: Connection, who: str) -> Row[Any]:
     return row
 
 
-def _read(row: Row[Any]) -> Person:
+def read_person(row: Row[Any]) -> Person:
+    """Return the person of a row."""
     role = cast("Role", row.role)
     return Person(row.id, row.name, role, row.email, bool(row.must_change_password), bool(row.active))
 

@@ -1,4 +1,4 @@
-"""Who belongs where: memberships, invitations, sessions and API tokens of people, and who they are elsewhere.
+"""Who belongs where: memberships, invitations and sessions of people, and who they are elsewhere.
 
 Nobody gives a role above their own, and the last owner stays. Secrets are shown once and kept as SHA-256.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import secrets
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
 
@@ -16,9 +16,6 @@ from querist.errors import BadValue, Conflict, Denied, NotFound, NotSignedIn
 from querist.store.dialect import insert_new, upsert
 from querist.store.people import ROLES, People, Person, Role, add, digest
 from querist.store.schema import IDENTITY, INVITATION, MEMBER, SESSION, TOKEN
-
-Scope: TypeAlias = Literal["read", "label", "review", "manage"]
-SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 
 INVITATION_SECONDS: Final = 7 * 86_400
 SHORT: Final = 16
@@ -29,15 +26,6 @@ _SECOND: Final = 1_000_000
 _ROLE: Final = select(MEMBER.c.role).where(
     MEMBER.c.person == bindparam("person"), MEMBER.c.project == bindparam("project")
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What an API token opens: a person's rights, cut down to a scope and a project; None is no cut."""
-
-    person: Person
-    scope: Scope | None = None
-    project: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +50,8 @@ class SignedIn:
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class TokenInfo:
-    """One API token of a person, without its secret."""
-
-    name: str
-    scope: Scope | None
-    project: str | None
-    created: int
-    expires_at: int | None
-
-
 class Team:
-    """Memberships, invitations, sessions and tokens of the people of a database.
+    """Memberships, invitations and sessions of the people of a database.
 
     >>> people = People.open("sqlite://")
     >>> boss = people.create_person("boss", role="owner")
@@ -302,53 +279,6 @@ class Team:
         with self.database.writing() as connection:
             connection.execute(delete(TOKEN).where(TOKEN.c.person == person.id, TOKEN.c.purpose == "link"))
             return connection.execute(mine).rowcount
-
-    # API tokens.
-
-    def create_token(
-        self, person: Person, name: str, *, scope: Scope, project: str | None = None, seconds: int | None = None
-    ) -> str:
-        """Return a token with which a program acts as a person within a scope; shown once.
-
-        Raises:
-            BadValue: an unknown scope, or no name.
-            Conflict: the person has a token of that name.
-        """
-        if scope not in SCOPES:
-            raise BadValue("scope", scope, f"must be one of {', '.join(SCOPES)}", choices=SCOPES)
-        if not name.strip():
-            raise BadValue("name", name, "a token needs a name, by which it is revoked")
-        if any(info.name == name for info in self.tokens(person)):
-            raise Conflict(f"there is a token {name!r} already", field="name", value=name)
-        token, now = secrets.token_urlsafe(32), self._now()
-        row = {
-            "hash": digest(token),
-            "person": person.id,
-            "purpose": "api",
-            "name": name,
-            "created": now,
-            "expires_at": None if seconds is None else now + seconds * _SECOND,
-            "scope": scope,
-            "project": project,
-        }
-        with self.database.writing() as connection:
-            connection.execute(insert(TOKEN).values(row))
-        return token
-
-    def tokens(self, person: Person) -> list[TokenInfo]:
-        """Return a person's API tokens, by name."""
-        query = select(TOKEN).where(TOKEN.c.person == person.id, TOKEN.c.purpose == "api").order_by(TOKEN.c.name)
-        with self.database.reading() as connection:
-            rows = connection.execute(query).all()
-        return [TokenInfo(row.name, row.scope, row.project, row.created, row.expires_at) for row in rows]
-
-    def access(self, token: str) -> Access:
-        """Return what an API token opens; NotSignedIn when it is not valid."""
-        person = self.people.api_person(token)
-        with self.database.reading() as connection:
-            row = _one(connection, TOKEN, digest(token))
-        assert row is not None
-        return Access(person, row.scope, row.project)
 
     # Elsewhere.
 

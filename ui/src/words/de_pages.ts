@@ -100,6 +100,7 @@ export const pages: Part<Words> = {
     bursts: (n: number) => many(n, "Folge, zu schnell zum Lesen", "Folgen, zu schnell zum Lesen"),
     between: (low: string, high: string) => `zwischen ${low} und ${high}`,
     early: "zu früh",
+    nobody: "Noch hat niemand geantwortet.",
     peopleNote: "Ihre eigene Zeile steht zuerst. Nichts hier verwirft eine Antwort; ein Zeichen bittet, hinzusehen.",
     invited: (role: string, by: string) => `Eingeladen als ${role} von ${by}`,
     everybody: "Alle Konten",

@@ -169,6 +169,7 @@ export const en = {
     bursts: (n: number) => many(n, "run too quick to be read", "runs too quick to be read"),
     between: (low: string, high: string) => `between ${low} and ${high}`,
     early: "too early to say",
+    nobody: "Nobody has answered yet.",
     peopleNote: "You see your own row first. Nothing here drops an answer; a flag asks to look.",
     pairs: "Who differs from whom",
     pairsNote: "Cohen's kappa on the items that both answered, lowest first.",

@@ -1,4 +1,4 @@
-"""What pages, the command line and reports show, as plain dicts in the shapes of `server/schemas.py`.
+"""What pages, the command line and reports show, as plain dicts in the shapes of `server/schemas`.
 
 Everything here is read from the ledger and the artefacts; nothing is kept.
 """
