@@ -209,18 +209,18 @@ def random_curve(world: World) -> Array:
 # --- one project
 
 
-def run_project(world: World, curve: Array, strategy: str, seed: int, labels: int = LABELS) -> dict[str, Any]:
-    """Return what a project showed of so many answers, beside the truth."""
+def begin_project(world: World, strategy: str, seed: int, *, target: float = 1.0) -> Project:
+    """Return a project of a world, whose stopping rules look at each round and never stop it."""
     asked = [
         {"rule": "settled"},
         {"rule": "stabilised"},
         {"rule": "gain"},
         {"rule": "classification_change"},
         {"rule": "overall_uncertainty", "below": 0.2},
-        {"rule": "target", "metric": world.metric, "at_least": round(0.97 * float(curve[-2]), 3)},
+        {"rule": "target", "metric": world.metric, "at_least": target},
     ]
     never = {"rule": "budget", "labels": 10**9}
-    project = begin(
+    return begin(
         world.pool,
         world.classes,
         strategy=STRATEGIES[strategy],
@@ -233,6 +233,12 @@ def run_project(world: World, curve: Array, strategy: str, seed: int, labels: in
         stop={"any": [], "all": [*asked, never]},
         evaluation={"metric": world.metric},
     )
+
+
+def run_project(world: World, curve: Array, strategy: str, seed: int, labels: int = LABELS) -> dict[str, Any]:
+    """Return what a project showed of so many answers, beside the truth."""
+    target = round(0.97 * float(curve[-2]), 3)
+    project = begin_project(world, strategy, seed, target=target)
     truth: dict[int, float] = {}
     predicted: dict[str, float] = {}
 
