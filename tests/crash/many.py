@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import subprocess
 import sys
 import tempfile
@@ -44,17 +43,28 @@ def runs(kind: str, wanted: int, kept: Path) -> None:
             number += 1
             began = time.monotonic()
             with World(made, seed=number) as world:
-                chance = random.Random(f"{kind} {number}")
-                world.run(random_deaths(chance, min(AT_ONCE, wanted - kills), 0.4))
+                world.run(random_deaths(kind, number, min(AT_ONCE, wanted - kills)))
                 found = world.findings
                 if not found.nothing:
                     world.keep(kept.with_name(f"crash-{kind}-{number}.jsonl"))
+                    print(world.told())
             kills += sum(found.kills.values())
             line = _line(kind, number, found, time.monotonic() - began)
             with kept.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             bad = ", ".join(f"{WORDS[name]}: {line[name]}" for name in COUNTED if line[name]) or "nothing wrong"
             print(f"{kind}: {kills:,} of {wanted:,} kills, {bad}", flush=True)
+
+
+def again(kind: str, seed: int) -> bool:
+    """Repeat one run of a project, say what came of it, and return whether nothing went wrong."""
+    with tempfile.TemporaryDirectory(prefix="querist-crash-") as home:
+        made = Made(Path(home), kind)
+        made.measure()
+        with World(made, seed=seed) as world:
+            world.run(random_deaths(kind, seed, AT_ONCE))
+            print(world.told())
+            return world.findings.nothing
 
 
 def _line(kind: str, number: int, found: Findings, seconds: float) -> dict[str, object]:
@@ -101,6 +111,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=1_000, help="on each database")
     parser.add_argument("--record", type=Path, default=Path(".make/crash.jsonl"))
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    parser.add_argument("--again", type=int, metavar="SEED", help="repeat one run, and record nothing")
     wanted = parser.parse_args()
     wanted.record.parent.mkdir(parents=True, exist_ok=True)
     kinds = [wanted.only] if wanted.only else ["sqlite", "postgresql"]
@@ -108,6 +119,8 @@ def main() -> None:
         print(f"postgresql is left out: {reason}")
         kinds.remove("postgresql")
     try:
+        if wanted.again is not None:
+            sys.exit(not all(again(kind, wanted.again) for kind in kinds))
         for kind in kinds:
             runs(kind, wanted.kills, wanted.record)
     finally:

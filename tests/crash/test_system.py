@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import random
+from pathlib import Path
 
 import pytest
 
-from querist.engine.project import Project
-from querist.engine.trust import replay
 from tests import postgres
+from tests.crash import twenty
 from tests.crash.parts import Death
 from tests.crash.world import Made, World, random_deaths
 
@@ -34,18 +33,18 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_killed_once_at_every_boundary(made: Made) -> None:
     with World(made) as world:
         missed = world.run(iter(made.boundaries))
-        assert world.findings.nothing, world.findings
+        assert world.findings.nothing, str(world.findings)
         assert missed == 0
         assert sum(world.findings.kills.values()) == len(made.boundaries) > 40
 
 
 def test_killed_at_random_instants_under_load(made: Made) -> None:
-    chance, kills, seed = random.Random(1), 0, 0
+    kills, seed = 0, 0
     while kills < KILLS:
         seed += 1
         with World(made, seed=seed) as world:
-            world.run(random_deaths(chance, KILLS - kills, 0.4))
-            assert world.findings.nothing, world.findings
+            world.run(random_deaths(made.kind, seed, KILLS - kills))
+            assert world.findings.nothing, str(world.findings)
             assert world.findings.answers > 30
             kills += sum(world.findings.kills.values())
 
@@ -55,21 +54,17 @@ def test_two_workers_that_race_for_every_step_do_it_once(made: Made) -> None:
     with World(made, bug="no claims") as world:
         world.start_rival()
         world.run(iter(()))
-        assert world.findings.nothing, world.findings
+        assert world.findings.nothing, str(world.findings)
 
 
-def test_every_batch_of_twenty_rounds_replays_after_ten_kills(tmp_path_factory: pytest.TempPathFactory) -> None:
-    made = Made(tmp_path_factory.mktemp("long"), "sqlite", rounds=20, batch=6)
-    chance = random.Random(3)
-    with World(made) as world:
-        world.run(("worker", chance.uniform(0.2, 1.0)) for _ in range(10))
-        assert world.findings.kills["worker"] == 10
-        assert world.findings.nothing, world.findings
-        project = Project.open(world.folder)
-        found = replay(project)
-        project.store.close()
-        assert {line["round"] for line in found["rounds"]} >= set(range(20))
-        assert all(line["same"] for line in found["rounds"]), found
+def test_every_batch_of_twenty_rounds_replays_after_ten_kills(tmp_path: Path) -> None:
+    with twenty.twenty_rounds(tmp_path, "sqlite") as world:
+        assert world.findings.kills["worker"] == twenty.KILLS
+        assert world.findings.nothing, str(world.findings)
+        result = twenty.replayed(world)
+        assert result.exit_code == 0, result.output
+        for number in range(twenty.ROUNDS):
+            assert f"round {number}: the same" in result.output
 
 
 def test_an_event_before_its_artefact_is_caught(made: Made) -> None:

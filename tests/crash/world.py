@@ -32,7 +32,8 @@ Part: TypeAlias = Literal["server", "worker", "people"]
 PARTS: Final[tuple[Part, ...]] = ("server", "worker", "people")
 ROUNDS: Final = 3
 NAMES: Final = ("p1", "p2", "p3")
-LONGEST: Final = 120.0
+LONGEST: Final = 240.0
+"""Seconds without any news after which something has gone wrong."""
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
@@ -71,6 +72,12 @@ class Findings:
     @property
     def nothing(self) -> bool:
         return not (self.lost or self.doubled or self.broken or self.different)
+
+    def __str__(self) -> str:
+        """Five of each: a batch that differs is followed by a hundred others."""
+        kinds = {"lost": self.lost, "doubled": self.doubled, "broken": self.broken, "different": self.different}
+        told = [f"{name} {len(found)}: {'; '.join(found[:5])}" for name, found in kinds.items() if found]
+        return ", ".join(told) or "nothing wrong"
 
 
 class Made:
@@ -153,6 +160,7 @@ class World:
         self.folder = made.copy()
         self.seed = seed
         self.bug = bug
+        self.deaths: list[str] = []
         self.lives: Counter[str] = Counter()
         self.processes: dict[Part, Any] = {}
         self.rivals: list[Any] = []
@@ -165,7 +173,9 @@ class World:
             self.start(part)
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, error: object, *_: object) -> None:
+        if error is not None:
+            print(self.told())
         for process in [*self.processes.values(), *self.rivals]:
             process.kill()
             process.join()
@@ -205,12 +215,12 @@ class World:
     def kill(self, part: Part, after: float) -> None:
         """SIGKILL a part a while after it has begun to work, and start it again."""
         process = self.processes[part]
-        patience = time.monotonic() + LONGEST
-        while not self._ready(part).exists():
+        for _ in patiently(f"{part} never began", every=0.005):
+            if self._ready(part).exists():
+                break
             assert process.exitcode is None, f"{part} ended with {process.exitcode}"
-            assert time.monotonic() < patience, f"{part} never began"
-            time.sleep(0.005)
         time.sleep(after)
+        self.deaths.append(f"{part} {1000 * after:.0f} ms after its start, event {self.store.head()[0]:,}")
         os.kill(process.pid, signal.SIGKILL)
         self._bury(part)
 
@@ -218,11 +228,11 @@ class World:
         """Start a part anew so that it dies at a boundary; False when the rounds were over before it came there."""
         self.processes[part].kill()
         self.processes[part].join()
+        self.deaths.append(f"{part} at {death.where} {death.number}, after event {self.store.head()[0]:,}")
         self.start(part, death)
-        patience = time.monotonic() + LONGEST
-        while self.processes[part].exitcode is None and not self.over():
-            assert time.monotonic() < patience, f"{part} never came to {death}"
-            self.processes[part].join(timeout=0.05)
+        for _ in patiently(f"{part} never came to {death}", every=0.01):
+            if self.processes[part].exitcode is not None or self.over():
+                break
         if self.processes[part].exitcode is None:
             return False
         self._bury(part)
@@ -235,6 +245,17 @@ class World:
         self.findings.kills[part] += 1
         self.look()
         self.start(part)
+
+    def told(self) -> str:
+        """What is needed to look into it: which project, its deaths, what was found, how to repeat it."""
+        again = f"python -m tests.crash.many --only {self.made.kind} --again {self.seed}"
+        last = "; ".join(self.deaths[-5:]) or "none"
+        lines = [
+            f"{self.made.kind}, seed {self.seed}, {len(self.deaths)} deaths, the last: {last}",
+            f"found: {self.findings}",
+            f"the same deaths again (where they were random): {again}",
+        ]
+        return "\n".join(lines)
 
     def over(self) -> bool:
         """Whether the rounds that are compared have been evaluated."""
@@ -253,16 +274,18 @@ class World:
                 missed += not self.die(part, death)
             else:
                 self.kill(part, death)
-        patience, head = time.monotonic() + LONGEST, 0
         while not self.over():
-            if self.store.head()[0] > head:
-                patience, head = time.monotonic() + LONGEST, self.store.head()[0]
-            assert time.monotonic() < patience, "the project stands still"
-            for part, process in self.processes.items():
-                assert process.exitcode is None, f"{part} ended with {process.exitcode}"
-            time.sleep(0.05)
+            self._wait_for_news()
         self.look(thoroughly=True)
         return missed
+
+    def _wait_for_news(self) -> None:
+        head = self.store.head()[0]
+        for _ in patiently("the project stands still"):
+            if self.store.head()[0] > head or self.over():
+                return
+            for part, process in self.processes.items():
+                assert process.exitcode is None, f"{part} ended with {process.exitcode}"
 
     def look(self, *, thoroughly: bool = False) -> None:
         """Compare what was acknowledged with what is there; thoroughly also the chain, the files and the views."""
@@ -327,10 +350,22 @@ class World:
         return {"batches": batches, "datasets": datasets, "models": models}
 
 
-def random_deaths(chance: random.Random, count: int, longest: float) -> Iterator[tuple[Part, float]]:
-    """Yield parts to kill, each after a while."""
+def patiently(wrong: str, *, every: float = 0.05) -> Iterator[None]:
+    """Yield now and then until something has gone wrong.
+
+    Looks are counted, not seconds: who is given no processor for a while, with all that it waits for, loses no time.
+    """
+    for _ in range(round(LONGEST / every)):
+        yield
+        time.sleep(every)
+    raise AssertionError(f"{wrong} in {LONGEST:g} seconds")
+
+
+def random_deaths(kind: str, seed: int, count: int) -> Iterator[tuple[Part, float]]:
+    """Yield parts to kill, each so many seconds after it has begun; a seed gives the same ones each time."""
+    chance = random.Random(f"{kind} {seed}")
     for _ in range(count):
-        yield chance.choice(PARTS), chance.uniform(0, longest)
+        yield chance.choice(PARTS), chance.uniform(0, 0.4)
 
 
 def _write_wine(path: Path) -> None:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from benchmarks import evidence
 from sklearn.naive_bayes import GaussianNB
 
 from querist.engine import steering
@@ -80,10 +81,31 @@ def test_no_item_is_looked_at_twice_and_none_that_a_model_saw(grown):
     kept = made.store.artefacts.get_json(name)
     assert max(Counter(kept["used"]).values()) == 1
     assert kept["used"] == [item for block in kept["blocks"] for item in block["items"]]
+    datasets = {e.event.dataset: e.event for e in made.store.events(kinds=["dataset_frozen"])}
+    trained = {e.event.model: datasets[e.event.dataset] for e in made.store.events(kinds=["model_trained"])}
+    met = [block for block in kept["blocks"] if block["model"]]
+    for block in met:
+        assert not set(block["scored"]) & set(made.store.artefacts.get_table(trained[block["model"]].rows)["item"])
+        assert set(block["scored"]) <= set(block["items"])
+    # Evaluation items and random items that were to train later models.
     reserve = {made.pool().items[row] for row in made.reserve_rows()}
-    scored = [item for block in kept["blocks"] for item in block["scored"]]
-    assert scored
-    assert set(scored) <= reserve
+    assert sum(len(set(block["scored"]) & reserve) for block in met) > 40
+    assert sum(len(set(block["scored"]) - reserve) for block in met) > 40
+
+
+def test_the_red_alarm_is_heard_where_a_strategy_harms_and_not_where_it_helps():
+    """Near copies of one item, of 26 classes: about 17 points less than random labels would have given."""
+    slow = next(world for world in evidence.worlds() if world.name == "slow")
+    heard = {}
+    for strategy in ("near copies", "margin"):
+        made = evidence.begin_project(slow, strategy, seed=2)
+        rehearse(made, truth_of(slow.target, slow.classes), labels=500, chunk=30)
+        heard[strategy] = {e.event.name: e.event for e in made.store.events(kinds=["alarm"])}
+    assert "worse_than_random" not in heard["margin"]
+    alarm = heard["near copies"]["worse_than_random"]
+    assert alarm.evidence["red"]
+    assert alarm.evidence["random_right"] > alarm.evidence["active_right"] + 10
+    assert "drawn at random" in alarm.evidence["sentence"]
 
 
 def test_reserve_items_are_in_no_query_control_or_training_set(grown):

@@ -1,19 +1,28 @@
-"""What each model said about the items that measure: kept, so that an answer that arrives later measures them all."""
+"""What each model said about the items that measure: kept, so that an answer that arrives later measures them all.
+
+Likewise about the random items that come next: they will train later models, but this one has not seen them.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 
+from querist.engine.lanes import next_in_order
 from querist.engine.project import Project
-from querist.engine.reserve import evaluation_targets, values_of
+from querist.engine.reserve import Measuring, evaluation_targets, values_of
+from querist.engine.round import State
+from querist.engine.training import prediction
 from querist.events import ModelEvaluated, ModelTrained
 from querist.tasks.targets import aligned
 from querist.types import Array, ItemId, TargetKind
+
+AHEAD: Final = 500
+"""Items of the control order that a model predicts before they are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,7 @@ class Archived:
     """What a model said about the items that measure; `labelled` is how many labels it was trained on.
 
     `codes` (n,) stand for the predictions where they are not classes: equal to those of the targets where correct.
+    `ahead` are the class numbers that it predicted for the next random items.
     """
 
     model: str
@@ -31,6 +41,7 @@ class Archived:
     classes: tuple[str, ...]
     kind: TargetKind
     codes: Array | None = None
+    ahead: Mapping[ItemId, int] = field(default_factory=dict)
 
     @property
     def predicted(self) -> Array:
@@ -41,6 +52,41 @@ class Archived:
     def certainty(self) -> Array:
         """(n,) how likely the model holds that it is correct."""
         return self.kind.certainty(self.proba)
+
+    @property
+    def named(self) -> dict[ItemId, str]:
+        """The class that was predicted for each item, also for those ahead."""
+        said = {**dict(zip(self.items, self.predicted.tolist(), strict=True)), **self.ahead}
+        return {item: self.classes[k] for item, k in said.items()}
+
+
+def keep(project: Project, state: State, measured: Measuring, number: int) -> tuple[Archived, str]:
+    """Return what the model in force says about the items that measure and about those ahead, and its artefact."""
+    assert state.model is not None
+    kind, artefacts = project.target, project.store.artefacts
+    proba = prediction(project.model(), measured.features, kind, seed=project.seed).astype(np.float32)
+    by_name = kind.signal == "proba"
+    codes = None if by_name else kind.said(proba, measured.values)
+    ahead = _ahead(project, state) if by_name else {}
+    labelled = project.trained()[-1].labelled
+    entry = Archived(state.model, number, labelled, list(measured.items), proba, kind.columns, kind, codes, ahead)
+    items, matrix = artefacts.put_json(entry.items), artefacts.put_matrix(proba)
+    told = {"items": items, "proba": matrix, "classes": list(kind.columns), "ahead": ahead}
+    return entry, artefacts.put_json(told)
+
+
+def _ahead(project: Project, state: State) -> dict[ItemId, int]:
+    """The classes that the model in force predicts for the next items of the control order."""
+    pool, size = project.pool(), state.pool_size
+    among = np.ones(size, dtype=bool)
+    among[project.store.rows([*state.live, *state.withdrawn, *state.gold])] = False
+    if not state.validation:
+        among &= np.asarray(pool.u_eval)[:size] >= state.reserve
+    rows = next_in_order(np.asarray(pool.u_control)[:size], AHEAD, among=among)
+    if not rows.size:
+        return {}
+    said = prediction(project.model(), project.features().rows(rows), project.target, seed=project.seed).argmax(axis=1)
+    return {pool.items[row]: int(k) for row, k in zip(rows.tolist(), said.tolist(), strict=True)}
 
 
 def archive(project: Project) -> list[Archived]:
@@ -90,7 +136,16 @@ def _archived(project: Project, event: ModelEvaluated, trained: ModelTrained) ->
         proba = np.asarray(project.store.artefacts.get_matrix(kept["proba"]))
         # Under the classes of when it was measured; before those were kept, of when it was trained.
         classes = tuple(kept.get("classes", trained.learner["classes"]))
-        project.cache[key] = Archived(event.model, event.round, trained.labelled, items, proba, classes, project.target)
+        project.cache[key] = Archived(
+            event.model,
+            event.round,
+            trained.labelled,
+            items,
+            proba,
+            classes,
+            project.target,
+            ahead=kept.get("ahead", {}),
+        )
     known: Archived = project.cache[key]
     return known
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from querist.engine.archive import Archived
+from querist.engine.archive import keep
 from querist.engine.project import Project
 from querist.engine.random_arm import random_arm_if_due
 from querist.engine.reserve import FEWEST_FOR_CURVE, Measuring, measuring
@@ -32,14 +32,8 @@ def evaluate(project: Project, state: State, number: int) -> None:
     evidence: Json = {}
     if measured is not None:
         kind = project.target
-        proba = prediction(project.model(), measured.features, kind, seed=project.seed).astype(np.float32)
-        labelled = project.trained()[-1].labelled
-        codes = None if kind.signal == "proba" else kind.said(proba, measured.values)
-        latest = Archived(state.model, number, labelled, list(measured.items), proba, kind.columns, kind, codes)
-        artefacts = project.store.artefacts
-        items, matrix = artefacts.put_json(latest.items), artefacts.put_matrix(proba)
-        predictions = artefacts.put_json({"items": items, "proba": matrix, "classes": list(kind.columns)})
-        metrics = figures(measured.values, proba, kind, use=measured.known, seed=project.seed, resample=True)
+        latest, predictions = keep(project, state, measured, number)
+        metrics = figures(measured.values, latest.proba, kind, use=measured.known, seed=project.seed, resample=True)
         metrics |= _uncalibrated(project, measured)
         baseline = random_arm_if_due(project, state, measured, number)
         evidence, seen = against_random(project, state, measured, latest, baseline)

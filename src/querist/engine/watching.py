@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from querist.engine.archive import Archived, said_of
+from querist.engine.archive import Archived
 from querist.engine.project import Project
 from querist.engine.random_arm import control_set, shadow_predictions, stacked
 from querist.engine.reserve import Measuring
@@ -28,8 +28,8 @@ def watched(
     """Return the evidence that the strategy in force is worse than random, and the artefact of all blocks so far.
 
     Progressive validation: a shadow model of the first b random labels and the active model of at most b labels meet
-    the next 20 random items. Only evaluation items count: the active model was trained on the others. A change of
-    strategy begins the evidence anew.
+    the next 20 random items. An item that the active model was trained on does not count; of the others it was asked
+    before their labels came. A change of strategy begins the evidence anew.
 
     Args:
         project: the project.
@@ -39,18 +39,13 @@ def watched(
     """
     name = _last(project)
     kept: Json = project.store.artefacts.get_json(name) if name is not None else {"used": [], "blocks": []}
-    new = _new_blocks(project, state, measured, archived, kept)
+    rows = _Rows(project, measured, *control_set(project, state))
+    new = _new_blocks(project, state, rows, archived, kept)
     if new:
         used = [*kept["used"], *(item for block in new for item in block["items"])]
         kept = {"used": used, "blocks": [*kept["blocks"], *new]}
         name = project.store.artefacts.put_json(kept)
-    names = project.target.columns
-    truth = {
-        item: names[number]
-        for item, number in zip(measured.items, measured.target.tolist(), strict=True)
-        if number >= 0
-    }
-    return watch(_outcomes(kept["blocks"], truth, state)), name
+    return watch(_outcomes(kept["blocks"], rows.truth(project.target.columns), state)), name
 
 
 def _last(project: Project) -> str | None:
@@ -70,16 +65,11 @@ def _outcomes(blocks: Sequence[Json], truth: Mapping[ItemId, str], state: State)
     return found
 
 
-def _new_blocks(
-    project: Project, state: State, measured: Measuring, archived: Sequence[Archived], kept: Json
-) -> list[Json]:
-    control, control_target = control_set(project, state)
-    order = _in_order(project, state, measured, control)
+def _new_blocks(project: Project, state: State, rows: _Rows, archived: Sequence[Archived], kept: Json) -> list[Json]:
     used = list(kept["used"])
     taken = set(used)
-    fresh = [item for item in order if item not in taken]
+    fresh = [item for item in _in_order(project, state, rows) if item not in taken]
     blocks: list[Json] = []
-    rows = _Rows(project, measured, control, control_target)
     while len(fresh) >= SMALLEST:
         block, fresh = fresh[:SMALLEST], fresh[SMALLEST:]
         met = _meet(project, state, rows, archived, used, block)
@@ -88,23 +78,22 @@ def _new_blocks(
     return blocks
 
 
-def _in_order(project: Project, state: State, measured: Measuring, control: Array) -> list[ItemId]:
+def _in_order(project: Project, state: State, rows: _Rows) -> list[ItemId]:
     """The random items in the order in which they became known; with a user's own file, its items alternate.
 
     An item of the control order joins when all before it are there, so the order only grows at its end.
     """
-    names = project.pool().items
     joined: list[tuple[int, ItemId]] = []
     latest = 0
-    for row in control.tolist():
-        latest = max(latest, _first_answer(state, names[row]))
-        joined.append((latest, names[row]))
-    known = [item for item, there in zip(measured.items, measured.known.tolist(), strict=True) if there]
+    for item in rows.control:
+        latest = max(latest, _first_answer(state, item))
+        joined.append((latest, item))
     if state.validation:
         # The file is known at once: each 20 control labels meet the next 20 of its items.
-        own = np.random.default_rng(project.seed).permutation(len(known))[: len(joined)]
-        return [item for pair in zip((i for _, i in joined), (known[k] for k in own), strict=False) for item in pair]
-    joined += [(_first_answer(state, item), item) for item in known]
+        order = np.random.default_rng(project.seed).permutation(len(rows.measures))[: len(joined)]
+        own = [rows.measures[k] for k in order]
+        return [item for pair in zip((item for _, item in joined), own, strict=False) for item in pair]
+    joined += [(_first_answer(state, item), item) for item in rows.measures]
     return [item for _, item in sorted(joined, key=lambda entry: entry[0])]
 
 
@@ -113,16 +102,20 @@ def _first_answer(state: State, item: ItemId) -> int:
 
 
 class _Rows:
-    """Random items as arrays: features and class number by id."""
+    """Random items with an answer as arrays: those of the control set, then those that measure."""
 
     def __init__(self, project: Project, measured: Measuring, control: Array, control_target: Array) -> None:
         known = np.flatnonzero(measured.known)
         names = project.pool().items
-        ids = [*(names[row] for row in control.tolist()), *(measured.items[k] for k in known.tolist())]
-        self.place = {item: k for k, item in enumerate(ids)}
-        self.measures = {measured.items[k] for k in known.tolist()}
+        self.control = [names[row] for row in control.tolist()]
+        self.measures = [measured.items[k] for k in known.tolist()]
+        self.place = {item: k for k, item in enumerate([*self.control, *self.measures])}
         self.target = np.concatenate([control_target, measured.target[known]])
         self.features = stacked(project.features().rows(control), measured.features.rows(known))
+
+    def truth(self, names: Sequence[str]) -> dict[ItemId, str]:
+        """Return the class of each item."""
+        return {item: names[self.target[k]] for item, k in self.place.items()}
 
 
 def _meet(
@@ -133,26 +126,27 @@ def _meet(
     used: Sequence[ItemId],
     block: list[ItemId],
 ) -> Json:
-    """Let both models of equally many labels predict the evaluation items of a block."""
+    """Let both models of equally many labels predict what neither has seen of a block."""
     nothing: Json = {"scored": [], "active": [], "shadow": [], "model": None}
-    train = [
-        rows.place[item] for item in used if item in rows.place and (not state.validation or item not in rows.measures)
-    ]
+    own_file = set(rows.measures) if state.validation else set()
+    train = [rows.place[item] for item in used if item in rows.place and item not in own_file]
     ours = [entry for entry in archived if entry.labelled <= len(train)]
-    scored = [item for item in block if item in rows.measures]
-    if not ours or not scored or len(train) < SMALLEST:
+    if not ours or len(train) < SMALLEST:
         return nothing
     active = max(ours, key=lambda entry: (entry.labelled, entry.round))
+    said = active.named
+    scored = [item for item in block if item in said]
+    if not scored:
+        return nothing
     places = np.array([rows.place[item] for item in scored])
     try:
-        said = shadow_predictions(project, rows.features, rows.target, np.array(train), places, seed=project.seed)
+        shadow = shadow_predictions(project, rows.features, rows.target, np.array(train), places, seed=project.seed)
     except NotReady:
         return nothing
     names = project.target.columns
-    own = said_of(active, scored, names)
     return {
         "scored": scored,
-        "active": [names[k] if k >= 0 else "" for k in own.tolist()],
-        "shadow": [names[k] for k in said.tolist()],
+        "active": [said[item] for item in scored],
+        "shadow": [names[k] for k in shadow.tolist()],
         "model": active.model,
     }
