@@ -146,6 +146,7 @@ def init(
     chosen = _task_settings(kind, task_settings or {}, reader, label)
     checked = task_type(task, classes=known, settings=chosen)
     _check_fits(kind, reader)
+    _check_usable(reader)
     if validation is not None and not label:
         raise BadValue("validation", validation, "needs --label, the column with its labels")
     held = read_held_out(pool_reader(pool, folder, validation), Path(validation), checked) if validation else None
@@ -195,6 +196,17 @@ def _enough(classes: list[str], kind: type[TaskType]) -> list[str]:
     if kind.name == "single_label" and len(classes) == 1:
         raise BadValue("labels", classes[0], "is one class: there is nothing to choose; name all, as in --labels a,b,c")
     return classes
+
+
+def _check_usable(reader: PoolReader) -> None:
+    """Refuse data without a single item before anything is made of them."""
+    first = None
+    for entry in reader.read():
+        if isinstance(entry, Item):
+            return
+        first = first or entry
+    why = f": line {first.line} {first.reason}" if first is not None else ""
+    raise BadValue("data", reader.source, f"holds no item that can be used{why}")
 
 
 def _cells(reader: PoolReader) -> list[str]:
@@ -281,7 +293,10 @@ def _begin(folder: Path, spec: ProjectSpec) -> Project:
             raise _there_already(folder, " that was begun with other options")
         spec = there
     else:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise BadValue("project", str(folder), f"is no folder that can be made: {error.strerror}") from error
         write_spec(folder, spec)
     try:
         store = _open_or_create(folder, spec)

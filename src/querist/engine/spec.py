@@ -422,7 +422,7 @@ def read_spec(folder: Path) -> ProjectSpec:
     path = folder / FILE_NAME
     try:
         value = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
             f"{folder} holds no project: there is no {FILE_NAME}; make one with `querist init`", value=str(folder)
         ) from None
