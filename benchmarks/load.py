@@ -204,17 +204,18 @@ async def run(load: Load, tokens: list[str], manager: str) -> None:
     training.cancel()
 
 
-def cpu_seconds(process: int) -> float:
-    """Return the processor time of a process and its children that live, from the kernel's table."""
-    ticks = 0
+def cpu_seconds(process: int) -> tuple[float, float]:
+    """Return the processor time of a process, and that of its children that live, from the kernel's table."""
+    own = children = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(path.parent.name) == process or int(fields[1]) == process:
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+        ticks = int(fields[11]) + int(fields[12])
+        own += ticks * (int(path.parent.name) == process)
+        children += ticks * (int(fields[1]) == process)
+    return own / os.sysconf("SC_CLK_TCK"), children / os.sysconf("SC_CLK_TCK")
 
 
 def table(found: dict[str, Any]) -> str:
@@ -275,7 +276,7 @@ def measured(folder: Path, project: str, chosen: argparse.Namespace) -> dict[str
     service = Service(folder)
 
     def spent() -> np.ndarray:
-        return np.array([time.process_time(), cpu_seconds(service.process.pid)])
+        return np.array([time.process_time(), *cpu_seconds(service.process.pid)])
 
     try:
         base = service.address()
@@ -293,7 +294,7 @@ def measured(folder: Path, project: str, chosen: argparse.Namespace) -> dict[str
         "requests": {what: percentiles(took) for what, took in load.took.items()},
         "errors": dict(load.errors),
         "answers": lost(folder, load.acknowledged),
-        "processors": dict(zip(("the generator", "server and worker"), shares.round(3).tolist(), strict=True)),
+        "processors": dict(zip(("the generator", "the server", "the worker"), shares.round(3).tolist(), strict=True)),
         "models": trainings(folder) - 1,
     }
 
