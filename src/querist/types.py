@@ -106,7 +106,8 @@ class Content:
 
     `value` by kind: text {"text"}, image {"path"} (relative to the pool's media root) or {"pixels", "width", "height"}
     (rows of grey values 0–255; with "ink": true, 0 is paper and 255 is ink), row {"fields": {column: value}},
-    pair {"first": …, "second": …} of contents.
+    pair {"first": …, "second": …} of contents. Beside it may stand "about": {column: value}, which rules may look at,
+    and neither people nor models see.
     """
 
     kind: ItemKind
