@@ -15,7 +15,7 @@ from querist.server.contents import API
 pytestmark = pytest.mark.crash
 
 
-def wait_for(condition, seconds=30.0):
+def wait_for(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
