@@ -71,7 +71,7 @@ def test_ctrl_c_ends_it_in_order_with_a_stream_open(serve):
         assert next(stream.iter_lines()) == "retry: 2000"
         began = time.monotonic()
         assert served.end(signal.SIGINT) == 0
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
     assert "Traceback" not in served.said
 
 
