@@ -37,6 +37,9 @@ TLS_ADVICE: Final = (
     "Passwords and answers travel unencrypted. Put TLS in front: serve on 127.0.0.1 with --proxy 127.0.0.1 "
     "--allow-host label.example.org, and run `caddy reverse-proxy --from label.example.org --to 127.0.0.1:8765`."
 )
+TURN: Final = 0.0005
+"""Seconds that a thread may keep the interpreter while others wait: an answer lets go of it at each of its thirty
+statements, and with Python's own 5 ms it would wait for as long each time to get it back."""
 GRACE: Final = 10.0
 """Seconds that a worker gets to end its step; killing it later loses nothing."""
 
@@ -220,6 +223,7 @@ def serve(
     from querist.server.site import Site
 
     say = say or _tell
+    sys.setswitchinterval(TURN)
     with contextlib.ExitStack() as stack:
         site = Site.open(folder)
         stack.callback(site.close)
