@@ -21,6 +21,9 @@ TOUCHED: Final = ITEM.c.state != literal_column("'unlabelled'")
 
 _WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
 _ROWS: Final = Prepared(select(ITEM.c.id, ITEM.c.row).where(ITEM.c.project == bindparam("of"), ITEM.c.id.in_(_WANTED)))
+_U_EVAL: Final = Prepared(
+    select(ITEM.c.u_eval).where(ITEM.c.project == bindparam("of"), ITEM.c.id == bindparam("item"))
+)
 _CONTENTS: Final = Prepared(
     select(CONTENT.c.row, CONTENT.c.kind, CONTENT.c.body).where(
         CONTENT.c.project == bindparam("of"), CONTENT.c.row.in_(_WANTED)
@@ -134,6 +137,14 @@ def rows(connection: Connection, project: int, items: Sequence[ItemId]) -> Array
         return np.fromiter((found[item] for item in items), dtype=np.int64, count=len(items))
     except KeyError as error:
         raise unknown_item(error.args[0]) from None
+
+
+def u_eval(connection: Connection, project: int, item: ItemId) -> float:
+    """Return the number that says whether an item belongs to the reserve; NotFound for an unknown one."""
+    row = _U_EVAL.first(connection, {"of": project, "item": item})
+    if row is None:
+        raise unknown_item(item)
+    return float(row.u_eval)
 
 
 def contents(connection: Connection, project: int, numbers: Sequence[int]) -> list[Content | None]:

@@ -261,6 +261,11 @@ class SqlStore:
         with self.database.reading() as connection:
             return shelf.rows(connection, self.number, items)
 
+    def u_eval(self, item: ItemId) -> float:
+        """Return the number that says whether an item belongs to the reserve; NotFound for an unknown one."""
+        with self.database.reading() as connection:
+            return shelf.u_eval(connection, self.number, item)
+
     def contents(self, items: Sequence[ItemId]) -> list[Content | None]:
         """Return what people see of items; None where it was erased."""
         with self.database.reading() as connection:
