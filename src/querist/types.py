@@ -114,8 +114,8 @@ class Content:
     value: Json
 
     def to_json(self) -> Json:
-        """Return {"kind": …, "value": …}."""
-        return {"kind": self.kind, "value": self.value}
+        """Return {"kind": …, "value": …}: what people see, without what stands beside it."""
+        return {"kind": self.kind, "value": {name: part for name, part in self.value.items() if name != "about"}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from querist.cli import app
 from querist.engine import create
 from querist.engine.bench.rehearsal import begin, rehearse, truth_of
+from querist.engine.commands import next_items
 from querist.engine.project import Project
 from querist.engine.run import run_until_waiting
 from querist.errors import BadValue, UnknownName
@@ -139,6 +140,8 @@ def test_what_stands_beside_a_text_is_for_rules_alone(tmp_path: Path) -> None:
     contents = [content.value for content in project.store.contents(batch.items) if content]
     assert {value["about"]["language"] for value in contents} == {"en"}
     assert batch.evidence["rules"] == {"where language is en": 200}
+    tasks = next_items(project, "p_ann", 3, [])["tasks"]
+    assert [list(task["content"]["value"]) for task in tasks] == [["text"]] * 3
 
 
 @pytest.mark.parametrize(
@@ -168,8 +171,8 @@ def test_a_prior_is_named_at_the_command_line(tmp_path: Path) -> None:
     data = str(reviews(tmp_path / "d.csv"))
     given = ["init", str(tmp_path / "p"), "--data", data, "--text", "body", "--labels", "fine,fraud"]
     bad = CliRunner().invoke(app, [*given, "--prior", "fine"])
-    assert bad.exit_code == 2
-    assert "CLASS=COLUMN" in bad.output
+    assert isinstance(bad.exception, BadValue)
+    assert "CLASS=COLUMN" in str(bad.exception)
     done = CliRunner().invoke(app, [*given, "--prior", "fine=s_fine", "--prior", "fraud=s_fraud"])
     assert done.exit_code == 0, done.output
     made = Project.open(tmp_path / "p")
