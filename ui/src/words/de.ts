@@ -110,6 +110,7 @@ export const de: Part<Words> = {
     skipped: "Übersprungen",
     skipWhy: "Warum überspringen Sie?",
     cannot: "Nicht zu beantworten",
+    cannotShort: "Unklar",
     cannotTitle: "Niemand könnte das beantworten",
     unanswerable: "Nicht zu beantworten",
     keys: "Tasten",
@@ -163,6 +164,10 @@ export const de: Part<Words> = {
     digits: ["null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"],
     image: "Das Bild",
     sound: "Die Aufnahme",
+    soundFailed: "Die Aufnahme war nicht zu laden. Überspringen Sie sie, oder sagen Sie, dass sie nicht zu beantworten ist.",
+    soundLoading: "Die Aufnahme lädt",
+    soundLength: (length: string) => `${length} lang`,
+    soundKey: "spielt ab und hält an",
     imageFailed: "Das Bild war nicht zu laden. Überspringen Sie es, oder sagen Sie, dass es nicht zu beantworten ist.",
     erased: "Der Inhalt dieses Beispiels wurde gelöscht.",
   },
@@ -223,9 +228,11 @@ export const de: Part<Words> = {
     fit: "Ganzes Bild",
     hide: "Gezeichnetes verbergen",
     imageWith: (n: number) => `Das Bild, ${many(n, "Markierung", "Markierungen")} darauf`,
-    boxHint:
-      "Klasse drücken, dann ziehen. Pfeiltasten bewegen den gewählten Rahmen, mit Umschalt ändern sie seine Größe; A fügt einen ein.",
-    outlineHint: "Klasse drücken, dann Ecke für Ecke klicken; die erste Ecke oder die Eingabetaste schließt.",
+    imageComing: "Das Bild lädt",
+    boxHint: (name: string) =>
+      `Ziehen zeichnet ${name}; für anderes eine Klasse drücken. Pfeiltasten bewegen den gewählten Rahmen, mit Umschalt ändern sie seine Größe; A fügt einen ein.`,
+    outlineHint: (name: string) =>
+      `Ecke für Ecke um ${name} klicken; für anderes eine Klasse drücken. Die erste Ecke oder die Eingabetaste schließt.`,
     closeHint: "Die erste Ecke klicken, oder die Eingabetaste drücken, um zu schließen. ⌫ nimmt die letzte Ecke zurück.",
     closeFirst: "Erst den Umriss schließen.",
     tooLong: (most: number) => `Höchstens ${count(most)} Zeichen.`,

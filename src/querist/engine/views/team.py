@@ -203,6 +203,8 @@ def _kappa(project: Project, values: Sequence[tuple[Any, Any]]) -> Json | None:
     if project.task.name != "single_label":
         return None
     a, b = (project.task.encode([pair[side] for pair in values]) for side in (0, 1))
+    if min(len(set(a)), len(set(b))) < 2:
+        return None  # who always says the same has a kappa of 0 with anybody, and an interval without width
     rng = np.random.default_rng(project.seed)
     return _guarded(lambda: bootstrap(cohen_kappa, a, b, rng=rng, draws=DRAWS))
 
