@@ -138,6 +138,20 @@ def test_what_is_saved_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
     assert again.predict(X).dtype.kind == "i"
 
 
+class Broken(LogisticRegression):
+    def fit(self, X, y, sample_weight=None):
+        raise RuntimeError("my own mistake")
+
+
+def test_a_model_that_cannot_be_trained_is_said_at_once() -> None:
+    one = ActiveLearner(Broken(), pool=X, strategy="margin", seed=0)
+    one.tell(range(20), Y[:20])
+    with pytest.warns(RuntimeWarning, match="training failed in round 0: .*my own mistake"):
+        one.ask(5)
+    with pytest.raises(NotReady, match="my own mistake"):
+        one.predict(X)
+
+
 def test_misuse_names_thing_and_value() -> None:
     with pytest.raises(UnknownName, match="did you mean 'margin'"):
         learner(strategy="margn").ask(3)

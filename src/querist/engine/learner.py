@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from querist.engine.project import Project
-from querist.engine.round import Freeze, Select, Stop, Wait, next_step
+from querist.engine.round import Freeze, Select, Stop, Train, Wait, next_step
 from querist.engine.spec import ProjectSpec
 from querist.engine.steps import run, select
 from querist.engine.training import prediction
 from querist.errors import BadValue, NotFound
-from querist.events import AnswerSubmitted, ClassesChanged, PoolImported, ProjectCreated
+from querist.events import AnswerSubmitted, ClassesChanged, ModelFailed, PoolImported, ProjectCreated
 from querist.store.protocol import NewEvent
 from querist.tasks import task_type
 from querist.tasks.structured import encode
@@ -237,6 +238,14 @@ class ActiveLearner:
                     return
                 step = Freeze(state.round if state.phase in ("seed", "collect") else state.round + 1)
             run(self._project, step)
+            if isinstance(step, Train):
+                self._warn_of_failure(step.round)
+
+    def _warn_of_failure(self, number: int) -> None:
+        """The last good model stays in force, or coverage goes on; whoever wrote the model must hear of it."""
+        failed = self._project.last("model_failed")
+        if failed is not None and isinstance(failed.event, ModelFailed) and failed.event.round == number:
+            warnings.warn(f"training failed in round {number}: {failed.event.error}", RuntimeWarning, stacklevel=4)
 
     @property
     def _one_class(self) -> bool:

@@ -17,7 +17,7 @@ from querist.engine.round import State
 from querist.engine.spec import ProjectSpec, read_spec
 from querist.engine.timesheet import Timesheet
 from querist.errors import NotFound, NotReady
-from querist.events import Event, FeaturesBuilt, ModelTrained, Recorded, SpecChanged
+from querist.events import Event, FeaturesBuilt, ModelFailed, ModelTrained, Recorded, SpecChanged
 from querist.store.protocol import PoolTable, Store
 from querist.types import Array, Features, Learner, Model, Rng, ShortHash, TargetKind, TaskType
 
@@ -294,6 +294,9 @@ class Project:
         """
         wanted = model or self.state().model
         if wanted is None:
+            failed = self.last("model_failed")
+            if failed is not None and isinstance(failed.event, ModelFailed):
+                raise NotReady(f"no model has been trained yet: {failed.event.error}")
             raise NotReady("no model has been trained yet: label more items first")
         with self._lock:
             if wanted not in self._models:

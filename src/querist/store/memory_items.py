@@ -95,7 +95,7 @@ class MemoryItems:
                 u_eval=np.array(self._u_eval[:size], dtype=np.float64),
                 u_control=np.array(self._u_control[:size], dtype=np.float64),
                 withdrawn=np.zeros(size, dtype=bool),
-                group=self._group[:size] if any(group is not None for group in self._group[:size]) else None,
+                group=self._group[:size] if self._group[:size].count(None) < size else None,
                 cost=self._costs(size),
             )
             self._table = known
@@ -105,7 +105,7 @@ class MemoryItems:
 
     def _costs(self, size: int) -> Array | None:
         costs = self._cost[:size]
-        if all(cost is None for cost in costs):
+        if costs.count(None) == size:
             return None
         return np.array([np.nan if cost is None else cost for cost in costs])
 
