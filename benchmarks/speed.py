@@ -11,7 +11,7 @@ table can be made in parts.
 A *read* goes once over the bytes that a strategy must see, by a dot product of the array with itself, in the same run;
 *reads* is our time as a multiple of it. We and a peer take turns, and the ratio is that of the medians. Both have one
 thread, as the engine gives to strategies: on a machine with other work, two threads wait for each other. With
-`--clock cpu` the processor's time counts instead of the wall's, for machines that are not quiet.
+`--clock cpu` the processor's time counts instead of the wall's, for machines that are not quiet; such rows are marked.
 """
 
 from __future__ import annotations
@@ -158,10 +158,10 @@ def threads(count: int) -> Iterator[None]:
 # --- what is kept
 
 
-def keep(table: str, cells: list[str]) -> None:
+def keep(table: str, cells: list[str], clock: str) -> None:
     """Keep one line of a table, in place of an older one of the same work."""
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
-    about = {"cells": cells, "date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": commit()}
+    about = {"cells": cells, "date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": commit(), "clock": clock}
     kept.setdefault(table, {})[cells[0]] = about
     KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -174,14 +174,19 @@ def tables() -> str:
     found = [*(work[name] for name in order), *loop.values()]
     dates, commits = ({about[part] for about in found} for part in ("date", "commit"))
     facts = (
-        f"{' and '.join(sorted(dates))}, {platform.machine()}, numpy {np.__version__}, wall time, one thread, commits "
-        f"{', '.join(sorted(commits))}."
+        f"{' and '.join(sorted(dates))}, {platform.machine()}, numpy {np.__version__}, one thread, commits "
+        f"{', '.join(sorted(commits))}. Wall time on a quiet machine; where a ° stands, processor time on a busy one."
     )
     lines = [facts, "", *header(["work", "ours", "reads", "extra memory", "beside: theirs, ratio"])]
-    lines += ["| " + " | ".join(work[name]["cells"]) + " |" for name in order]
+    lines += [line(work[name]) for name in order]
     lines += ["", *header(["20 rounds of 50, margin", "whole", "outside fit and predict", "share inside", "beside"])]
-    lines += ["| " + " | ".join(about["cells"]) + " |" for about in loop.values()]
+    lines += [line(about) for about in loop.values()]
     return "\n".join(lines)
+
+
+def line(about: dict[str, Any]) -> str:
+    name, *cells = about["cells"]
+    return "| " + " | ".join([f"{name} °" if about["clock"] == "cpu" else name, *cells]) + " |"
 
 
 def main() -> None:
@@ -194,13 +199,13 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put what is kept into docs/benchmarks.md")
     wanted = parser.parse_args()
     size, clock = 1 if wanted.full else 10, CLOCKS[wanted.clock]
-    worth_keeping = wanted.full and not wanted.quick and wanted.clock == "wall" and wanted.threads == 1
+    worth_keeping = wanted.full and not wanted.quick and wanted.threads == 1
     with threads(wanted.threads):
         if wanted.full or not wanted.write:
             for name, cells in measured(wanted.only, size=size, quick=wanted.quick, clock=clock):
                 print(" | ".join(cells), flush=True)
                 if worth_keeping:
-                    keep(name, cells)
+                    keep(name, cells, wanted.clock)
     if wanted.write:
         write("speed", tables())
 
