@@ -35,6 +35,7 @@ import numpy as np
 API = "/api/v1"
 CLASSES = ["north", "east", "south", "west"]
 RETRAIN_SECONDS = 10.0
+PROCESSORS = ("the generator", "the server", "the worker", "other programs", "kept by the host")
 SERVE = """
 import sys
 from pathlib import Path
@@ -220,6 +221,13 @@ def cpu_seconds(process: int) -> tuple[float, float]:
     return own / os.sysconf("SC_CLK_TCK"), children / os.sysconf("SC_CLK_TCK")
 
 
+def machine_seconds() -> tuple[float, float]:
+    """Return the processor time that all programs of the machine have had, and what its host kept from it."""
+    user, nice, system, _, _, interrupts, soft, stolen, *_ = Path("/proc/stat").read_text().split()[1:]
+    used = sum(map(int, (user, nice, system, interrupts, soft)))
+    return used / os.sysconf("SC_CLK_TCK"), int(stolen) / os.sysconf("SC_CLK_TCK")
+
+
 def table(found: dict[str, Any]) -> str:
     """Return the figures as the documentation shows them."""
     lines = ["| | requests | p50 | p95 | p99 | slowest |", "|---|---|---|---|---|---|"]
@@ -279,7 +287,7 @@ def measured(folder: Path, project: str, chosen: argparse.Namespace) -> dict[str
     service = Service(folder)
 
     def spent() -> np.ndarray:
-        return np.array([time.process_time(), *cpu_seconds(service.process.pid)])
+        return np.array([time.process_time(), *cpu_seconds(service.process.pid), *machine_seconds()])
 
     try:
         base = service.address()
@@ -290,6 +298,7 @@ def measured(folder: Path, project: str, chosen: argparse.Namespace) -> dict[str
         shares = (spent() - before) / (time.monotonic() - start)
     finally:
         service.end()
+    shares[3] -= shares[:3].sum()
     items, labels = size_of(folder)
     said = {name: getattr(chosen, name) for name in ("people", "seconds", "warm_up", "think", "batch")}
     return {
@@ -297,7 +306,7 @@ def measured(folder: Path, project: str, chosen: argparse.Namespace) -> dict[str
         "requests": {what: percentiles(took) for what, took in load.took.items()},
         "errors": dict(load.errors),
         "answers": lost(folder, load.acknowledged),
-        "processors": dict(zip(("the generator", "the server", "the worker"), shares.round(3).tolist(), strict=True)),
+        "processors": dict(zip(PROCESSORS, shares.round(3).tolist(), strict=True)),
         "models": trainings(folder) - 1,
     }
 

@@ -90,10 +90,11 @@ def main() -> None:
     parser.add_argument("--answers", type=int, default=20)
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp/querist-million"))
     parser.add_argument("--store")
+    parser.add_argument("--item", help="the one to explain, in a project of other items; without it, the middle one")
     wanted = parser.parse_args()
     wanted.folder.mkdir(parents=True, exist_ok=True)
     data, project = wanted.folder / "table.parquet", wanted.folder / "project"
-    runs: list[tuple[object, ...]] = [("status", project), ("explain", project, f"row{wanted.rows // 2}")]
+    runs: list[tuple[object, ...]] = [("status", project), ("explain", project, wanted.item or f"row{wanted.rows // 2}")]
     runs += [("export", project, "--out", wanted.folder / "labels.csv"), ("verify", project)]
     if not (project / "querist.toml").exists():
         write_table(data, wanted.rows, wanted.labels)

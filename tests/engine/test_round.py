@@ -1,6 +1,7 @@
 """The fold and the next step, driven by events alone: no store, no model."""
 
 import itertools
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -317,5 +318,8 @@ def test_running_counts_equal_counting_from_scratch(steps: list[tuple[str, int, 
     assert {lane: n for lane, n in state.lanes.items() if n} == {
         lane: n for lane in ("query", "evaluation") if (n := sum(answer[1] == lane for answer in answers.values()))
     }
+    assert {outcome: n for outcome, n in state.answers.items() if n} == Counter(
+        outcome for _, _, outcome in answers.values()
+    )
     cut = min(cut, len(ledger.recorded))
     assert fold(fold(State(), ledger.recorded[:cut]), ledger.recorded[cut:]) == state, "folding in two is folding once"

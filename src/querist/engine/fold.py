@@ -65,6 +65,7 @@ class _Changing:
         self.item_of = state.item_of.copy()
         self.decided = dict(state.decided)
         self.lanes = dict(state.lanes)
+        self.answers = dict(state.answers)
         self.fresh = list(state.fresh)
         self.withdrawn = set(state.withdrawn)
         self.wanted = dict(state.wanted)
@@ -79,6 +80,7 @@ class _Changing:
             item_of=self.item_of,
             decided=self.decided,
             lanes=self.lanes,
+            answers=self.answers,
             fresh=tuple(self.fresh),
             withdrawn=frozenset(self.withdrawn),
             wanted=self.wanted,
@@ -341,7 +343,10 @@ class _Count:
         answers = changing.live.get(self.item, ())
         for live in answers:
             lane = live.lane or "query"
-            if live.source != "import":
+            changing.answers[live.outcome] = changing.answers.get(live.outcome, 0) + sign
+            if live.source == "import":
+                changing.answers["imported"] = changing.answers.get("imported", 0) + sign
+            else:
                 changing.lanes[lane] = changing.lanes.get(lane, 0) + sign
                 changing.paid += sign
         trains = any(live.outcome == "answered" and live.lane not in MEASURING for live in answers)

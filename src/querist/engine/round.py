@@ -79,6 +79,7 @@ class State:
     training: int = 0
     paid: int = 0
     lanes: Mapping[str, int] = field(default_factory=dict)
+    answers: Mapping[str, int] = field(default_factory=dict)
     fresh: tuple[int, ...] = ()
     # classes
     classes: tuple[str, ...] = ()

@@ -184,14 +184,15 @@ class MemoryStore:
 
     def history(self, item: ItemId) -> list[Recorded]:
         """Return the events of people about an item, by seq."""
-        return [recorded for recorded in self._events if self._is_about(recorded.event, item)]
+        return [recorded for recorded in self._events if self._is_about(recorded, item)]
 
-    def _is_about(self, event: Event, item: ItemId) -> bool:
-        match event:
+    def _is_about(self, recorded: Recorded, item: ItemId) -> bool:
+        match recorded.event:
             case AnswerSubmitted(item=other) | AnswerAdjudicated(item=other) | ItemWithdrawn(item=other):
                 return other == item
             case AnswerWithdrawn(answer=seq):
-                return self.tables.answers[seq].item == item
+                # A withdrawal of what had been withdrawn changed nothing.
+                return (self.tables.answers[seq].item, self.tables.answers[seq].until) == (item, recorded.seq)
             case _:
                 return False
 

@@ -136,13 +136,6 @@ def _worker(project: Project) -> Json:
 
 def counts(project: Project, state: State) -> Json:
     """Return answers and items, as sums of the fold."""
-    outcomes = {"skipped": 0, "unanswerable": 0}
-    imported = 0
-    for answers in state.live.values():
-        for live in answers:
-            if live.outcome in outcomes:
-                outcomes[live.outcome] += 1
-            imported += live.source == "import"
     duplicates = rejected = 0
     for recorded in project.store.events(kinds=["pool_imported"]):
         assert isinstance(recorded.event, PoolImported)
@@ -153,9 +146,9 @@ def counts(project: Project, state: State) -> Json:
         "labelled": state.training,
         "evaluation": standing(project, state).evaluation,
         "answers": state.paid,
-        "imported": imported,
-        "skipped": outcomes["skipped"],
-        "unanswerable": outcomes["unanswerable"],
+        "imported": state.answers.get("imported", 0),
+        "skipped": state.answers.get("skipped", 0),
+        "unanswerable": state.answers.get("unanswerable", 0),
         "disputed": 0,
         "today": project.timesheet.answers_today(),
         "rejected": rejected,
