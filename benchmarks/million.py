@@ -94,7 +94,10 @@ def main() -> None:
     wanted = parser.parse_args()
     wanted.folder.mkdir(parents=True, exist_ok=True)
     data, project = wanted.folder / "table.parquet", wanted.folder / "project"
-    runs: list[tuple[object, ...]] = [("status", project), ("explain", project, wanted.item or f"row{wanted.rows // 2}")]
+    runs: list[tuple[object, ...]] = [
+        ("status", project),
+        ("explain", project, wanted.item or f"row{wanted.rows // 2}"),
+    ]
     runs += [("export", project, "--out", wanted.folder / "labels.csv"), ("verify", project)]
     if not (project / "querist.toml").exists():
         write_table(data, wanted.rows, wanted.labels)

@@ -28,8 +28,8 @@ def watched(
     """Return the evidence that the strategy in force is worse than random, and the artefact of all blocks so far.
 
     Progressive validation: of b random labels so far, a shadow model of the first m and the last active model of m
-    labels, b at most, meet the next 20 random items. An item that the active model was trained on does not count; of
-    the others it was asked before their labels came. A change of strategy begins the evidence anew.
+    labels, b at most, meet the next 20 random items. An item that the active model was trained on does not count; what
+    it says of the others was kept before their labels came. A change of strategy begins the evidence anew.
 
     Args:
         project: the project.
