@@ -158,9 +158,15 @@ def tell_gold(project: Project, answers: Path, *, person: str) -> Json:
         UnknownName: the file has no column item or label.
         BadValue: a label that is none of the task, or an item that has trained already.
     """
-    rows = [row for _, row in _rows(answers) if row["label"] not in (None, "")]
-    values = {str(row["item"]): project.task.read(row["label"]) for row in rows}
-    reasons = {str(row["item"]): str(row.get("reason") or "") for row in rows}
+    values, reasons = {}, {}
+    for line, row in _rows(answers):
+        if row["label"] in (None, ""):
+            continue
+        try:
+            values[str(row["item"])] = project.task.read(row["label"])
+        except QueristError as error:
+            raise BadValue("answers", str(answers), f"line {line}: {error}") from None
+        reasons[str(row["item"])] = str(row.get("reason") or "")
     key = f"gold/{short_hash([values, reasons])}"
     left_out = asking_again.change_gold(project, person, key, values, reasons=reasons)
     return {"gold": len(values) - len(left_out), "left_out": left_out}
