@@ -12,7 +12,7 @@ from querist.cli import app
 from querist.engine import create
 from querist.engine.asking_again import Known, known_answers
 from querist.engine.project import Project
-from querist.errors import Conflict, NotFound, UnknownName
+from querist.errors import BadValue, Conflict, NotFound, UnknownName
 from querist.server.site import Site
 from querist.store.team import Team
 from querist.store.tokens import Tokens
@@ -63,6 +63,9 @@ def test_gold_items_come_from_a_file(folder: Path, tmp_path: Path) -> None:
     assert 10 < len(project.state().gold) < 20
     file.write_text("name,label\nx,3\n")
     with pytest.raises(UnknownName, match="item"):
+        run("gold", folder, file)
+    file.write_text(f"item,label\n{names[0]},3\n{names[1]},twelve\n")
+    with pytest.raises(BadValue, match=r"line 3: .*twelve.*is not a declared class"):
         run("gold", folder, file)
     (tmp_path / "bad.csv").write_text("item,label\nnowhere,3\n")
     with pytest.raises(NotFound):

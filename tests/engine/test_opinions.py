@@ -390,6 +390,14 @@ def test_a_class_that_is_renamed_is_renamed_in_what_is_known() -> None:
     assert answer(project, "ann", item, "renamed")["right"] is True
 
 
+def test_kappa_is_not_said_of_who_always_says_the_same() -> None:
+    project = make(labels={"opinions": 2})
+    label(project, "ann", 12)
+    label(project, "bob", 12, lambda _: "1")
+    (pair,) = team_view.team(project, viewer="ann", everybody=True)["pairs"]
+    assert (pair["items"], pair["kappa"]) == (12, None), "0 by arithmetic, with an interval from 0 to 0"
+
+
 # --- decisions
 
 

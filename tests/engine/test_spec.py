@@ -83,3 +83,13 @@ def test_the_file_holds_only_what_differs(tmp_path: Path) -> None:
     text = (tmp_path / "querist.toml").read_text()
     assert "control = 0.3" in text
     assert "evaluation" not in text
+
+
+def test_rules_about_groups_need_groups(tmp_path: Path) -> None:
+    rules = {"by_group": True}
+    write_spec(tmp_path, ProjectSpec.from_json({**MINIMAL, "pool": {"data": "a.csv"}, "assignment": rules}))
+    with pytest.raises(BadValue, match=r"assignment\.by_group = True: the items have no groups"):
+        read_spec(tmp_path)
+    grouped = {**MINIMAL, "pool": {"data": "a.csv", "group": "language"}, "assignment": rules}
+    write_spec(tmp_path, ProjectSpec.from_json(grouped))
+    assert read_spec(tmp_path).assignment.by_group

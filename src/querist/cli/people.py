@@ -40,6 +40,7 @@ def people_list(project: Folder = HERE, as_json: AsJson = False) -> None:
 
     def text() -> str:
         lines = [f"{row['name']:24} {row['role']:10} {row['id']}{'' if row['active'] else '  ended'}" for row in rows]
+        lines = lines or ["nobody yet: `querist serve` makes the first account, and prints its password once"]
         return "\n".join(lines + [f"(invited)                {one['role']:10} {one['id']}" for one in invited])
 
     say({"people": rows, "invitations": invited}, as_json, text)

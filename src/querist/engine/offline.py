@@ -165,14 +165,18 @@ def tell_gold(project: Project, answers: Path, *, person: str) -> Json:
         UnknownName: the file has no column item or label.
         BadValue: a row that cannot be read, a label that is none of the task, or an item that has trained already.
     """
-    rows = []
+    values, reasons = {}, {}
     for row in _rows(answers):
         if isinstance(row, Rejected):
             raise BadValue("answers", str(answers), f"line {row.line} {row.reason}")
-        if row.cells.get("label") not in (None, ""):
-            rows.append(row.cells)
-    values = {str(row["item"]): project.task.read(row["label"]) for row in rows}
-    reasons = {str(row["item"]): str(row.get("reason") or "") for row in rows}
+        if row.cells.get("label") in (None, ""):
+            continue
+        item = str(row.cells.get("item"))
+        try:
+            values[item] = project.task.read(row.cells["label"])
+        except QueristError as error:
+            raise BadValue("answers", str(answers), f"line {row.line}: {error}") from None
+        reasons[item] = str(row.cells.get("reason") or "")
     key = f"gold/{short_hash([values, reasons])}"
     left_out = asking_again.change_gold(project, person, key, values, reasons=reasons)
     return {"gold": len(values) - len(left_out), "left_out": left_out}

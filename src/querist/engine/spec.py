@@ -439,6 +439,7 @@ def read_spec(folder: Path) -> ProjectSpec:
     Raises:
         NotFound: there is no `querist.toml`.
         Damaged: it is not TOML; names the line.
+        BadValue: a setting that cannot be.
     """
     path = folder / FILE_NAME
     try:
@@ -449,7 +450,18 @@ def read_spec(folder: Path) -> ProjectSpec:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Damaged(f"{path}: not readable as TOML: {error}") from None
-    return ProjectSpec.from_json(value)
+    spec = ProjectSpec.from_json(value)
+    _check_groups(spec)
+    return spec
+
+
+def _check_groups(spec: ProjectSpec) -> None:
+    """Refuse rules about groups where no item has one; only of a file, since ledgers of before may have such rules."""
+    for rule in ("by_group", "once_per_group"):
+        if getattr(spec.assignment, rule) and spec.pool.data and not spec.pool.group:
+            raise BadValue(
+                f"assignment.{rule}", True, "the items have no groups: `querist init --group COLUMN` names a column"
+            )
 
 
 def write_spec(folder: Path, spec: ProjectSpec) -> None:
