@@ -34,15 +34,15 @@ def write_table(path: Path, rows: int, labels: int) -> None:
     pq.write_table(pa.table(columns), path)
 
 
-def command(*words: object) -> tuple[float, float]:
-    """Run a command line; return its seconds and its peak of resident memory in MB."""
+def command(*words: object) -> tuple[float, float, float]:
+    """Run a command line; return its seconds, those of the processor, and its peak of resident memory in MB."""
     began = time.perf_counter()
     with subprocess.Popen([sys.executable, "-m", "querist.cli", *map(str, words)], stdout=subprocess.DEVNULL) as child:
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise SystemExit(f"{words} ended with {child.returncode}")
-    return time.perf_counter() - began, used.ru_maxrss / 1024
+    return time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def timed(name: str, call: object, *, repeat: int = 1) -> object:
@@ -106,8 +106,8 @@ def main() -> None:
         made = ("init", project, "--data", data, "--id", "id", "--columns", columns, "--label", "label", *where)
         runs = [made, ("train", project), *runs]
     for words in runs:
-        seconds, peak = command(*words)
-        print(f"{words[0]!s:<8}{seconds:10.1f} s {peak:10,.0f} MB", flush=True)
+        seconds, processor, peak = command(*words)
+        print(f"{words[0]!s:<8}{seconds:10.1f} s {processor:10.1f} s of processor {peak:10,.0f} MB", flush=True)
     served(project, wanted.answers)
 
 
