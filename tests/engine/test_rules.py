@@ -7,6 +7,7 @@ import pytest
 
 from querist.engine import create
 from querist.engine.bench.rehearsal import rehearse
+from querist.engine.importing import import_data
 from querist.engine.project import Project
 from querist.engine.run import run_until_waiting
 from querist.engine.spec import ProjectSpec
@@ -101,6 +102,9 @@ def test_a_batch_of_every_rule_is_replayed(tmp_path: Path) -> None:
         loop={"batch": 12, "mode": "batch", "seed_set": {"least": 20, "per_class": 5, "stratify": "language"}},
     )
     assert len(batches(made, 60)) > 3
+    more = tmp_path / "more.csv"
+    more.write_text("a,b,language,patient,price\n3.5,3.5,en,p1,2\n")
+    import_data(made, str(more))
     found = replay(made)
     assert found["ok"], found
 
