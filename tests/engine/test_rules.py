@@ -7,9 +7,11 @@ import pytest
 
 from querist.engine import create
 from querist.engine.bench.rehearsal import rehearse
+from querist.engine.importing import import_data
 from querist.engine.project import Project
 from querist.engine.run import run_until_waiting
 from querist.engine.spec import ProjectSpec
+from querist.engine.trust import replay
 from querist.errors import BadValue, UnknownName
 from querist.events import BatchSelected, Fallback
 
@@ -87,6 +89,24 @@ def test_filters_hold_for_the_strategy_and_count_what_they_removed(tmp_path: Pat
         removed = batch.evidence["rules"]
         assert removed["where language is en"] > 0
         assert removed["where a at least -1.0 and at most 2.0"] > 0
+
+
+def test_a_batch_of_every_rule_is_replayed(tmp_path: Path) -> None:
+    where = [{"column": "language", "is": ["en"]}, {"column": "cluster", "not": ["9"]}]
+    made = project(
+        tmp_path,
+        rules={"where": where, "near_duplicates": 0.99999, "balance": "soft", "batch_cost": 40.0},
+        strategy={"name": "margin", "quotas": {"*": 8}, "group_limit": 3},
+        features={"method": "columns"},
+        # A seed set of even shares looks at the contents as well.
+        loop={"batch": 12, "mode": "batch", "seed_set": {"least": 20, "per_class": 5, "stratify": "language"}},
+    )
+    assert len(batches(made, 60)) > 3
+    more = tmp_path / "more.csv"
+    more.write_text("a,b,language,patient,price\n3.5,3.5,en,p1,2\n")
+    import_data(made, str(more))
+    found = replay(made)
+    assert found["ok"], found
 
 
 def test_what_measures_stays_a_sample_of_the_whole_pool_unless_excluded(tmp_path: Path) -> None:

@@ -156,7 +156,8 @@ def _without_model(
         case _, "embed":
             return part.embed
         case _, ("cost" | "group"):
-            return _column(project, name, rows)
+            # Of the pool as it was: when a batch is chosen again, more items may have joined since.
+            return _column(project, name, np.arange(state.pool_size) if rows is None else rows)
         case _:
             return None
 
@@ -199,7 +200,7 @@ def _mean_direction(embed: Array) -> Array:
     return mean
 
 
-def _column(project: Project, name: str, rows: Array | None) -> Array | None:
+def _column(project: Project, name: str, rows: Array) -> Array | None:
     pool = project.pool()
     if name == "cost":
         values = pool.cost
@@ -207,4 +208,5 @@ def _column(project: Project, name: str, rows: Array | None) -> Array | None:
         values = None if pool.group is None else np.unique([str(group) for group in pool.group], return_inverse=True)[1]
     if values is None:
         return None
-    return np.asarray(values) if rows is None else np.asarray(values)[rows]
+    found: Array = np.asarray(values)[rows]
+    return found

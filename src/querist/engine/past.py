@@ -7,7 +7,7 @@ from typing import Any
 
 from querist.events import Recorded
 from querist.store.protocol import Decision, PoolTable, Store
-from querist.types import Answer, Array, ItemId, Sha256
+from querist.types import Answer, Array, Content, ItemId, Sha256
 
 
 class PastStore:
@@ -46,6 +46,10 @@ class PastStore:
         """Return the row numbers of items."""
         return self._store.rows(items)
 
+    def iter_contents(self, start: int, stop: int) -> Iterator[Content | None]:
+        """Yield what items show, and what stands beside them: content does not change, unless it is erased."""
+        return self._store.iter_contents(start, stop)
+
     def answers(self, *, through: int | None = None, items: Sequence[ItemId] | None = None) -> list[Answer]:
         """Return the answers in force at the place."""
         end = self._through if through is None else min(through, self._through)
@@ -57,4 +61,6 @@ class PastStore:
         return self._store.decisions(through=end)
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"a past store has no {name!r}: a replay reads events, answers, rows and artefacts")
+        raise AttributeError(
+            f"a past store has no {name!r}: a replay reads events, answers, rows, contents and artefacts"
+        )
