@@ -43,7 +43,7 @@ serve(Path(sys.argv[1]), port=0, browser=False)
 """
 
 
-def make_project(folder: Path, *, items: int, labels: int) -> str:
+def make_project(folder: Path, *, items: int, labels: int, batch: int) -> str:
     """Make a project of points in four classes, some of them labelled; return its id."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -67,7 +67,7 @@ def make_project(folder: Path, *, items: int, labels: int) -> str:
         label="label",
         columns=list(columns),
         classes=CLASSES,
-        settings={"stop": {"any": []}, "loop": {"batch": 500}},
+        settings={"stop": {"any": []}, "loop": {"batch": batch}},
     )
     project = Project.open(folder)
     run_until_waiting(project)
@@ -75,11 +75,13 @@ def make_project(folder: Path, *, items: int, labels: int) -> str:
     return project.id
 
 
-def copy_of(folder: Path, to: Path) -> str:
+def copy_of(folder: Path, to: Path, *, batch: int) -> str:
     """Copy a project that `--prepare` made, so that each run begins with the same one; return its id."""
     from querist.engine.project import Project
 
     shutil.copytree(folder, to)
+    settings = to / "querist.toml"
+    settings.write_text(re.sub(r"(?m)^batch = \d+$", f"batch = {batch}", settings.read_text()))
     project = Project.open(to)
     project.store.close()
     return project.id
@@ -204,17 +206,18 @@ async def run(load: Load, tokens: list[str], manager: str) -> None:
     training.cancel()
 
 
-def cpu_seconds(process: int) -> float:
-    """Return the processor time of a process and its children that live, from the kernel's table."""
-    ticks = 0
+def cpu_seconds(process: int) -> tuple[float, float]:
+    """Return the processor time of a process, and that of its children that live, from the kernel's table."""
+    own = children = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(path.parent.name) == process or int(fields[1]) == process:
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+        ticks = int(fields[11]) + int(fields[12])
+        own += ticks * (int(path.parent.name) == process)
+        children += ticks * (int(fields[1]) == process)
+    return own / os.sysconf("SC_CLK_TCK"), children / os.sysconf("SC_CLK_TCK")
 
 
 def table(found: dict[str, Any]) -> str:
@@ -226,7 +229,8 @@ def table(found: dict[str, Any]) -> str:
     said = found["settings"]
     lines[:0] = [
         f"{said['people']} people, one answer every {said['think']:g} s each, {said['seconds']:g} s after "
-        f"{said['warm_up']:g} s of warm-up; {said['items']:,} items, {said['labels']:,} labels to begin with.",
+        f"{said['warm_up']:g} s of warm-up; {said['items']:,} items, {said['labels']:,} labels to begin with, "
+        f"{said['batch']:,} items chosen at a time.",
         "",
     ]
     errors = ", ".join(f"{count} × {name}" for name, count in found["errors"].items()) or "none"
@@ -242,7 +246,7 @@ def table(found: dict[str, Any]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value in (("items", 1_000_000), ("labels", 100_000), ("people", 100)):
+    for name, value in (("items", 1_000_000), ("labels", 100_000), ("people", 100), ("batch", 4_000)):
         parser.add_argument(f"--{name}", type=int, default=value)
     for name, value in (("seconds", 300.0), ("warm-up", 60.0), ("think", 2.0)):
         parser.add_argument(f"--{name}", type=float, default=value)
@@ -252,14 +256,14 @@ def main() -> int:
     parser.add_argument("--docs", type=Path, help="page that shows the figures")
     chosen = parser.parse_args()
     if chosen.prepare:
-        make_project(chosen.folder, items=chosen.items, labels=chosen.labels)
+        make_project(chosen.folder, items=chosen.items, labels=chosen.labels, batch=chosen.batch)
         return 0
     with tempfile.TemporaryDirectory(dir=chosen.folder and chosen.folder.parent) as place:
         folder = Path(place) / "load"
         if chosen.folder is None:
-            project = make_project(folder, items=chosen.items, labels=chosen.labels)
+            project = make_project(folder, items=chosen.items, labels=chosen.labels, batch=chosen.batch)
         else:
-            project = copy_of(chosen.folder, folder)
+            project = copy_of(chosen.folder, folder, batch=chosen.batch)
         found = measured(folder, project, chosen)
     print(table(found))
     if chosen.out is not None:
@@ -275,7 +279,7 @@ def measured(folder: Path, project: str, chosen: argparse.Namespace) -> dict[str
     service = Service(folder)
 
     def spent() -> np.ndarray:
-        return np.array([time.process_time(), cpu_seconds(service.process.pid)])
+        return np.array([time.process_time(), *cpu_seconds(service.process.pid)])
 
     try:
         base = service.address()
@@ -287,13 +291,13 @@ def measured(folder: Path, project: str, chosen: argparse.Namespace) -> dict[str
     finally:
         service.end()
     items, labels = size_of(folder)
-    said = {name: getattr(chosen, name) for name in ("people", "seconds", "warm_up", "think")}
+    said = {name: getattr(chosen, name) for name in ("people", "seconds", "warm_up", "think", "batch")}
     return {
         "settings": {**said, "items": items, "labels": labels},
         "requests": {what: percentiles(took) for what, took in load.took.items()},
         "errors": dict(load.errors),
         "answers": lost(folder, load.acknowledged),
-        "processors": dict(zip(("the generator", "server and worker"), shares.round(3).tolist(), strict=True)),
+        "processors": dict(zip(("the generator", "the server", "the worker"), shares.round(3).tolist(), strict=True)),
         "models": trainings(folder) - 1,
     }
 

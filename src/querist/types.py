@@ -106,15 +106,16 @@ class Content:
 
     `value` by kind: text {"text"}, image {"path"} (relative to the pool's media root) or {"pixels", "width", "height"}
     (rows of grey values 0–255; with "ink": true, 0 is paper and 255 is ink), row {"fields": {column: value}},
-    pair {"first": …, "second": …} of contents.
+    pair {"first": …, "second": …} of contents. Beside it may stand "about": {column: value}, which rules may look at,
+    and neither people nor models see.
     """
 
     kind: ItemKind
     value: Json
 
     def to_json(self) -> Json:
-        """Return {"kind": …, "value": …}."""
-        return {"kind": self.kind, "value": self.value}
+        """Return {"kind": …, "value": …}: what people see, without what stands beside it."""
+        return {"kind": self.kind, "value": {name: part for name, part in self.value.items() if name != "about"}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def running(app):
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=60)
         listening.close()
 
 
@@ -219,7 +219,7 @@ def test_a_text_is_corrected(desk):
 def test_a_sound_can_be_heard_and_labelled(desk):
     desk.sit("audio")
     ready = "() => document.querySelector('audio')?.readyState >= 1"
-    desk.page.wait_for_function(ready, timeout=30_000)
+    desk.page.wait_for_function(ready, timeout=60_000)
     desk.press("Digit2")
     assert desk.answers(1)[0].value == "high"
 

@@ -128,7 +128,7 @@ def test_sixty_digits_by_keyboard_with_the_worker_killed_in_mid_training(serve, 
     served = serve(folder)
     link = served.read_until(r"(http://\S+)/sign-in\?token=\S+")
     page.goto(link[0])
-    page.wait_for_url("**/p/**", timeout=30_000)
+    page.wait_for_url("**/p/**", timeout=60_000)
     project = Project.open(folder)
     labeller = Labeller(page, Truth())
     page.goto(f"{link[1]}/p/{project.id}/label")

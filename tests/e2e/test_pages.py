@@ -70,23 +70,23 @@ def test_answers_outlive_the_network_and_the_page_and_can_be_taken_back(serve, n
     # The network goes, then the page; the answers are sent by the next one, once.
     me.context.set_offline(True)
     me.press("Digit3", "Digit4", "Digit5")
-    me.page.wait_for_selector("text=3 answers kept here", timeout=30_000)
+    me.page.wait_for_selector("text=3 answers kept here", timeout=60_000)
     me.page.close()
     me.context.set_offline(False)
     me.page = me.open()
     me.page.goto(f"{me.base}/p/{project}/label")
-    me.page.wait_for_selector(READY, timeout=30_000)
+    me.page.wait_for_selector(READY, timeout=60_000)
     me.all_saved()
     assert [e.value for e in events(folder, "answer_submitted")[4:]] == ["3", "4", "5"]
 
     # A wrong answer is found and corrected; the earlier one stays in the ledger.
     me.page.goto(f"{me.base}/p/{project}/items")
     me.page.select_option("select >> nth=1", "5")
-    me.page.wait_for_function("() => document.querySelectorAll('.list li').length === 1", timeout=30_000)
+    me.page.wait_for_function("() => document.querySelectorAll('.list li').length === 1", timeout=60_000)
     me.page.click(".list li a")
     me.page.click("text=Correct the answer")
     me.page.keyboard.press("Digit9")
-    me.page.wait_for_selector("text=Corrected: nine", timeout=30_000)
+    me.page.wait_for_selector("text=Corrected: nine", timeout=60_000)
     correction = events(folder, "answer_submitted")[-1]
     assert correction.value == "9"
     assert correction.replaces is not None

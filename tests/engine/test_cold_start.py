@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.naive_bayes import GaussianNB
+from typer.testing import CliRunner
 
+from querist.cli import app
 from querist.engine import create
 from querist.engine.bench.rehearsal import begin, rehearse, truth_of
+from querist.engine.commands import next_items
 from querist.engine.project import Project
 from querist.engine.run import run_until_waiting
 from querist.errors import BadValue, UnknownName
@@ -86,3 +89,93 @@ def test_misuse_names_thing_and_choices(tmp_path: Path) -> None:
     create.init(tmp_path / "p", data=str(tmp_path / "d.csv"), classes=CLASSES, settings=settings)
     with pytest.raises(UnknownName, match="source"):
         run_until_waiting(Project.open(tmp_path / "p"))
+
+
+def reviews(path: Path) -> Path:
+    """300 texts, every twentieth about fraud; the scores of a zero-shot model that saw that, but for a few."""
+    lines = ["body,language,s_fine,s_fraud"]
+    for row in range(300):
+        fraud = row % 20 == 0
+        said = not fraud if row % 100 == 0 else fraud
+        word = "stolen" if fraud else "parcel"
+        scores = ",".join(("0.2", "0.8") if said else ("0.9", "0.1"))
+        lines.append(f"{word} number {row},{'de' if row % 3 else 'en'},{scores if row % 50 != 7 else ','}")
+    path.write_text("\n".join(lines))
+    return path
+
+
+def seeds(made: Project) -> Counter[str]:
+    run_until_waiting(made)
+    contents = made.store.contents(batches(made)[0].items)
+    return Counter("fraud" if "stolen" in content.value["text"] else "fine" for content in contents if content)
+
+
+def test_scores_given_beforehand_bring_rare_classes_into_the_seed_set(tmp_path: Path) -> None:
+    data = str(reviews(tmp_path / "d.csv"))
+    prior = {"fine": "s_fine", "fraud": "s_fraud"}
+    seed_set = {"least": 20, "per_class": 5, "by": "random"}
+    found = {}
+    for name, more in (("with", {"prior": prior}), ("without", {})):
+        settings = {**QUICK, "loop": {"batch": 20, "mode": "batch", "seed_set": {**seed_set, **more}}}
+        about = ["s_fine", "s_fraud", "language"]
+        create.init(tmp_path / name, data=data, text="body", about=about, classes=["fine", "fraud"], settings=settings)
+        found[name] = seeds(Project.open(tmp_path / name))
+    # Three strata: what it holds for fraud, for fine, and the six on which it says nothing.
+    assert found["with"]["fraud"] >= 6
+    assert found["without"]["fraud"] <= 3
+
+
+def test_what_stands_beside_a_text_is_for_rules_alone(tmp_path: Path) -> None:
+    data = reviews(tmp_path / "d.csv")
+    data.write_text(data.read_text() + "\nparcel number 1,fr,0.5,0.5\n")
+    settings = {**QUICK, "strategy": {"name": "random"}, "rules": {"where": [{"column": "language", "is": ["en"]}]}}
+    about = ["language"]
+    made = create.init(
+        tmp_path / "p", data=str(data), text="body", about=about, classes=["fine", "fraud"], settings=settings
+    )
+    assert (made.added, made.duplicates) == (300, 1)
+    project = Project.open(tmp_path / "p")
+    run_until_waiting(project)
+    batch = batches(project)[0]
+    contents = [content.value for content in project.store.contents(batch.items) if content]
+    assert {value["about"]["language"] for value in contents} == {"en"}
+    assert batch.evidence["rules"] == {"where language is en": 200}
+    tasks = next_items(project, "p_ann", 3, [])["tasks"]
+    assert [list(task["content"]["value"]) for task in tasks] == [["text"]] * 3
+
+
+@pytest.mark.parametrize(
+    ("seed_set", "error", "said"),
+    [
+        ({"prior": {"fine": "s_fine"}}, BadValue, "two classes"),
+        ({"prior": {"fine": "s_fine", "frod": "s_fraud"}}, UnknownName, "did you mean 'fraud'"),
+        ({"prior": {"fine": "s_fine", "fraud": "s"}}, UnknownName, "s_fraud"),
+        ({"prior": {"fine": "s_fine", "fraud": "language"}}, BadValue, "without a number"),
+        ({"prior": {"fine": "s_fine", "fraud": "s_fraud"}, "stratify": "language"}, BadValue, "name one"),
+    ],
+)
+def test_a_prior_that_cannot_be_is_refused(tmp_path: Path, seed_set, error, said) -> None:
+    data = str(reviews(tmp_path / "d.csv"))
+    settings = {**QUICK, "loop": {"seed_set": seed_set}}
+    about = ["s_fine", "s_fraud", "language"]
+
+    def begin_and_choose() -> None:
+        create.init(tmp_path / "p", data=data, text="body", about=about, classes=["fine", "fraud"], settings=settings)
+        run_until_waiting(Project.open(tmp_path / "p"))
+
+    with pytest.raises(error, match=said):
+        begin_and_choose()
+
+
+def test_a_prior_is_named_at_the_command_line(tmp_path: Path) -> None:
+    data = str(reviews(tmp_path / "d.csv"))
+    given = ["init", str(tmp_path / "p"), "--data", data, "--text", "body", "--labels", "fine,fraud"]
+    bad = CliRunner().invoke(app, [*given, "--prior", "fine"])
+    assert isinstance(bad.exception, BadValue)
+    assert "CLASS=COLUMN" in str(bad.exception)
+    done = CliRunner().invoke(app, [*given, "--prior", "fine=s_fine", "--prior", "fraud=s_fraud"])
+    assert done.exit_code == 0, done.output
+    made = Project.open(tmp_path / "p")
+    assert made.spec.pool.about == ("s_fine", "s_fraud")
+    assert made.spec.loop.seed_set.prior == {"fine": "s_fine", "fraud": "s_fraud"}
+    made.store.close()

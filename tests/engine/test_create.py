@@ -156,6 +156,29 @@ def test_ask_and_tell_with_files(tmp_path: Path) -> None:
     assert (again["told"], again["known"]) == (0, 4)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.csv", b'item,label\nd0,pos\n"d1,neg\n', "opens a quote that is never closed"),
+        ("a.csv", b"item,label\nd0,pos\nd1,neg,more\n", "has 3 cells where the header names 2 columns"),
+        ("a.csv", b"item,label\nd0,pos\n\xff,neg\n", "holds bytes that are not UTF-8"),
+        ("a.jsonl", b'{"item": "d0", "label": "pos"}\n\nnot json\n', "is not valid JSON"),
+    ],
+)
+def test_a_row_of_answers_that_cannot_be_read_is_named_and_the_others_count(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    create.init(tmp_path / "p", data=write(tmp_path / "b.csv", texts(60)), text="body", id="id", classes=["pos", "neg"])
+    project = Project.open(tmp_path / "p")
+    (tmp_path / name).write_bytes(content)
+    told = offline.tell(project, tmp_path / name, person="cli")
+    assert told["told"] == 1
+    assert [problem["line"] for problem in told["problems"]] == [3]
+    assert reason in told["problems"][0]["reason"]
+    with pytest.raises(BadValue, match="line 3"):
+        offline.tell_gold(project, tmp_path / name, person="cli")
+
+
 def test_erased_content_is_gone_and_the_ledger_verifies(tmp_path: Path) -> None:
     create.init(tmp_path / "p", data=write(tmp_path / "a.csv", texts(40)), text="body", id="id", classes=["pos", "neg"])
     project = Project.open(tmp_path / "p")

@@ -57,7 +57,7 @@ def run_app() -> Iterator[Callable[[Any], httpx.Client]]:
 
         def start(app: Any) -> httpx.Client:
             address = stack.enter_context(running(app))
-            return stack.enter_context(httpx.Client(base_url=address, timeout=20))
+            return stack.enter_context(httpx.Client(base_url=address, timeout=60))
 
         yield start
 
@@ -90,7 +90,7 @@ class House:
 
     def client(self, cookies: dict[str, str] | None = None) -> httpx.Client:
         """A browser that has not signed in."""
-        return self._stack.enter_context(httpx.Client(base_url=self.address, cookies=cookies, timeout=30))
+        return self._stack.enter_context(httpx.Client(base_url=self.address, cookies=cookies, timeout=60))
 
     def signed_in(self, name: str = "admin") -> httpx.Client:
         """A browser that has, by a link: checking a password takes its time on purpose."""

@@ -13,7 +13,7 @@ from querist.server import serve
 from querist.server.serve import Backoff, Worker, is_loopback, listen
 
 
-def wait_for(condition, seconds=10.0):
+def wait_for(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

@@ -17,6 +17,8 @@ SAMPLE: Final = 10_000
 """Centres begin where so many rows, drawn from a pool twice as large, would have them ..."""
 SAMPLE_EACH: Final = 256
 """... or so many for each centre."""
+POLISH: Final = 5
+"""Iterations over all rows from there: more move the inertia by less than a thousandth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ def k_means(
 ) -> Clusters:
     """Return k clusters of the rows of x: seeded by greedy k-means++, then Lloyd's iterations until centres rest.
 
-    In a pool of more than 20,000 rows and 512 · k, both are first done on half as many at random; from there a few
-    iterations over all rows bring the centres to rest.
+    In a pool of more than 20,000 rows and 512 · k, both are first done on half as many at random; from there at most
+    five iterations go over all rows.
 
     Args:
         x: (n, d) dense, memory-mapped or CSR, n ≥ k; or a `Space` of such rows.
@@ -87,7 +89,14 @@ def _lloyd(space: Space, k: int, rng: Rng, weight: Array, still: Array, iteratio
     """Return the clusters of Lloyd's iterations, `still` (f, d) being the fixed centres as the space sees them."""
     if not weight.any():
         weight = np.ones_like(weight)
-    centres = _beginning(space, k, rng, weight, still, iterations, tolerance)
+    sample = max(SAMPLE, SAMPLE_EACH * k)
+    large = not is_sparse(space.x) and len(space) >= 2 * sample
+    if large and sample * space.width * space.dtype.itemsize <= FRONT_BYTES:
+        rows = np.sort(rng.choice(len(space), size=sample, replace=False))
+        centres = _lloyd(space.part(rows), k, rng, weight[rows], still, iterations, tolerance).centres
+        iterations = min(iterations, POLISH)
+    else:
+        centres = space.centred(seeds(space, k, rng=rng, weight=weight, still=still))
     allowed = tolerance * float(space.norms.mean(dtype=np.float64)) / space.width
     assignment, distance = nearest(space, np.concatenate([centres, still]))
     done, shift = 0, np.inf
@@ -101,15 +110,6 @@ def _lloyd(space: Space, k: int, rng: Rng, weight: Array, still: Array, iteratio
         if np.array_equal(before, assignment):
             break
     return Clusters(space, centres, assignment, distance, float(np.dot(weight, distance)), done)
-
-
-def _beginning(space: Space, k: int, rng: Rng, weight: Array, still: Array, iterations: int, tolerance: float) -> Array:
-    """Return k centres to begin with: seeds, or what k-means finds in a part of a large pool."""
-    size = max(SAMPLE, SAMPLE_EACH * k)
-    if is_sparse(space.x) or len(space) < 2 * size or size * space.width * space.dtype.itemsize > FRONT_BYTES:
-        return space.centred(seeds(space, k, rng=rng, weight=weight, still=still))
-    rows = np.sort(rng.choice(len(space), size=size, replace=False))
-    return _lloyd(space.part(rows), k, rng, weight[rows], still, iterations, tolerance).centres
 
 
 def seeds(space: Space, k: int, *, rng: Rng, weight: Array, still: Array) -> Array:

@@ -28,6 +28,13 @@ def init(
     id: Annotated[str | None, typer.Option(help="Column with ids; default: from the content.")] = None,
     group: Annotated[str | None, typer.Option(help="Column that says which rows belong together.")] = None,
     cost: Annotated[str | None, typer.Option(help="Column with what a row costs to label.")] = None,
+    about: Annotated[
+        str | None, typer.Option(help="Columns kept beside the items, for rules alone, comma-separated.")
+    ] = None,
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(help="Column with scores of a class that somebody gave, as CLASS=COLUMN; several times."),
+    ] = None,
     validation: Annotated[str | None, typer.Option(help="Your own held-out file, never trained on.")] = None,
     name: Annotated[str | None, typer.Option(help="The project's name; default: the folder's.")] = None,
     strategy: Annotated[str, typer.Option(help="How batches are chosen.")] = "auto",
@@ -77,6 +84,8 @@ def init(
         id=id,
         group=group,
         cost=cost,
+        about=names(about),
+        prior=create.pairs("prior", prior or [], "CLASS=COLUMN"),
         validation=validation,
         name=name,
         seed=seed,

@@ -20,17 +20,19 @@ EACH: Final = 25
 
 
 def fields(content: Content | None) -> Mapping[str, Any]:
-    """Return what can be compared of an item: its fields, or the length of its text; nothing of an erased one.
+    """Return what can be compared of an item: its fields, the length of its text, what is kept beside it.
+
+    Nothing of an erased one.
 
     >>> fields(Content("text", {"text": "Hello"}))
     {'length': 5}
     """
     if content is None:
         return {}
+    own: Mapping[str, Any] = content.value.get("fields", {})
     if content.kind == "text":
-        return {"length": len(str(content.value["text"]))}
-    found: Mapping[str, Any] = content.value.get("fields", {}) if content.kind == "row" else {}
-    return found
+        own = {"length": len(str(content.value["text"]))}
+    return {**own, **content.value.get("about", {})}
 
 
 def table(contents: Sequence[Content | None]) -> dict[str, list[Any]]:

@@ -240,11 +240,10 @@ def lane_of(project: Project, state: State, item: str) -> Lane:
     earlier = state.live.get(item, ())
     if earlier and earlier[0].lane not in (None, "relabel", "recheck"):
         return earlier[0].lane
-    if not state.validation:
-        row = int(project.store.rows([item])[0])
-        if project.pool().u_eval[row] < state.reserve:
-            # Among the items of a duel are more hard ones than in a uniform sample.
-            return "duel" if item in state.duel else "evaluation"
+    # Not by the whole pool: the first answer would have to wait until a million rows are read.
+    if not state.validation and project.store.u_eval(item) < state.reserve:
+        # Among the items of a duel are more hard ones than in a uniform sample.
+        return "duel" if item in state.duel else "evaluation"
     return picked[-1].lane if picked else "query"
 
 

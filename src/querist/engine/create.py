@@ -77,14 +77,29 @@ def task_settings(given: Sequence[str]) -> Json:
     {'low': 0, 'unit': 'MPa', 'overlap': True, 'relations': ['of']}
     """
     found: Json = {}
+    for name, value in pairs("set", given, "name=value").items():
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def pairs(option: str, given: Sequence[str], form: str) -> dict[str, str]:
+    """Return what an option says that is given several times, each as name=value.
+
+    Raises:
+        BadValue: no equals sign.
+
+    >>> pairs("prior", ["spam=p_spam", "ham=p_ham"], "CLASS=COLUMN")
+    {'spam': 'p_spam', 'ham': 'p_ham'}
+    """
+    found = {}
     for entry in given:
         name, equals, value = entry.partition("=")
         if not equals or not name.strip():
-            raise BadValue("set", entry, "write name=value")
-        try:
-            found[name.strip()] = json.loads(value)
-        except ValueError:
-            found[name.strip()] = value
+            raise BadValue(option, entry, f"write {form}")
+        found[name.strip()] = value
     return found
 
 
@@ -110,12 +125,15 @@ def init(
     task_settings: Mapping[str, Any] | None = None,
     pair: Sequence[str] = (),
     audio: str | None = None,
+    about: Sequence[str] = (),
+    prior: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Imported:
     """Make a project: settings, ledger, items, and the labels that came with the data.
 
     A project whose making was cut off is finished by the same command. `store` is where it is remembered: a URL
-    without a password, or `env:NAME`; by default a file in the folder.
+    without a password, or `env:NAME`; by default a file in the folder. `prior` names the columns of scores by class;
+    they are kept beside the items (`about`) and divide the seed set.
 
     Raises:
         Conflict: the folder holds a project already.
@@ -138,6 +156,7 @@ def init(
         "id": id or "",
         "group": group or "",
         "cost": cost or "",
+        "about": tuple(dict.fromkeys([*about, *(prior or {}).values()])),
         "keep_duplicates": keep_duplicates,
     }
     reader = pool_reader(pool, folder)
@@ -146,6 +165,7 @@ def init(
     chosen = _task_settings(kind, task_settings or {}, reader, label)
     checked = task_type(task, classes=known, settings=chosen)
     _check_fits(kind, reader)
+    _check_usable(reader)
     if validation is not None and not label:
         raise BadValue("validation", validation, "needs --label, the column with its labels")
     held = read_held_out(pool_reader(pool, folder, validation), Path(validation), checked) if validation else None
@@ -159,7 +179,7 @@ def init(
                 "seed": seed,
             },
             "pool": pool,
-            **_for_kind(settings or {}, kind),
+            **_for_kind(_with_prior(settings or {}, prior), kind),
             "evaluation": {"file": validation or ""},
             "store": place(store),
         }
@@ -175,6 +195,13 @@ def init(
     if had and not made.added and not made.labelled:
         raise _there_already(folder)
     return made
+
+
+def _with_prior(settings: Mapping[str, Any], prior: Mapping[str, str] | None) -> Mapping[str, Any]:
+    if not prior:
+        return settings
+    loop = settings.get("loop", {})
+    return {**settings, "loop": {**loop, "seed_set": {**loop.get("seed_set", {}), "prior": dict(prior)}}}
 
 
 def _classes(reader: PoolReader, classes: Sequence[str], label: str | None, kind: type[TaskType]) -> list[str]:
@@ -195,6 +222,17 @@ def _enough(classes: list[str], kind: type[TaskType]) -> list[str]:
     if kind.name == "single_label" and len(classes) == 1:
         raise BadValue("labels", classes[0], "is one class: there is nothing to choose; name all, as in --labels a,b,c")
     return classes
+
+
+def _check_usable(reader: PoolReader) -> None:
+    """Refuse data without a single item before anything is made of them."""
+    first = None
+    for entry in reader.read():
+        if isinstance(entry, Item):
+            return
+        first = first or entry
+    why = f": line {first.line} {first.reason}" if first is not None else ""
+    raise BadValue("data", reader.source, f"holds no item that can be used{why}")
 
 
 def _cells(reader: PoolReader) -> list[str]:
@@ -281,7 +319,10 @@ def _begin(folder: Path, spec: ProjectSpec) -> Project:
             raise _there_already(folder, " that was begun with other options")
         spec = there
     else:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise BadValue("project", str(folder), f"is no folder that can be made: {error.strerror}") from error
         write_spec(folder, spec)
     try:
         store = _open_or_create(folder, spec)

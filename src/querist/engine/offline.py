@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import sys
+import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,13 @@ from typing import Any
 from querist.engine import asking_again, commands
 from querist.engine.project import Project
 from querist.engine.round import Select, Wait, next_step
-from querist.engine.run import run_until_waiting
+from querist.engine.run import run_until_waiting, step_name
 from querist.engine.steps import select
 from querist.engine.views.items import text_of
 from querist.engine.views.projects import kind
 from querist.errors import BadValue, NotFound, QueristError, UnknownName
-from querist.types import Json, Outcome, short_hash
+from querist.pools.table import Record
+from querist.types import Json, Outcome, Rejected, short_hash
 
 ANSWERS: tuple[str, ...] = ("item", "label")
 
@@ -26,7 +29,7 @@ ANSWERS: tuple[str, ...] = ("item", "label")
 def train(project: Project) -> Json:
     """Run every step that is due, and return what is waited for."""
     steps: list[str] = []
-    wait = run_until_waiting(project, watch=lambda step: steps.append(type(step).__name__.lower()))
+    wait = run_until_waiting(project, watch=lambda step: steps.append(step_name(step).partition("/")[0]))
     sentence = f"{', '.join(steps) or 'nothing'} done; waiting: {wait.reason}"
     if wait.reason == "labels of a check":
         sentence += f", {wait.missing} of them"
@@ -111,16 +114,20 @@ def tell(project: Project, answers: Path, *, person: str) -> Json:
     Raises:
         NotFound: no such file.
         UnknownName: the file has no column item or label.
+        BadValue: a file that is no table.
     """
     told, known, problems = 0, 0, []
-    for line, row in _rows(answers):
-        if row["label"] in (None, ""):
+    for row in _rows(answers):
+        if isinstance(row, Rejected):
+            problems.append({"line": row.line, "reason": row.reason})
             continue
-        item = str(row["item"])
+        if row.cells.get("label") in (None, ""):
+            continue
+        item = str(row.cells.get("item"))
         try:
-            is_new = tell_one(project, person, item, project.task.read(row["label"]))
+            is_new = tell_one(project, person, item, project.task.read(row.cells["label"]))
         except QueristError as error:
-            problems.append({"line": line, "reason": str(error)})
+            problems.append({"line": row.line, "reason": str(error)})
             continue
         told += is_new
         known += not is_new
@@ -156,17 +163,20 @@ def tell_gold(project: Project, answers: Path, *, person: str) -> Json:
     Raises:
         NotFound: no such file, or no such item.
         UnknownName: the file has no column item or label.
-        BadValue: a label that is none of the task, or an item that has trained already.
+        BadValue: a row that cannot be read, a label that is none of the task, or an item that has trained already.
     """
     values, reasons = {}, {}
-    for line, row in _rows(answers):
-        if row["label"] in (None, ""):
+    for row in _rows(answers):
+        if isinstance(row, Rejected):
+            raise BadValue("answers", str(answers), f"line {row.line} {row.reason}")
+        if row.cells.get("label") in (None, ""):
             continue
+        item = str(row.cells["item"])
         try:
-            values[str(row["item"])] = project.task.read(row["label"])
+            values[item] = project.task.read(row.cells["label"])
         except QueristError as error:
-            raise BadValue("answers", str(answers), f"line {line}: {error}") from None
-        reasons[str(row["item"])] = str(row.get("reason") or "")
+            raise BadValue("answers", str(answers), f"line {row.line}: {error}") from None
+        reasons[item] = str(row.cells.get("reason") or "")
     key = f"gold/{short_hash([values, reasons])}"
     left_out = asking_again.change_gold(project, person, key, values, reasons=reasons)
     return {"gold": len(values) - len(left_out), "left_out": left_out}
@@ -178,37 +188,24 @@ def gold_text(told: Json) -> str:
     return f"{told['gold']} gold items{left_out}"
 
 
-def _rows(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
+def _rows(path: Path) -> list[Record | Rejected]:
+    """Return the rows of a file of answers, or of standard input (a dash: CSV); what is no row says why."""
     if str(path) == "-":
-        rows: list[Mapping[str, Any]] = list(csv.DictReader(sys.stdin))
-        have = list(rows[0]) if rows else list(ANSWERS)
-    else:
-        from querist.pools import open_table
+        with tempfile.NamedTemporaryFile(suffix=".csv") as kept:
+            shutil.copyfileobj(sys.stdin.buffer, kept)
+            kept.flush()
+            return _rows(Path(kept.name))
+    from querist.pools import open_table
 
-        if not path.exists():
-            raise NotFound(f"there is no file {str(path)!r}", field="answers", value=str(path))
-        table = open_table(path)
-        have = list(table.names)
-        rows = []
-    missing = next((name for name in ANSWERS if name not in have), None)
+    if not path.exists():
+        raise NotFound(f"there is no file {str(path)!r}", field="answers", value=str(path))
+    table = open_table(path)
+    missing = next((name for name in ANSWERS if name not in table.names), None)
     if missing is not None:
-        raise UnknownName("column", missing, have)
-    if str(path) != "-":
-        rows = _records(path)
-    return list(enumerate(rows, start=2))
-
-
-def _records(path: Path) -> list[Mapping[str, Any]]:
-    if path.suffix == ".csv":
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return list(csv.DictReader(file))
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        return list(pq.read_table(path).to_pylist())
-    import json
-
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        raise UnknownName("column", missing, table.names)
+    wanted = [name for name in (*ANSWERS, "reason") if name in table.names]
+    rows: list[Record | Rejected] = list(table.records(wanted))
+    return rows
 
 
 def predict(project: Project, data: str, out: Path, *, model: str | None = None) -> Json:
@@ -217,7 +214,7 @@ def predict(project: Project, data: str, out: Path, *, model: str | None = None)
     Raises:
         NotReady: no model has been trained.
         NotFound: no such model or file.
-        BadValue: a kind of file that is not written here.
+        BadValue: a kind of file that is not written here, or nothing in it that can be used.
     """
     from querist.engine.exporting import write_predictions
 
@@ -225,4 +222,8 @@ def predict(project: Project, data: str, out: Path, *, model: str | None = None)
     fitted = project.model(wanted)
     rows, rejected = write_predictions(project, fitted, str(wanted), data, out)
     aside = [{"line": row.line, "reason": row.reason} for row in rejected]
+    if not rows:
+        out.unlink(missing_ok=True)
+        first = f": line {rejected[0].line} {rejected[0].reason}" if rejected else ""
+        raise BadValue("data", data, f"holds nothing that can be predicted{first}")
     return {"rows": rows, "model": wanted, "kind": kind(project), "rejected": aside}

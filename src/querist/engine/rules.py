@@ -132,7 +132,9 @@ def cluster_of(project: Project, size: int) -> tuple[Array, Array]:
 
 
 def strata(project: Project, taken: Array, size: int, slots: int) -> list[Constraint]:
-    """Return the wish that the values of the column of the seed set get equal shares; none where no column is named.
+    """Return the wish that the strata of the seed set get equal shares; none where no column is named.
+
+    Strata are the values of a column, or the classes that scores given beforehand prefer.
 
     Args:
         project: the project.
@@ -141,18 +143,39 @@ def strata(project: Project, taken: Array, size: int, slots: int) -> list[Constr
         slots: places in the batch.
 
     Raises:
-        UnknownName: the column is not there.
+        UnknownName: a column is not there.
+        BadValue: a column of scores holds no number.
     """
-    column = project.spec.loop.seed_set.stratify
-    if not column:
+    seeds = project.spec.loop.seed_set
+    if not seeds.stratify and not seeds.prior:
         return []
-    key = ("strata", column, size)
+    name = "prior" if seeds.prior else "stratify"
+    key = (name, seeds.stratify, tuple(seeds.prior.items()), size)
     if key not in project.cache:
-        values = [str(value) for value in _column(project, column, size)]
-        project.cache[key] = np.unique(values, return_inverse=True)[1]
+        values = _preferred(project, seeds.prior, size) if seeds.prior else _column(project, seeds.stratify, size)
+        project.cache[key] = np.unique([str(value) for value in values], return_inverse=True)[1]
     codes: Array = project.cache[key]
     share = math.ceil((len(taken) + slots) / (1 + int(codes.max(initial=0))))
-    return [at_most("stratify", codes, share, taken=codes[taken])]
+    return [at_most(name, codes, share, taken=codes[taken])]
+
+
+def _preferred(project: Project, prior: Mapping[str, str], size: int) -> list[str]:
+    """The class with the highest score of each item; an empty text where no score is there."""
+    columns = [np.array([_number(value) for value in _column(project, name, size)]) for name in prior.values()]
+    for name, scores in zip(prior.values(), columns, strict=True):
+        if size and np.isnan(scores).all():
+            raise BadValue("loop.seed_set.prior", name, "is a column without a number")
+    scores = np.stack(columns, axis=1)
+    best = np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1)
+    names = list(prior)
+    return ["" if empty else names[k] for k, empty in zip(best.tolist(), np.isnan(scores).all(axis=1), strict=True)]
+
+
+def _number(value: Any) -> float:
+    try:
+        return math.nan if value is None else float(value)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _keep_apart(project: Project, found: Applied, taken: Array, most: float) -> None:

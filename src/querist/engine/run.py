@@ -167,7 +167,7 @@ def step_name(step: Step) -> str:
     >>> step_name(Train(round=3))
     'train/3'
     """
-    kind = type(step).__name__.lower()
+    kind = type(step).__name__.removeprefix("Build").lower()
     return f"{kind}/{step.round}" if hasattr(step, "round") else kind
 
 

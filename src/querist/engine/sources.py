@@ -30,7 +30,8 @@ def pool_reader(pool: Mapping[str, Any], folder: Path, data: str | None = None) 
     roles = {role: pool[role] or None for role in ("text", "image", "audio", "label", "id", "group", "cost")}
     columns = list(pool["columns"]) or None
     pair = tuple(pool["pair"]) or None
-    return read_pool(source, columns=columns, pair=pair, keep_duplicates=pool["keep_duplicates"], **roles)
+    about, keep = tuple(pool["about"]), bool(pool["keep_duplicates"])
+    return read_pool(source, columns=columns, pair=pair, about=about, keep_duplicates=keep, **roles)
 
 
 def read_like(project: Project, data: str, *, keep_duplicates: bool = False) -> PoolReader:

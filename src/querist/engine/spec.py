@@ -49,7 +49,10 @@ class ProjectSection(Section):
 
 
 class PoolSection(Section):
-    """Where items come from; names of columns are those of the file."""
+    """Where items come from; names of columns are those of the file.
+
+    `about` are columns kept beside each item: rules and seed sets may look at them, people and models do not see them.
+    """
 
     data: str = ""
     text: str = ""
@@ -61,6 +64,7 @@ class PoolSection(Section):
     id: str = ""
     group: str = ""
     cost: str = ""
+    about: tuple[str, ...] = ()
     keep_duplicates: bool = False
 
 
@@ -139,13 +143,23 @@ class SeedSet(Section):
     """Labels chosen by coverage before the strategy takes over: the larger of a count and a number per class.
 
     `by` is how they cover the pool. `stratify` names a column (a source, or somebody's guess of the class) whose values
-    get equal shares as far as the pool allows.
+    get equal shares as far as the pool allows. `prior` names, class by class, the columns with scores that somebody
+    gave (a zero-shot model, a rule of thumb): the classes that they prefer get equal shares.
     """
 
     least: int = Field(20, ge=1)
     per_class: int = Field(5, ge=0)
     by: Literal["auto", "max_herding", "typiclust", "kmeans", "k_center", "random"] = "auto"
     stratify: str = ""
+    prior: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_way(self) -> SeedSet:
+        if self.prior and self.stratify:
+            raise ValueError("stratify and prior both divide the seed set: name one")
+        if len(self.prior) == 1:
+            raise ValueError("a prior needs the scores of two classes or more")
+        return self
 
 
 class LoopSection(Section):
@@ -337,6 +351,13 @@ class ProjectSpec(Section):
     model: ModelSection = ModelSection()
 
     @model_validator(mode="after")
+    def _prior_of_the_classes(self) -> ProjectSpec:
+        for name in self.loop.seed_set.prior:
+            if name not in self.project.classes:
+                raise UnknownName("class in loop.seed_set.prior", name, self.project.classes)
+        return self
+
+    @model_validator(mode="after")
     def _metric_of_the_task(self) -> ProjectSpec:
         task, named = self.project.task, self.evaluation.metric
         if task == "numeric" and named not in ("accuracy", "rmse"):
@@ -423,7 +444,7 @@ def read_spec(folder: Path) -> ProjectSpec:
     path = folder / FILE_NAME
     try:
         value = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
             f"{folder} holds no project: there is no {FILE_NAME}; make one with `querist init`", value=str(folder)
         ) from None

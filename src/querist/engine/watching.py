@@ -27,9 +27,9 @@ def watched(
 ) -> tuple[Watch, str | None]:
     """Return the evidence that the strategy in force is worse than random, and the artefact of all blocks so far.
 
-    Progressive validation: a shadow model of the first b random labels and the active model of at most b labels meet
-    the next 20 random items. An item that the active model was trained on does not count; of the others it was asked
-    before their labels came. A change of strategy begins the evidence anew.
+    Progressive validation: of b random labels so far, a shadow model of the first m and the last active model of m
+    labels, b at most, meet the next 20 random items. An item that the active model was trained on does not count; of
+    the others it was asked before their labels came. A change of strategy begins the evidence anew.
 
     Args:
         project: the project.
@@ -138,9 +138,11 @@ def _meet(
     scored = [item for item in block if item in said]
     if not scored:
         return nothing
+    # As many labels as the active model had: with more, the shadow would be better where nothing is wrong.
+    first = np.array(train[: active.labelled])
     places = np.array([rows.place[item] for item in scored])
     try:
-        shadow = shadow_predictions(project, rows.features, rows.target, np.array(train), places, seed=project.seed)
+        shadow = shadow_predictions(project, rows.features, rows.target, first, places, seed=project.seed)
     except NotReady:
         return nothing
     names = project.target.columns

@@ -44,6 +44,7 @@ def read_pool(
     cost: str | None = None,
     pair: Sequence[str] | None = None,
     audio: str | None = None,
+    about: Sequence[str] = (),
     keep_duplicates: bool = False,
 ) -> PoolReader:
     """Return a reader of a pool; nothing but its header is read until `read()` is called.
@@ -64,6 +65,7 @@ def read_pool(
         cost: the column with what labelling the item costs.
         pair: the two columns with the texts that are compared; `text` then is what both answer, if there is that.
         audio: the column with paths of sounds, relative to the file.
+        about: columns that are kept beside the item, for rules to look at; neither people nor models see them.
         keep_duplicates: keep each row as an item of its own.
 
     Raises:
@@ -78,7 +80,7 @@ def read_pool(
     from querist.pools import folder, memory, reader, samples, table
 
     listed, sides = (None if names is None else tuple(names) for names in (columns, pair))
-    roles = table.Roles(text, listed, image, label, id, group, cost, sides, audio)
+    roles = table.Roles(text, listed, image, label, id, group, cost, sides, audio, tuple(about))
     if isinstance(source, str) and source in SAMPLES:
         return samples.digits(labelled=source.endswith("labelled"))
     if not isinstance(source, str | Path):

@@ -27,7 +27,7 @@ class ImageFolder:
     """
 
     def __init__(self, root: Path, roles: Roles) -> None:
-        for role in ("text", "columns", "group", "cost"):
+        for role in ("text", "columns", "group", "cost", "about"):
             if getattr(roles, role):
                 raise BadValue(role, getattr(roles, role), "has no meaning for a folder of images")
         self._root = root

@@ -203,7 +203,10 @@ class PoolReader:
 
 
 def digest(content: Content) -> bytes:
-    """Return the SHA-256 of the canonical content; UnicodeEncodeError where it holds half a character."""
+    """Return the SHA-256 of the canonical content; UnicodeEncodeError where it holds half a character.
+
+    What stands beside the content is no part of it.
+    """
     if content.kind == "text" and content.value.keys() == {"text"}:
         # The same bytes in a third of the time: a million texts are hashed for each import.
         text = encode_basestring(content.value["text"])

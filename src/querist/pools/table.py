@@ -51,6 +51,7 @@ class Roles:
     cost: str | None = None
     pair: tuple[str, ...] | None = None
     audio: str | None = None
+    about: tuple[str, ...] = ()
 
     def checked(self, names: Sequence[str]) -> Roles:
         """Return the roles with `columns` filled in where neither text nor image is the item.
@@ -63,7 +64,8 @@ class Roles:
         if len(ways) > 1:
             raise BadValue(ways[1], getattr(self, ways[1]), f"cannot be the item, for {ways[0]} is already")
         others = {role: getattr(self, role) for role in ("text", "image", "audio", "label", "id", "group", "cost")}
-        for name in [*(name for name in others.values() if name), *(self.columns or ()), *(self.pair or ())]:
+        beside = [*(self.columns or ()), *(self.pair or ()), *self.about]
+        for name in [*(name for name in others.values() if name), *beside]:
             if name not in names:
                 raise UnknownName("column", name, names)
         if self.pair is not None:
@@ -72,7 +74,7 @@ class Roles:
             return self
         if self.text or self.image or self.audio:
             return self
-        columns = self.columns or tuple(name for name in names if name not in others.values())
+        columns = self.columns or tuple(name for name in names if name not in {*others.values(), *self.about})
         if not columns:
             raise BadValue("columns", [], "no column is left to be the item")
         return replace(self, columns=columns)
@@ -81,7 +83,8 @@ class Roles:
     def wanted(self) -> tuple[str, ...]:
         """Every column that has a role."""
         named = (self.text, self.image, self.audio, self.label, self.id, self.group, self.cost)
-        return tuple(dict.fromkeys([*(self.columns or ()), *(self.pair or ()), *(name for name in named if name)]))
+        listed = [*(self.columns or ()), *(self.pair or ()), *self.about]
+        return tuple(dict.fromkeys([*listed, *(name for name in named if name)]))
 
 
 class TableSource:
@@ -132,6 +135,9 @@ def draft(record: Record, roles: Roles, media: Path | None) -> Draft:
         raise Unreadable(reason) from error
     except ValueError as error:
         raise Unreadable("holds an infinite number") from error
+    if roles.about:
+        # After the digest: rows that differ in nothing but these are copies.
+        content = Content(content.kind, {**content.value, "about": {name: cells.get(name) for name in roles.about}})
     return Draft(
         record.line,
         content,

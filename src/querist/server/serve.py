@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 PORT: Final = 8765
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+TURN: Final = 0.0005
+"""Seconds that a thread may keep the interpreter while others wait: an answer lets go of it at each of its thirty
+statements, and with Python's own 5 ms it would wait for as long each time to get it back."""
 GRACE: Final = 10.0
 """Seconds that a worker gets to end its step; killing it later loses nothing."""
 
@@ -216,6 +219,7 @@ def serve(
     from querist.server.site import Site
 
     say = say or _tell
+    sys.setswitchinterval(TURN)
     with contextlib.ExitStack() as stack:
         site = Site.open(folder)
         stack.callback(site.close)

@@ -22,8 +22,8 @@ FINISH: Final = 5.0
 """Seconds that a running step gets to end by itself."""
 LOOK: Final = 1.0
 """Seconds between two looks whether all projects are worked on."""
-POLITE: Final = 5
-"""How much the worker stands back for the process that answers people."""
+POLITE: Final = 19
+"""How much the worker stands back for the process that answers people: as far as it can, so that they never wait."""
 
 
 def work(folder: Path, stop: threading.Event) -> bool:

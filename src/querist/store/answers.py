@@ -10,18 +10,18 @@ from sqlalchemy import Connection, Select, bindparam, func, or_, select
 
 from querist.store import tables
 from querist.store.dialect import batches
+from querist.store.prepared import Prepared
 from querist.store.protocol import Decision, Picked
 from querist.store.schema import ANSWER, DECISION, PICK
 from querist.types import Answer, ItemId
 
-# Statements of the hot path are made once: putting one together costs more than running it.
-_ANSWERED_SINCE: Final = (
+_ANSWERED_SINCE: Final = Prepared(
     select(ANSWER.c.seq)
     .where(ANSWER.c.project == bindparam("of"), ANSWER.c.item == bindparam("item"))
     .where(ANSWER.c.person == bindparam("by"), ANSWER.c.seq > bindparam("read"))
     .limit(1)
 )
-_PICKED: Final = (
+_PICKED: Final = Prepared(
     select(PICK).where(PICK.c.project == bindparam("of"), PICK.c.item == bindparam("item")).order_by(PICK.c.seq)
 )
 
@@ -57,13 +57,14 @@ def _then(query: Select[Any], table: Any, project: int, through: int | None) -> 
 
 def picked(connection: Connection, project: int, item: ItemId) -> list[Picked]:
     """Return every batch that asked for an item, and why."""
-    return [tables.read_pick(row) for row in connection.execute(_PICKED, {"of": project, "item": item})]
+    return [tables.read_pick(row) for row in _PICKED.all(connection, {"of": project, "item": item})]
 
 
 def first_after(connection: Connection, project: int, item: ItemId, person: str, seq: int) -> int | None:
     """Return the seq of an answer by a person to an item behind a place of the ledger, if there is one."""
     mine = {"of": project, "item": item, "by": person, "read": seq}
-    return connection.execute(_ANSWERED_SINCE, mine).scalar_one_or_none()
+    found = _ANSWERED_SINCE.first(connection, mine)
+    return None if found is None else int(found.seq)
 
 
 def count(connection: Connection, project: int) -> tuple[dict[str, int], dict[str, int]]:

@@ -177,14 +177,15 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
+    driver = connection.connection.cursor()
     if options.get("writes", False):
         flushed = "FULL" if options.get("durable", True) else "NORMAL"
         if connection.info.get("synchronous", "FULL") != flushed:
-            connection.exec_driver_sql(f"PRAGMA synchronous = {flushed}")
+            driver.execute(f"PRAGMA synchronous = {flushed}")
             connection.info["synchronous"] = flushed
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        driver.execute("BEGIN IMMEDIATE")
     else:
-        connection.exec_driver_sql("BEGIN")
+        driver.execute("BEGIN")
 
 
 class Gate:
@@ -309,7 +310,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
                 copy.write_row(tuple(row.values()))
     else:
         statement = _plain_insert(connection.dialect, table, columns)
-        connection.exec_driver_sql(statement, [tuple(row.values()) for row in rows])
+        connection.connection.cursor().executemany(statement, [tuple(row.values()) for row in rows])
 
 
 def _place(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> str:
@@ -340,11 +341,6 @@ def insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) 
     return connection.execute(statement).first() is not None
 
 
-def upsert(connection: Connection, table: Table) -> Insert:
-    """Return an INSERT that overwrites the row of the same primary key."""
-    return _upsert(connection.dialect.name, table)
-
-
 @functools.cache
 def _insert_new(dialect: str, table: Table) -> Insert:
     if dialect == "sqlite":
@@ -353,7 +349,8 @@ def _insert_new(dialect: str, table: Table) -> Insert:
 
 
 @functools.cache
-def _upsert(dialect: str, table: Table) -> Insert:
+def upsert(dialect: str, table: Table) -> Insert:
+    """Return an INSERT that overwrites the row of the same primary key."""
     statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     keys = [column.name for column in table.primary_key]
     changed = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
@@ -362,20 +359,20 @@ def _upsert(dialect: str, table: Table) -> Insert:
 
 @contextmanager
 def translated(engine: Engine) -> Iterator[None]:
-    """Say in one line what went wrong with the database."""
+    """Say in one line what went wrong with the database, whether SQLAlchemy or the driver says so."""
     try:
         yield
-    except DatabaseError as error:
+    except (DatabaseError, engine.dialect.loaded_dbapi.Error) as error:
         where = engine.url.render_as_string(hide_password=True)
         said = _said_by_sqlite if engine.dialect.name == "sqlite" else _said_by_postgres
-        readable = said(error, where)
+        readable = said(getattr(error, "orig", error), where)
         if readable is None:
             raise
         raise readable from error
 
 
-def _said_by_sqlite(error: DatabaseError, where: str) -> QueristError | None:
-    reason = str(error.orig).lower()
+def _said_by_sqlite(error: BaseException | None, where: str) -> QueristError | None:
+    reason = str(error).lower()
     if "disk" in reason and "full" in reason:
         return StorageFull(f"the disk of {where} is full; nothing that was acknowledged is lost", value=where)
     if "readonly" in reason or "read-only" in reason or "unable to open" in reason or "disk i/o error" in reason:
@@ -387,9 +384,9 @@ def _said_by_sqlite(error: DatabaseError, where: str) -> QueristError | None:
     return None
 
 
-def _said_by_postgres(error: DatabaseError, where: str) -> QueristError | None:
-    reason = " ".join(str(error.orig).split())
-    state = getattr(error.orig, "sqlstate", None) or ""
+def _said_by_postgres(error: BaseException | None, where: str) -> QueristError | None:
+    reason = " ".join(str(error).split())
+    state = getattr(error, "sqlstate", None) or ""
     if state.startswith("53") and state != "53300":
         return StorageFull(
             f"the disk of {where} is full ({reason}); nothing that was acknowledged is lost", value=where
@@ -400,8 +397,8 @@ def _said_by_postgres(error: DatabaseError, where: str) -> QueristError | None:
         return Busy(f"{where} is being written by another process; try again", value=where)
     if "NUL (0x00)" in reason:
         return BadValue("text", "…\\0…", "PostgreSQL keeps no text with a NUL character in it")
-    # Without a state nobody answered; 08 and 57P: the server went away; 28, 3D and 53300: it lets nobody in.
-    if error.connection_invalidated or state[:2] in ("", "08", "28", "3D") or state[:3] == "57P" or state == "53300":
+    # Without a state nobody answered; 08, 57P and 25P03: the server hung up; 28, 3D and 53300: it lets nobody in.
+    if state[:2] in ("", "08", "28", "3D") or state[:3] == "57P" or state in ("25P03", "53300"):
         return Unreachable(f"the database {where} cannot be reached: {reason}", value=where)
     return None
 

@@ -11,6 +11,7 @@ from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, func,
 
 from querist.store.dialect import batches, insert_rows, pages_of
 from querist.store.memory_items import gap, taken_row, unknown_item
+from querist.store.prepared import Prepared
 from querist.store.protocol import ItemRow, PoolTable
 from querist.store.schema import CONTENT, HEAD, ITEM
 from querist.types import Array, Content, ItemId, canonical_json
@@ -19,9 +20,14 @@ TOUCHED: Final = ITEM.c.state != literal_column("'unlabelled'")
 """In the very words of the partial index, so that both databases use it."""
 
 _WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
-_ROWS: Final = select(ITEM.c.id, ITEM.c.row).where(ITEM.c.project == bindparam("of"), ITEM.c.id.in_(_WANTED))
-_CONTENTS: Final = select(CONTENT.c.row, CONTENT.c.kind, CONTENT.c.body).where(
-    CONTENT.c.project == bindparam("of"), CONTENT.c.row.in_(_WANTED)
+_ROWS: Final = Prepared(select(ITEM.c.id, ITEM.c.row).where(ITEM.c.project == bindparam("of"), ITEM.c.id.in_(_WANTED)))
+_U_EVAL: Final = Prepared(
+    select(ITEM.c.u_eval).where(ITEM.c.project == bindparam("of"), ITEM.c.id == bindparam("item"))
+)
+_CONTENTS: Final = Prepared(
+    select(CONTENT.c.row, CONTENT.c.kind, CONTENT.c.body).where(
+        CONTENT.c.project == bindparam("of"), CONTENT.c.row.in_(_WANTED)
+    )
 )
 
 
@@ -40,7 +46,7 @@ def add(connection: Connection, project: int, rows: Sequence[ItemRow]) -> None:
     """Keep some items; those that are known are passed over, and an import that never was makes room."""
     announced, following = size(connection, project), kept(connection, project)
     ids = [row.item for row in rows]
-    known: dict[ItemId, int] = dict(connection.execute(_ROWS, {"of": project, "wanted": ids}).all())
+    known: dict[ItemId, int] = dict(_ROWS.all(connection, {"of": project, "wanted": ids}))
     new: list[ItemRow] = []
     for row in rows:
         at = known.get(row.item)
@@ -126,18 +132,26 @@ def rows(connection: Connection, project: int, items: Sequence[ItemId]) -> Array
     """Return the row numbers of items; NotFound names the first unknown one."""
     found: dict[ItemId, int] = {}
     for some in batches(items):
-        found.update(connection.execute(_ROWS, {"of": project, "wanted": some}).all())
+        found.update(_ROWS.all(connection, {"of": project, "wanted": some}))
     try:
         return np.fromiter((found[item] for item in items), dtype=np.int64, count=len(items))
     except KeyError as error:
         raise unknown_item(error.args[0]) from None
 
 
+def u_eval(connection: Connection, project: int, item: ItemId) -> float:
+    """Return the number that says whether an item belongs to the reserve; NotFound for an unknown one."""
+    row = _U_EVAL.first(connection, {"of": project, "item": item})
+    if row is None:
+        raise unknown_item(item)
+    return float(row.u_eval)
+
+
 def contents(connection: Connection, project: int, numbers: Sequence[int]) -> list[Content | None]:
     """Return what some rows show; None where it was erased."""
     found: dict[int, Content] = {}
     for some in batches(numbers):
-        for row in connection.execute(_CONTENTS, {"of": project, "wanted": some}):
+        for row in _CONTENTS.all(connection, {"of": project, "wanted": some}):
             found[row.row] = Content(row.kind, json.loads(row.body))
     return [found.get(number) for number in numbers]
 

@@ -210,6 +210,10 @@ class MemoryStore:
         """Return the row numbers of items; NotFound names the first unknown one."""
         return self.items.rows_of(items)
 
+    def u_eval(self, item: ItemId) -> float:
+        """Return the number that says whether an item belongs to the reserve; NotFound for an unknown one."""
+        return float(self.pool().u_eval[self.rows([item])[0]])
+
     def contents(self, items: Sequence[ItemId]) -> list[Content | None]:
         """Return what people see of items; None where it was erased."""
         return [self.items.contents[row] for row in self.rows(items).tolist()]

@@ -21,6 +21,7 @@ from querist.errors import BadValue, Conflict, NotFound, NotSignedIn, TooMany
 from querist.store.database import Database
 from querist.store.dialect import insert_if_new
 from querist.store.memory import wall_clock
+from querist.store.prepared import Prepared
 from querist.store.schema import ATTEMPT, PERSON, SESSION, TOKEN
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ ATTEMPT_SECONDS: Final = 900
 
 _SECOND: Final = 1_000_000
 
-# Asked of every request.
-_SESSION: Final = (
+_SESSION: Final = Prepared(
     select(PERSON, SESSION.c.csrf, SESSION.c.by_link, SESSION.c.expires_at)
     .join(SESSION, SESSION.c.person == PERSON.c.id)
     .where(SESSION.c.hash == bindparam("digest"))
@@ -308,10 +308,10 @@ class People:
     def session(self, token: str) -> Session:
         """Return the session of a cookie; NotSignedIn when it has ended."""
         with self.database.reading() as connection:
-            row = connection.execute(_SESSION, {"digest": digest(token)}).one_or_none()
+            row = _SESSION.first(connection, {"digest": digest(token)})
         if row is None or row.expires_at <= self._clock() or not row.active:
             raise NotSignedIn("you are not signed in, or were away too long")
-        return Session(read_person(row), row.csrf, row.by_link, row.expires_at)
+        return Session(read_person(row), row.csrf, bool(row.by_link), row.expires_at)
 
     def end_session(self, token: str) -> None:
         """Sign out."""
@@ -403,7 +403,7 @@ def _row(connection: Connection, who: str) -> Row[Any]:
     return row
 
 
-def read_person(row: Row[Any]) -> Person:
+def read_person(row: Any) -> Person:
     """Return the person of a row."""
     role = cast("Role", row.role)
     return Person(row.id, row.name, role, row.email, bool(row.must_change_password), bool(row.active))

@@ -4,39 +4,38 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
 from querist.errors import BadValue, Conflict, NotFound
 from querist.events import GENESIS
 from querist.store.dialect import insert_if_new
+from querist.store.prepared import Prepared
 from querist.store.schema import HEAD, PROJECT
 from querist.types import Sha256
 
-# Statements of the hot path are made once: putting one together costs more than running it.
-_HEAD: Final[Select[Any]] = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.size, HEAD.c.moved).where(
-    HEAD.c.project == bindparam("of")
-)
-_LOCKED_HEAD: Final[Select[Any]] = _HEAD.with_for_update()
-_NEW_HEAD: Final = (
+_THE_HEAD: Final = select(HEAD.c.seq, HEAD.c.hash, HEAD.c.size, HEAD.c.moved).where(HEAD.c.project == bindparam("of"))
+_HEAD: Final = Prepared(_THE_HEAD)
+_LOCKED_HEAD: Final = Prepared(_THE_HEAD.with_for_update())
+_NEW_HEAD: Final = Prepared(
     update(HEAD)
     .where(HEAD.c.project == bindparam("of"))
     .values(seq=bindparam("last"), hash=bindparam("its_hash"), size=bindparam("items"))
 )
 
 
-def head(connection: Connection, project: int) -> Row[Any]:
+def head(connection: Connection, project: int) -> Any:
     """Return the last seq, its hash, the size that the imports have announced, and where the project moved to."""
-    return connection.execute(_HEAD, {"of": project}).one()
+    return _HEAD.one(connection, {"of": project})
 
 
 def set_head(connection: Connection, project: int, seq: int, its_hash: Sha256, size: int) -> None:
     """Move the head to a new last line."""
-    connection.execute(_NEW_HEAD, {"of": project, "last": seq, "its_hash": its_hash, "items": size})
+    _NEW_HEAD.run(connection, {"of": project, "last": seq, "its_hash": its_hash, "items": size})
 
 
-def lock(connection: Connection, project: int) -> Row[Any]:
+def lock(connection: Connection, project: int) -> Any:
     """Let one at a time append, until the transaction ends; return the head."""
-    return connection.execute(_LOCKED_HEAD, {"of": project}).one()
+    return _LOCKED_HEAD.one(connection, {"of": project})
 
 
 def make(connection: Connection, name: str, project: str, now: int) -> Row[Any]:

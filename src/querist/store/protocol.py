@@ -206,6 +206,10 @@ class Store(Protocol):
         """Return the row numbers of items; NotFound names the first unknown one."""
         ...
 
+    def u_eval(self, item: ItemId) -> float:
+        """Return the number that says whether an item belongs to the reserve; NotFound for an unknown one."""
+        ...
+
     def contents(self, items: Sequence[ItemId]) -> list[Content | None]: ...
     def iter_contents(self, start: int, stop: int) -> Iterator[Content | None]:
         """Yield contents of rows start to stop in row order, without holding them all; None where erased."""

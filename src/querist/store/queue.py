@@ -10,13 +10,11 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     and_,
     bindparam,
     delete,
     exists,
     func,
-    insert,
     literal_column,
     or_,
     select,
@@ -24,7 +22,9 @@ from sqlalchemy import (
 )
 
 from querist.events import AnswerSubmitted, ItemWithdrawn, Recorded
+from querist.store.dialect import insert_rows
 from querist.store.memory import lease_gone, not_yours
+from querist.store.prepared import Prepared
 from querist.store.protocol import Arrange, Lease, QueueEntry
 from querist.store.schema import ANSWER, LEASE, QUEUE
 
@@ -64,22 +64,23 @@ _ANSWERED: Final = (
 )
 
 # In the lane `recheck` people are asked about items that they have answered themselves.
-_OPEN: Final = (
+_IN_THEIR_ORDER: Final = (
     select(QUEUE)
     .where(_FREE, or_(~_ANSWERED, QUEUE.c.lane == "recheck"), QUEUE.c.item.not_in(bindparam("out", expanding=True)))
     .order_by(*PLACE)
 )
-_NEXT: Final = _OPEN.limit(bindparam("n"))
-_IS_FREE: Final = select(QUEUE.c.item).where(_FREE, QUEUE.c.item == bindparam("item"))
-_MINE: Final = select(LEASE).where(LEASE.c.project == bindparam("project"), LEASE.c.person == bindparam("person"))
+_OPEN: Final = Prepared(_IN_THEIR_ORDER)
+_NEXT: Final = Prepared(_IN_THEIR_ORDER.limit(bindparam("n")))
+_IS_FREE: Final = Prepared(select(QUEUE.c.item).where(_FREE, QUEUE.c.item == bindparam("item")))
+_OF_PROJECT: Final = LEASE.c.project == bindparam("project")
+_MINE: Final = Prepared(select(LEASE).where(_OF_PROJECT, LEASE.c.person == bindparam("person")))
+_ONE: Final = Prepared(select(LEASE).where(_OF_PROJECT, LEASE.c.id == bindparam("lease")))
 
-_ONE: Final = select(LEASE).where(LEASE.c.project == bindparam("project"), LEASE.c.id == bindparam("lease"))
-
-_DROP: Final = delete(LEASE).where(LEASE.c.id == bindparam("lease"))
-_RENEW: Final = update(LEASE).where(LEASE.c.id == bindparam("lease")).values(expires_at=bindparam("until"))
-_GIVE: Final = insert(LEASE)
-_END_ALL: Final = delete(LEASE).where(LEASE.c.project == bindparam("of"), LEASE.c.item == bindparam("a"))
-_END_ONE: Final = _END_ALL.where(LEASE.c.person == bindparam("b"))
+_DROP: Final = Prepared(delete(LEASE).where(LEASE.c.id == bindparam("lease")))
+_RENEW: Final = Prepared(update(LEASE).where(LEASE.c.id == bindparam("lease")).values(expires_at=bindparam("until")))
+_THE_ITEMS: Final = delete(LEASE).where(LEASE.c.project == bindparam("of"), LEASE.c.item == bindparam("a"))
+_END_ALL: Final = Prepared(_THE_ITEMS)
+_END_ONE: Final = Prepared(_THE_ITEMS.where(LEASE.c.person == bindparam("b")))
 
 
 def waiting(connection: Connection, project: int) -> list[QueueEntry]:
@@ -96,7 +97,7 @@ def live(connection: Connection, project: int, *, now: int) -> list[Lease]:
 
 def find(connection: Connection, project: int, lease: str, *, now: int) -> Lease | None:
     """Return a lease that has not expired."""
-    row = connection.execute(_ONE, {"project": project, "lease": lease}).one_or_none()
+    row = _ONE.first(connection, {"project": project, "lease": lease})
     return None if row is None or row.expires_at <= now else _read(row)
 
 
@@ -113,27 +114,24 @@ def give(
 ) -> list[Lease]:
     """Return up to n leases of a person: those held, those of before a reload, then the first free of the queue."""
     who = {"project": project, "person": person, "now": now}
-    mine = [_read(row) for row in connection.execute(_MINE, who)]
+    mine = [_read(row) for row in _MINE.all(connection, who)]
     mine.sort(key=lambda lease: (held.index(lease.id) if lease.id in held else len(held), *_order(lease)))
     kept = [
         lease for lease in mine if lease.expires_at > now or (lease.id in held and _is_free(connection, who, lease))
     ]
     gone = [lease for lease in mine if lease not in kept]
-    if gone:
-        connection.execute(_DROP, [{"lease": lease.id} for lease in gone])
+    _DROP.run(connection, *[{"lease": lease.id} for lease in gone])
     renewed = [replace(lease, expires_at=until) for lease in kept[:n]]
-    if renewed:
-        connection.execute(_RENEW, [{"lease": lease.id, "until": until} for lease in renewed])
+    _RENEW.run(connection, *[{"lease": lease.id, "until": until} for lease in renewed])
     if len(renewed) >= n:
         return renewed
     free = {**who, "out": [lease.item for lease in kept]}
     if arrange is None:
-        found = [_entry(row) for row in connection.execute(_NEXT, {**free, "n": n - len(renewed)})]
+        found = [_entry(row) for row in _NEXT.all(connection, {**free, "n": n - len(renewed)})]
     else:
-        found = list(arrange([_entry(row) for row in connection.execute(_OPEN, free)]))[: n - len(renewed)]
+        found = list(arrange([_entry(row) for row in _OPEN.all(connection, free)]))[: n - len(renewed)]
     new = [Lease(uuid.uuid4().hex, e.item, person, until, lane=e.lane, round=e.round, rank=e.rank) for e in found]
-    if new:
-        connection.execute(_GIVE, [{"project": project, **_write(lease)} for lease in new])
+    insert_rows(connection, LEASE, [{"project": project, **_write(lease)} for lease in new])
     return [*renewed, *new]
 
 
@@ -143,19 +141,19 @@ def give_one(connection: Connection, project: int, new: Lease, *, now: int) -> L
     live_ones = [_read(row) for row in connection.execute(query)]
     own = next((lease for lease in live_ones if lease.person == new.person), None)
     if own is not None:
-        connection.execute(_RENEW, {"lease": own.id, "until": new.expires_at})
+        _RENEW.run(connection, {"lease": own.id, "until": new.expires_at})
         return replace(own, expires_at=new.expires_at)
     if live_ones:
         return None
     mine = and_(LEASE.c.project == project, LEASE.c.item == new.item, LEASE.c.person == new.person)
     connection.execute(delete(LEASE).where(mine))
-    connection.execute(insert(LEASE).values(project=project, **_write(new)))
+    insert_rows(connection, LEASE, [{"project": project, **_write(new)}])
     return new
 
 
 def renew(connection: Connection, project: int, lease: str, person: str, *, now: int, until: int) -> Lease:
     """Return the lease with its new end."""
-    row = connection.execute(_ONE, {"project": project, "lease": lease}).one_or_none()
+    row = _ONE.first(connection, {"project": project, "lease": lease})
     if row is None:
         raise lease_gone(lease)
     known = _read(row)
@@ -163,18 +161,18 @@ def renew(connection: Connection, project: int, lease: str, person: str, *, now:
         raise not_yours(lease)
     if known.expires_at <= now and not _is_free(connection, {"project": project, "person": person, "now": now}, known):
         raise lease_gone(lease)
-    connection.execute(_RENEW, {"lease": lease, "until": until})
+    _RENEW.run(connection, {"lease": lease, "until": until})
     return replace(known, expires_at=until)
 
 
 def release(connection: Connection, project: int, lease: str, person: str) -> None:
     """Give an item back."""
-    row = connection.execute(_ONE, {"project": project, "lease": lease}).one_or_none()
+    row = _ONE.first(connection, {"project": project, "lease": lease})
     if row is None:
         return
     if row.person != person:
         raise not_yours(lease)
-    connection.execute(_DROP, {"lease": lease})
+    _DROP.run(connection, {"lease": lease})
 
 
 def end(connection: Connection, project: int, events: Sequence[Recorded]) -> None:
@@ -187,10 +185,8 @@ def end(connection: Connection, project: int, events: Sequence[Recorded]) -> Non
     withdrawn = [
         {"of": project, "a": recorded.event.item} for recorded in events if isinstance(recorded.event, ItemWithdrawn)
     ]
-    if answered:
-        connection.execute(_END_ONE, answered)
-    if withdrawn:
-        connection.execute(_END_ALL, withdrawn)
+    _END_ONE.run(connection, *answered)
+    _END_ALL.run(connection, *withdrawn)
 
 
 def sweep(connection: Connection, *, before: int) -> None:
@@ -199,10 +195,10 @@ def sweep(connection: Connection, *, before: int) -> None:
 
 
 def _is_free(connection: Connection, who: dict[str, Any], lease: Lease) -> bool:
-    return connection.execute(_IS_FREE, {**who, "item": lease.item}).first() is not None
+    return _IS_FREE.first(connection, {**who, "item": lease.item}) is not None
 
 
-def _entry(row: Row[Any]) -> QueueEntry:
+def _entry(row: Any) -> QueueEntry:
     return QueueEntry(row.item, row.rank, row.lane, row.round, row.score, row.opinions_left)
 
 
@@ -210,7 +206,7 @@ def _order(lease: Lease) -> tuple[int, int, str]:
     return lease.round, lease.rank, lease.item
 
 
-def _read(row: Row[Any]) -> Lease:
+def _read(row: Any) -> Lease:
     return Lease(row.id, row.item, row.person, row.expires_at, lane=row.lane, round=row.round, rank=row.rank)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from querist.events import (
     AnswerSubmitted,
@@ -162,7 +162,7 @@ class SqlStore:
                 raise overtaken(event, actor, later)
             return self._write(connection, head, [new])[0], True
 
-    def _later(self, connection: Connection, head: Row[Any], event: Event, actor: str, read: int) -> int | None:
+    def _later(self, connection: Connection, head: Any, event: Event, actor: str, read: int) -> int | None:
         """Return the seq of what the writer should have known, if there is such an event."""
         if isinstance(event, AnswerSubmitted):
             return answers.first_after(connection, self.number, event.item, actor, read)
@@ -187,7 +187,7 @@ class SqlStore:
                 count += len(ordered)
         return count
 
-    def _write(self, connection: Connection, head: Row[Any], new: Sequence[_New]) -> list[Recorded]:
+    def _write(self, connection: Connection, head: Any, new: Sequence[_New]) -> list[Recorded]:
         seq, prev, size = head.seq, head.hash, head.size
         changes = tables.load(connection, self.number, size, [(one.event, one.extra) for one in new])
         written: list[Line] = []
@@ -260,6 +260,11 @@ class SqlStore:
         """Return the row numbers of items; NotFound names the first unknown one."""
         with self.database.reading() as connection:
             return shelf.rows(connection, self.number, items)
+
+    def u_eval(self, item: ItemId) -> float:
+        """Return the number that says whether an item belongs to the reserve; NotFound for an unknown one."""
+        with self.database.reading() as connection:
+            return shelf.u_eval(connection, self.number, item)
 
     def contents(self, items: Sequence[ItemId]) -> list[Content | None]:
         """Return what people see of items; None where it was erased."""
@@ -363,11 +368,11 @@ class SqlStore:
         with self.database.writing(durable=False) as connection:
             queue.release(connection, self.number, lease, person)
 
-    def lock(self, connection: Connection) -> Row[Any]:
+    def lock(self, connection: Connection) -> Any:
         """Let one at a time append and decide who gets what, until the transaction ends; return the head."""
         return projects.lock(connection, self.number)
 
-    def _lock(self, connection: Connection) -> Row[Any]:
+    def _lock(self, connection: Connection) -> Any:
         head = self.lock(connection)
         projects.refuse_moved(head.moved)
         return head

@@ -10,10 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
-    Row,
-    Select,
     Table,
-    Update,
     and_,
     bindparam,
     delete,
@@ -23,6 +20,7 @@ from sqlalchemy import (
 
 from querist.events import BatchSelected, DatasetFrozen, Event, ModelEvaluated, ModelFailed, ModelTrained
 from querist.store.dialect import batches, insert_rows, upsert
+from querist.store.prepared import Prepared
 from querist.store.protocol import Picked
 from querist.store.schema import ANSWER, DECISION, ITEM, METADATA, PICK, QUEUE, ROUND
 from querist.store.views import AnswerRow, Attached, DecisionRow, QueueRow, RoundRow, Standing, Tables, touched
@@ -85,27 +83,32 @@ class Changes(Tables):
         return Tables.change_round(self, number)
 
 
-# Statements are made once: putting one together costs more than running it.
-
-_SET_STATE: Final = (
+_SET_STATE: Final = Prepared(
     update(ITEM).where(ITEM.c.project == bindparam("of"), ITEM.c.id == bindparam("item")).values(state=bindparam("is"))
 )
-_DROP_QUEUE: Final = delete(QUEUE).where(QUEUE.c.project == bindparam("of"), QUEUE.c.item == bindparam("gone"))
-_WHOLE_QUEUE: Final = select(QUEUE).where(QUEUE.c.project == bindparam("of"))
+_DROP_QUEUE: Final = Prepared(
+    delete(QUEUE).where(QUEUE.c.project == bindparam("of"), QUEUE.c.item == bindparam("gone"))
+)
+_WHOLE_QUEUE: Final = Prepared(select(QUEUE).where(QUEUE.c.project == bindparam("of")))
 
 
 @functools.cache
-def _rows_where(table: str, column: str) -> Select[Any]:
+def _rows_where(table: str, column: str) -> Prepared:
     columns = METADATA.tables[table].c
     wanted = columns[column].in_(bindparam("wanted", expanding=True))
-    return select(METADATA.tables[table]).where(columns.project == bindparam("of"), wanted)
+    return Prepared(select(METADATA.tables[table]).where(columns.project == bindparam("of"), wanted))
 
 
 @functools.cache
-def _end_in(table: str) -> Update:
+def _end_in(table: str) -> Prepared:
     columns = METADATA.tables[table].c
     ended = and_(columns.project == bindparam("of"), columns.seq == bindparam("ended"))
-    return update(METADATA.tables[table]).where(ended).values(until=bindparam("at"))
+    return Prepared(update(METADATA.tables[table]).where(ended).values(until=bindparam("at")))
+
+
+@functools.cache
+def _overwrite(dialect: str, table: str) -> Prepared:
+    return Prepared(upsert(dialect, METADATA.tables[table]))
 
 
 def load(connection: Connection, project: int, size: int, events: Sequence[tuple[Event, Attached]]) -> Changes:
@@ -125,7 +128,7 @@ def load(connection: Connection, project: int, size: int, events: Sequence[tuple
         if row.state != "unlabelled":
             tables.states[row.id] = row.state
     if any(isinstance(event, BatchSelected) for event, _ in events):
-        queued: Iterable[Row[Any]] = connection.execute(_WHOLE_QUEUE, {"of": project})
+        queued: Iterable[Any] = _WHOLE_QUEUE.all(connection, {"of": project})
     else:
         queued = _where_in(connection, project, QUEUE, "item", items)
     for row in queued:
@@ -144,9 +147,9 @@ def save(connection: Connection, project: int, tables: Changes) -> None:
     _end(connection, project, DECISION, tables.ended_decisions)
     if tables.new_states:
         changed = [{"of": project, "item": item, "is": state} for item, state in tables.new_states.items()]
-        connection.execute(_SET_STATE, changed)
+        _SET_STATE.run(connection, *changed)
     if tables.dropped:
-        connection.execute(_DROP_QUEUE, [{"of": project, "gone": item} for item in tables.dropped])
+        _DROP_QUEUE.run(connection, *[{"of": project, "gone": item} for item in tables.dropped])
     _upsert(connection, project, QUEUE, (write_queue(tables.queue[item]) for item in tables.new_queue))
     _insert(connection, project, PICK, (write_pick(pick) for pick in tables.picks.values()))
     _upsert(connection, project, ROUND, (dataclasses.asdict(tables.rounds[number]) for number in tables.new_rounds))
@@ -163,7 +166,7 @@ def dump(tables: Tables) -> dict[str, Iterator[dict[str, Any]]]:
     }
 
 
-def read_answer(row: Row[Any]) -> AnswerRow:
+def read_answer(row: Any) -> AnswerRow:
     """Return the answer of a row."""
     value = json.loads(row.value)
     return AnswerRow(row.seq, row.item, row.person, row.outcome, value, row.lane, row.round, row.until)
@@ -183,7 +186,7 @@ def write_answer(row: AnswerRow) -> dict[str, Any]:
     }
 
 
-def read_decision(row: Row[Any]) -> DecisionRow:
+def read_decision(row: Any) -> DecisionRow:
     """Return the decision of a row."""
     return DecisionRow(row.seq, row.item, row.person, json.loads(row.value), row.until)
 
@@ -193,7 +196,7 @@ def write_decision(row: DecisionRow) -> dict[str, Any]:
     return {**dataclasses.asdict(row), "value": canonical_json(row.value)}
 
 
-def read_queue(row: Row[Any]) -> QueueRow:
+def read_queue(row: Any) -> QueueRow:
     """Return the place of a row."""
     return QueueRow(row.item, row.round, row.part, row.rank, row.lane, row.score, row.wanted, row.opinions_left)
 
@@ -203,7 +206,7 @@ def write_queue(row: QueueRow) -> dict[str, Any]:
     return dataclasses.asdict(row)
 
 
-def read_pick(row: Row[Any]) -> Picked:
+def read_pick(row: Any) -> Picked:
     """Return the pick of a row."""
     return Picked(row.seq, row.round, row.item, row.lane, row.rank, row.score, row.probability)
 
@@ -213,16 +216,16 @@ def write_pick(pick: Picked) -> dict[str, Any]:
     return dataclasses.asdict(pick)
 
 
-def read_round(row: Row[Any]) -> RoundRow:
+def read_round(row: Any) -> RoundRow:
     """Return the round of a row."""
-    return RoundRow(**{name: value for name, value in row._mapping.items() if name != "project"})
+    return RoundRow(**{name: value for name, value in row._asdict().items() if name != "project"})
 
 
 def _where_in(
     connection: Connection, project: int, table: Table, column: str, values: Collection[Any]
-) -> Iterator[Row[Any]]:
+) -> Iterator[Any]:
     for some in batches(sorted(values)):
-        yield from connection.execute(_rows_where(table.name, column), {"of": project, "wanted": some})
+        yield from _rows_where(table.name, column).all(connection, {"of": project, "wanted": some})
 
 
 def _insert(connection: Connection, project: int, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -230,12 +233,11 @@ def _insert(connection: Connection, project: int, table: Table, rows: Iterable[M
 
 
 def _upsert(connection: Connection, project: int, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    values = [{"project": project, **row} for row in rows]
-    if values:
-        connection.execute(upsert(connection, table), values)
+    overwrite = _overwrite(connection.dialect.name, table.name)
+    overwrite.run(connection, *[{"project": project, **row} for row in rows])
 
 
 def _end(connection: Connection, project: int, table: Table, rows: Sequence[AnswerRow] | Sequence[DecisionRow]) -> None:
     if rows:
         ended = [{"of": project, "ended": row.seq, "at": row.until} for row in rows]
-        connection.execute(_end_in(table.name), ended)
+        _end_in(table.name).run(connection, *ended)

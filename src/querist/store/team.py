@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
 from querist.errors import BadValue, Conflict, Denied, NotFound, NotSignedIn
 from querist.store.dialect import insert_new, upsert
 from querist.store.people import ROLES, People, Person, Role, add, digest
+from querist.store.prepared import Prepared
 from querist.store.schema import IDENTITY, INVITATION, MEMBER, SESSION, TOKEN
 
 INVITATION_SECONDS: Final = 7 * 86_400
@@ -23,8 +24,8 @@ SHORT: Final = 16
 
 _SECOND: Final = 1_000_000
 
-_ROLE: Final = select(MEMBER.c.role).where(
-    MEMBER.c.person == bindparam("person"), MEMBER.c.project == bindparam("project")
+_ROLE: Final = Prepared(
+    select(MEMBER.c.role).where(MEMBER.c.person == bindparam("person"), MEMBER.c.project == bindparam("project"))
 )
 
 
@@ -74,8 +75,8 @@ class Team:
     def role_in(self, person: Person, project: str) -> Role:
         """Return the higher of a person's role everywhere and their role in a project."""
         with self.database.reading() as connection:
-            here = connection.execute(_ROLE, {"person": person.id, "project": project}).scalar_one_or_none()
-        return person.role if here is None else higher(person.role, here)
+            here = _ROLE.first(connection, {"person": person.id, "project": project})
+        return person.role if here is None else higher(person.role, here.role)
 
     def projects_of(self, person: Person) -> dict[str, Role]:
         """Return a person's role in each project that they were invited to."""
@@ -111,7 +112,7 @@ class Team:
             if role == "member":
                 connection.execute(mine)
             else:
-                connection.execute(upsert(connection, MEMBER), row)
+                connection.execute(upsert(connection.dialect.name, MEMBER), row)
         return person
 
     def highest(self, person: Person) -> Role:
@@ -240,7 +241,7 @@ class Team:
                 add(connection, row)
             if invited.project is not None:
                 row = {"person": person.id, "project": invited.project, "role": invited.role}
-                connection.execute(upsert(connection, MEMBER), row)
+                connection.execute(upsert(connection.dialect.name, MEMBER), row)
         return person
 
     # Sessions.

@@ -19,7 +19,9 @@ from querist.engine.bench.simulate import simulate
 from querist.errors import BadValue
 from querist.types import Array, Content, Features, Json, Rejected
 
-MOST_FOR_A_REHEARSAL: Final = 800
+MOST_FOR_A_REHEARSAL: Final = 1_600
+SPENT: Final = 0.3
+"""Share of the labels that a rehearsal spends: where most of a pool is labelled, every way ends with the same rows."""
 LOOKED_AT: Final = 4_000
 """Items of a larger pool that are turned into arrays, drawn at random."""
 NEAR: Final = 0.98
@@ -184,7 +186,7 @@ def rehearsed(labelled: Labelled, *, model: str = "logistic_regression", seed: i
     `labels` is the size at which it was measured, `of` how many rows were used. None where no split got there.
     """
     labelled = labelled.take(MOST_FOR_A_REHEARSAL, seed=seed)
-    budget = int(0.6 * len(labelled))
+    budget = int(SPENT * len(labelled))
     first = max(10, min(20, budget // 4))
     batch = max(5, (budget - first) // 10)
     result = simulate(

@@ -297,4 +297,4 @@ def text_of(content: Content | None) -> str:
         return ""
     if content.kind == "text":
         return str(content.value["text"])
-    return canonical_json(content.value)
+    return canonical_json(content.to_json()["value"])
