@@ -22,9 +22,9 @@ FINISH: Final = 5.0
 """Seconds that a running step gets to end by itself."""
 LOOK: Final = 1.0
 """Seconds between two looks whether all projects are worked on."""
-POLITE: Final = 10
-"""How much the worker stands back for the process that answers people: where both want the processor, it gets a tenth.
-With 19 it came to nothing beside other programs that stand back, and people ran out of items."""
+POLITE: Final = 5
+"""How much the worker stands back for the process that answers people: where both want the processor, it gets a
+quarter. With 19 it came to nothing beside other programs that stand back, and people ran out of items."""
 
 
 def work(folder: Path, stop: threading.Event) -> bool:
