@@ -93,12 +93,12 @@ def test_a_cell_survives_the_parquet(tmp_path, points) -> None:
 def test_the_speed_table_is_made_of_what_was_kept_row_by_row(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(speed, "KEPT", tmp_path / "speed.json")
     last, first = "igs, 100 picks of n = 10,000, d = 64", "margin, top 100 of n = 1M, c = 10"
-    speed.keep("work", [last, "1 s", "3", "1 MB", "none can"])
-    speed.keep("work", [first, "2 s", "3", "1 MB", "none can"])
-    speed.keep("work", [first, "4 s", "3", "1 MB", "none can"])
-    speed.keep("loop", ["digits", "1 s", "5 ms", "99 %", ""])
+    speed.keep("work", [last, "1 s", "3", "1 MB", "none can"], "wall")
+    speed.keep("work", [first, "2 s", "3", "1 MB", "none can"], "wall")
+    speed.keep("work", [first, "4 s", "3", "1 MB", "none can"], "wall")
+    speed.keep("loop", ["digits", "1 s", "5 ms", "99 %", ""], "cpu")
     rows = [line.split(" | ")[0].removeprefix("| ") for line in speed.tables().splitlines() if line.startswith("| ")]
-    assert rows == ["work", first, last, "20 rounds of 50, margin", "digits"]
+    assert rows == ["work", first, last, "20 rounds of 50, margin", "digits °"]
     assert "2 s" not in speed.tables()
 
 

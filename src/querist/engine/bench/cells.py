@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -144,6 +145,13 @@ def run_cell(data: Labelled, cell: Cell) -> Json:
         QueristError: what the learner raises: an unknown strategy, a signal that the model does not offer.
         ModelFailure: every training failed.
     """
+    with warnings.catch_warnings():
+        # Trainings that fail are counted in what the cell found.
+        warnings.filterwarnings("ignore", "training failed in round", RuntimeWarning)
+        return _run_cell(data, cell)
+
+
+def _run_cell(data: Labelled, cell: Cell) -> Json:
     from querist.engine.learner import ActiveLearner
 
     parts = _parts(data, cell)
