@@ -69,6 +69,15 @@ class Desk:
         assert len(kept) == n, self.complaints
         return kept
 
+    @contextlib.contextmanager
+    def answers_on_the_way(self):
+        """The network holds the answers back until the block ends."""
+        held: list = []
+        self.page.route("**/answers", lambda route: held.append(route))  # noqa: PLW0108
+        yield
+        self.page.wait_for_function("() => document.querySelector('[data-unsent]').dataset.unsent !== '0'")
+        self.page.unroute("**/answers")  # what was held goes on
+
     def content(self, item: str):
         return self.projects[self.name].store.contents([item])[0].value
 
@@ -187,8 +196,20 @@ def test_boxes_are_drawn_moved_and_removed(desk):
     desk.press("Delete")
     desk.page.mouse.click(*at(0.6, 0.6))
     desk.press("ArrowRight")
-    desk.page.click(DONE)
+    with desk.answers_on_the_way():
+        desk.page.click(DONE)
+        desk.page.wait_for_function("() => !document.querySelector('.marks li')")
+        whole = desk.page.get_attribute("svg[role=application]", "viewBox")
+        desk.page.mouse.move(*at(0.5, 0.5))
+        desk.page.mouse.wheel(0, -400)
+        desk.page.wait_for_function(
+            "whole => document.querySelector('svg[role=application]').getAttribute('viewBox') !== whole", arg=whole
+        )
+        closer = desk.page.get_attribute("svg[role=application]", "viewBox")
     value = desk.answers(1)[0].value
+    desk.page.wait_for_selector("[data-unsent='0']")
+    # Whoever has zoomed in is not thrown back by an answer that arrives.
+    assert desk.page.get_attribute("svg[role=application]", "viewBox") == closer
     assert [box["label"] for box in value] == ["red cell", "white cell"]
     assert value[0]["x"] == pytest.approx(72, abs=3)
     assert value[0]["width"] == pytest.approx(144, abs=4)

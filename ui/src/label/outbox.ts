@@ -67,6 +67,8 @@ export class Outbox {
   link: Link = "up";
   /** False when this browser keeps nothing for us: the page then says so. */
   durable = true;
+  /** Keys of the entries that would outlive the page. */
+  private readonly stored = new Set<string>();
 
   private inFlight: string | null = null;
   private pumping = false;
@@ -104,6 +106,11 @@ export class Outbox {
 
   get unsent(): number {
     return this.entries.filter((e) => !e.refused).length;
+  }
+
+  /** Of the unsent, those that are on this browser's disk: only of these may the page say that they are kept. */
+  get kept(): number {
+    return this.entries.filter((e) => !e.refused && this.stored.has(e.key)).length;
   }
 
   get refused(): Entry[] {
@@ -159,16 +166,18 @@ export class Outbox {
   private async keep(...entries: Entry[]): Promise<void> {
     try {
       await this.storage.put(...entries);
+      for (const { key } of entries) this.stored.add(key);
     } catch {
       this.durable = false;
-      this.listener.changed();
     }
+    this.listener.changed();
     // An entry that was taken back while it was being written must not come back with the next visit.
     const gone = entries.filter((e) => !this.has(e.key)).map((e) => e.key);
     if (gone.length) await this.forget(...gone);
   }
 
   private async forget(...keys: string[]): Promise<void> {
+    for (const key of keys) this.stored.delete(key);
     try {
       await this.storage.delete(...keys);
     } catch {

@@ -44,6 +44,8 @@ export interface State {
   ahead: readonly Task[];
   trail: readonly TrailEntry[];
   unsent: number;
+  /** Of the unsent, those that outlive this page. */
+  kept: number;
   link: Link;
   durable: boolean;
   refused: readonly Entry[];
@@ -123,6 +125,7 @@ export class Session implements Listener {
       ahead: this.ahead,
       trail: this.trail.map((given) => ({ ...given, sent: !outbox.has(given.key) })),
       unsent: outbox.unsent,
+      kept: outbox.kept,
       link: outbox.link === "up" ? this.link : outbox.link,
       durable: outbox.durable,
       refused: outbox.refused,

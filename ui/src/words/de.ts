@@ -124,7 +124,9 @@ export const de: Part<Words> = {
     usual: "Am häufigsten gegeben",
     unknownTask: (task: string) => `Diese Seite kann die Aufgabe ${task} nicht zeigen: laden Sie sie neu, oder erneuern Sie Querist.`,
     offlineNoneMore: (n: number) =>
-      `${many(n, "Antwort ist", "Antworten sind")} hier aufgehoben und werden gesendet, sobald das Netz wieder da ist.`,
+      n
+        ? `${many(n, "Antwort ist", "Antworten sind")} hier aufgehoben; gesendet wird, sobald das Netz wieder da ist.`
+        : "Neue Beispiele kommen, sobald das Netz wieder da ist.",
     signedOutMore: (n: number) =>
       n ? `${many(n, "Antwort ist", "Antworten sind")} in diesem Browser aufgehoben. Melden Sie sich an, dann werden sie gesendet.` : "Melden Sie sich an, um weiterzumachen.",
     why: "Warum dieses Beispiel",

@@ -354,7 +354,7 @@ export const en = {
         : "This is the last item on this device. Everything is sent once when the network is back.",
     offlineNone: "No more items on this device",
     offlineNoneMore: (n: number) =>
-      `${many(n, "answer is", "answers are")} kept here and sent when the network is back.`,
+      n ? `${many(n, "answer is", "answers are")} kept here and sent when the network is back.` : "New items come when the network is back.",
     signedOutTitle: "You are signed out",
     signedOutMore: (n: number) =>
       n ? `${many(n, "answer is", "answers are")} kept in this browser. Sign in, and they are sent.` : "Sign in to go on.",

@@ -285,6 +285,27 @@ test("a browser that forbids storage still labels, and says so", async () => {
   expect(service.values).toEqual([["i0", "a"]]);
 });
 
+test("an answer is called kept only when it is on the disk", async () => {
+  const session = await begun();
+  service.online = false;
+  session.answer("a");
+  await settle();
+  expect(session.state).toMatchObject({ unsent: 1, kept: 1 });
+  let written = () => {};
+  const put = storage.put.bind(storage);
+  storage.put = (...entries) => new Promise((done) => (written = () => done(put(...entries))));
+  session.answer("b");
+  await settle();
+  expect(session.state).toMatchObject({ unsent: 2, kept: 1 });
+  written();
+  await settle();
+  expect(session.state).toMatchObject({ unsent: 2, kept: 2 });
+  service.online = true;
+  session.wake();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(session.state).toMatchObject({ unsent: 0, kept: 0 });
+});
+
 test("in training a lesson stands before the next answer until it has been read", async () => {
   const session = await begun();
   service.teach = (form) => (form.item === "i1" ? { value: "ham", reason: "a newsletter", right: form.value === "ham" } : null);
