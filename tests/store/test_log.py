@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from querist.errors import StorageFull
+from querist.errors import Busy, StorageFull
 from querist.events import TimerFired
-from querist.store import log
+from querist.store import dialect, log
 from querist.store.sql import SqlStore
+
+from .conftest import import_pool
 
 LONG = 60.0
 
@@ -158,3 +160,20 @@ def test_the_log_begins_anew_while_people_write(
     first = beginning()
     wait_until(lambda: beginning() != first)
     assert file_project.head()[0] == next(numbers)
+
+
+def test_what_is_erased_leaves_the_log_or_whoever_erases_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(dialect, "BUSY_MILLISECONDS", 20)
+    project = SqlStore.create(name="reviews", root=tmp_path)
+    import_pool(project, ["a", "secret"])
+    with closing(sqlite3.connect(tmp_path / "querist.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM content").fetchone()
+        with pytest.raises(Busy, match="erase it again"):
+            project.erase("secret")
+    assert project.contents(["secret"]) == [None]
+    project.erase("secret")
+    assert (tmp_path / "querist.db-wal").stat().st_size == 0
+    project.close()

@@ -7,6 +7,7 @@ import functools
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
@@ -271,11 +272,19 @@ def forget(engine: Engine, table: str) -> None:
 
     SQLite overwrites what it deletes; here its write-ahead log is brought into the file and cut off. PostgreSQL keeps
     deleted rows until they are vacuumed; its own log and its backups are beyond us.
+
+    Raises:
+        Busy: somebody reads what was deleted, and does not stop.
     """
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             connection.rollback()
-            connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            patience = time.monotonic() + BUSY_MILLISECONDS / 1000
+            # SQLite waits for readers, but not for somebody else who brings the log in.
+            while connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                if time.monotonic() > patience:
+                    raise Busy("it is deleted, but somebody still reads it in the database's log; erase it again")
+                time.sleep(0.01)
     else:
         with translated(engine), engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             connection.execute(text(f"VACUUM {engine.dialect.identifier_preparer.quote(table)}"))
