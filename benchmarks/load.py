@@ -37,6 +37,7 @@ CLASSES = ["north", "east", "south", "west"]
 RETRAIN_SECONDS = 10.0
 PATIENCE = 60.0
 FLUSH_SECONDS, FLUSHED = 0.2, 12_288
+WINDOW, CALM = 5.0, 0.05
 PROCESSORS = ("the generator", "the server", "the worker", "other programs", "kept by the host")
 SERVE = """
 import sys
@@ -172,7 +173,7 @@ class Load:
     def __init__(self, base: str, project: str, *, think: float, until: float, warm: float) -> None:
         self.base, self.project = base, project
         self.think, self.until, self.warm = think, until, warm
-        self.took: dict[str, list[float]] = {"next": [], "answers": []}
+        self.took: dict[str, list[tuple[float, float]]] = {"next": [], "answers": []}
         self.errors: Counter[str] = Counter()
         self.acknowledged: list[str] = []
 
@@ -211,31 +212,41 @@ class Load:
             self.errors[type(error).__name__] += 1
             connection.streams = None
             return None
-        if time.monotonic() > self.warm:
-            self.took[what].append(1000 * (time.perf_counter() - began))
+        if (now := time.monotonic()) > self.warm:
+            self.took[what].append((now, 1000 * (time.perf_counter() - began)))
         if status >= 400:
             self.errors[str(status)] += 1
             return None
         return reply
 
 
-class Disk(threading.Thread):
-    """How long the disk takes for a flush of its own beside the load: what an answer costs at the least."""
+class Machine(threading.Thread):
+    """What the machine does meanwhile: how long a bare flush of its disk takes, and what its host keeps from it."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(daemon=True)
         self.file = folder / "flushes"
-        self.took: list[float] = []
+        self.flushes: list[float] = []
+        self.kept: list[tuple[float, float]] = []
         self.ended = threading.Event()
 
     def run(self) -> None:
         with self.file.open("wb", buffering=0) as file:
             while not self.ended.wait(FLUSH_SECONDS):
+                self.kept.append((time.monotonic(), machine_seconds()[1]))
                 file.seek(0)
                 file.write(os.urandom(FLUSHED))
                 began = time.perf_counter()
                 os.fdatasync(file)
-                self.took.append(1000 * (time.perf_counter() - began))
+                self.flushes.append(1000 * (time.perf_counter() - began))
+
+    def calm(self, took: list[tuple[float, float]]) -> list[float]:
+        """Return the times that fall into windows in which the host kept next to nothing."""
+        when, kept = np.array(self.kept).T
+        ends = np.arange(when[0] + WINDOW, when[-1], WINDOW)
+        shares = (np.interp(ends, when, kept) - np.interp(ends - WINDOW, when, kept)) / WINDOW
+        calm = ends[shares < CALM]
+        return [took_ms for at, took_ms in took if ((calm - WINDOW <= at) & (at < calm)).any()]
 
 
 def lost(folder: Path, acknowledged: list[str]) -> dict[str, int]:
@@ -285,8 +296,9 @@ def machine_seconds() -> tuple[float, float]:
 def table(found: dict[str, Any]) -> str:
     """Return the figures as the documentation shows them."""
     lines = ["| | times | p50 | p95 | p99 | slowest |", "|---|---|---|---|---|---|"]
-    rows = {**{f"`{what}`": took for what, took in found["requests"].items()}, "a bare flush of 12 kB": found["flush"]}
-    for what, took in rows.items():
+    rows = {f"`{what}`": took for what, took in found["requests"].items()}
+    rows |= {f"`{what}` while the host keeps less than {CALM:.0%}": took for what, took in found["calm"].items()}
+    for what, took in {**rows, "a bare flush of 12 kB": found["flush"]}.items():
         figures = " | ".join(f"{took[name]:.1f} ms" for name in ("p50", "p95", "p99", "slowest"))
         lines.append(f"| {what} | {took['n']:,} | {figures} |")
     said = found["settings"]
@@ -339,29 +351,30 @@ def main() -> int:
 def measured(folder: Path, project: str, chosen: argparse.Namespace) -> dict[str, Any]:
     """Let the people label, and return what was found."""
     manager, *tokens = sign_in_links(folder, chosen.people)
-    service, disk = Service(folder), Disk(folder)
+    service, machine = Service(folder), Machine(folder)
 
     def spent() -> np.ndarray:
         return np.array([time.process_time(), *cpu_seconds(service.process.pid), *machine_seconds()])
 
     try:
         base = service.address()
-        disk.start()
+        machine.start()
         start, before = time.monotonic(), spent()
         warm = start + chosen.warm_up
         load = Load(base, project, think=chosen.think, until=warm + chosen.seconds, warm=warm)
         asyncio.run(run(load, tokens, manager))
         shares = (spent() - before) / (time.monotonic() - start)
     finally:
-        disk.ended.set()
+        machine.ended.set()
         service.end()
     shares[3] -= shares[:3].sum()
     items, labels = size_of(folder)
     said = {name: getattr(chosen, name) for name in ("people", "seconds", "warm_up", "think", "batch")}
     return {
         "settings": {**said, "items": items, "labels": labels},
-        "requests": {what: percentiles(took) for what, took in load.took.items()},
-        "flush": percentiles(disk.took),
+        "requests": {what: percentiles([took_ms for _, took_ms in took]) for what, took in load.took.items()},
+        "calm": {what: percentiles(machine.calm(took)) for what, took in load.took.items()},
+        "flush": percentiles(machine.flushes),
         "errors": dict(load.errors),
         "answers": lost(folder, load.acknowledged),
         "processors": dict(zip(PROCESSORS, shares.round(3).tolist(), strict=True)),
