@@ -187,15 +187,7 @@ class _Changing:
     def _engine(self, recorded: Recorded, event: Event) -> None:
         match event:
             case ProjectCreated(spec=spec) | SpecChanged(spec=spec):
-                declared = tuple(spec["project"]["classes"])
-                known = self.state.classes
-                gone = {*known, *self.state.renamed, *self.state.split}
-                classes = (*known, *(name for name in declared if name not in gone))
-                if self.state.spec is None or self.state.spec["strategy"] != spec["strategy"]:
-                    # Another strategy is another question: what was found about the last one is no verdict on it.
-                    kept = {name: found for name, found in self.state.alarms.items() if about_health(name)}
-                    self.set(strategy_seq=recorded.seq, alarms_due={}, alarms=kept)
-                self.set(spec=spec, spec_seq=recorded.seq, classes=classes)
+                self._settle_on(recorded.seq, spec)
             case ClassesChanged():
                 self._change_classes(event)
                 self._reopen(event)
@@ -217,11 +209,7 @@ class _Changing:
             case ModelFailed() | Fallback(what="train"):
                 self.set(phase="select", tried_features=self.state.features, stop_rule=None)
             case ModelEvaluated():
-                fired = [rule for rule in event.rules if rule["rule"] in (event.stop or "").split(" and ")]
-                evidence = {rule["rule"]: rule["evidence"] for rule in fired}
-                evidence = dict(fired[0]["evidence"]) if len(fired) == 1 else evidence
-                self.set(phase="decide", stop_rule=event.stop, stop_evidence=evidence)
-                self._compare(event.evidence)
+                self._evaluated(event)
             case Alarm(name=name, evidence=evidence):
                 due = {other: found for other, found in self.state.alarms_due.items() if other != name}
                 self.set(alarms={**self.state.alarms, name: evidence}, alarms_due=due)
@@ -251,6 +239,24 @@ class _Changing:
                 self.set(refit=True)
             case _:
                 pass
+
+    def _settle_on(self, seq: int, spec: Json) -> None:
+        """Take settings, and the classes that they declare and that have not been changed since."""
+        known = self.state.classes
+        gone = {*known, *self.state.renamed, *self.state.split}
+        classes = (*known, *(name for name in spec["project"]["classes"] if name not in gone))
+        if self.state.spec is None or self.state.spec["strategy"] != spec["strategy"]:
+            # Another strategy is another question: what was found about the last one is no verdict on it.
+            kept = {name: found for name, found in self.state.alarms.items() if about_health(name)}
+            self.set(strategy_seq=seq, alarms_due={}, alarms=kept)
+        self.set(spec=spec, spec_seq=seq, classes=classes)
+
+    def _evaluated(self, event: ModelEvaluated) -> None:
+        fired = [rule for rule in event.rules if rule["rule"] in (event.stop or "").split(" and ")]
+        evidence = {rule["rule"]: rule["evidence"] for rule in fired}
+        evidence = dict(fired[0]["evidence"]) if len(fired) == 1 else evidence
+        self.set(phase="decide", stop_rule=event.stop, stop_evidence=evidence)
+        self._compare(event.evidence)
 
     def _compare(self, evidence: Json) -> None:
         """Note the alarms that are due; a strategy that turned out better is no longer suspected of no gain."""
