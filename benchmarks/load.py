@@ -28,13 +28,16 @@ import uuid
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
 import numpy as np
 
 API = "/api/v1"
 CLASSES = ["north", "east", "south", "west"]
 RETRAIN_SECONDS = 10.0
+PATIENCE = 60.0
+FLUSH_SECONDS, FLUSHED = 0.2, 12_288
+WINDOW, CALM = 5.0, 0.05
 PROCESSORS = ("the generator", "the server", "the worker", "other programs", "kept by the host")
 SERVE = """
 import sys
@@ -77,13 +80,18 @@ def make_project(folder: Path, *, items: int, labels: int, batch: int) -> str:
 
 
 def copy_of(folder: Path, to: Path, *, batch: int) -> str:
-    """Copy a project that `--prepare` made, so that each run begins with the same one; return its id."""
+    """Copy a project that `--prepare` made, so that each run begins with the same one; return its id.
+
+    A larger batch than it was made with is chosen before anybody comes.
+    """
     from querist.engine.project import Project
+    from querist.engine.run import run_until_waiting
 
     shutil.copytree(folder, to)
     settings = to / "querist.toml"
     settings.write_text(re.sub(r"(?m)^batch = \d+$", f"batch = {batch}", settings.read_text()))
     project = Project.open(to)
+    run_until_waiting(project)
     project.store.close()
     return project.id
 
@@ -128,60 +136,117 @@ class Service:
         self.process.wait(timeout=60)
 
 
+class Connection:
+    """One person's connection: as much of HTTP as it takes, for the service has the same processors."""
+
+    def __init__(self, base: str) -> None:
+        parts = urlsplit(base)
+        self.host, self.port = str(parts.hostname), parts.port
+        self.headers = {"Host": parts.netloc, "Content-Type": "application/json"}
+        self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def post(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """Return status and JSON of the reply."""
+        async with asyncio.timeout(PATIENCE):
+            if self.streams is None or self.streams[0].at_eof():
+                self.streams = await asyncio.open_connection(self.host, self.port)
+            reader, writer = self.streams
+            text = json.dumps(body)
+            lines = [f"POST {API}{path} HTTP/1.1", *(f"{name}: {value}" for name, value in self.headers.items())]
+            writer.write("\r\n".join([*lines, f"Content-Length: {len(text)}", "", text]).encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            length = re.search(r"(?i)content-length: (\d+)", head)
+            assert length is not None, head
+            reply = json.loads(await reader.readexactly(int(length[1])))
+        if (cookie := re.search(r"(?i)set-cookie: ([^;]+)", head)) is not None:
+            self.headers["Cookie"] = cookie[1]
+        return int(head.split(maxsplit=2)[1]), reply
+
+    async def sign_in(self, token: str) -> None:
+        _, me = await self.post("/session", {"token": token})
+        self.headers["X-CSRF-Token"] = me["csrf"]
+
+
 class Load:
     """What the people did: latencies after the warm-up, errors, and the keys of acknowledged answers."""
 
     def __init__(self, base: str, project: str, *, think: float, until: float, warm: float) -> None:
-        self.base, self.project = f"{base}{API}", project
+        self.base, self.project = base, project
         self.think, self.until, self.warm = think, until, warm
-        self.took: dict[str, list[float]] = {"next": [], "answers": []}
+        self.took: dict[str, list[tuple[float, float]]] = {"next": [], "answers": []}
         self.errors: Counter[str] = Counter()
         self.acknowledged: list[str] = []
 
     async def person(self, token: str) -> None:
         rng = random.Random(token)
-        async with httpx.AsyncClient(base_url=self.base, timeout=60) as client:
-            await self.sign_in(client, token)
-            held: list[dict[str, Any]] = []
-            while time.monotonic() < self.until:
-                await asyncio.sleep(rng.expovariate(1 / self.think))
-                if held:
-                    await self.answer(client, held.pop(0), rng)
-                reply = await self.ask(client, "next", {"n": 5, "held": [task["lease"] for task in held]})
-                held += reply.json()["tasks"] if reply is not None else []
-
-    async def sign_in(self, client: httpx.AsyncClient, token: str) -> None:
-        me = await client.post("/session", json={"token": token})
-        client.headers["X-CSRF-Token"] = me.json()["csrf"]
+        connection = Connection(self.base)
+        await connection.sign_in(token)
+        held: list[dict[str, Any]] = []
+        while time.monotonic() < self.until:
+            await asyncio.sleep(rng.expovariate(1 / self.think))
+            if held:
+                await self.answer(connection, held.pop(0), rng)
+            reply = await self.ask(connection, "next", {"n": 5, "held": [task["lease"] for task in held]})
+            held += reply["tasks"] if reply is not None else []
 
     async def keep_training(self, token: str) -> None:
         """Ask for a training again and again: one that runs already takes the wish with it."""
-        async with httpx.AsyncClient(base_url=self.base, timeout=60) as client:
-            await self.sign_in(client, token)
-            while True:
-                await client.post(f"/projects/{self.project}/commands/retrain", json={"key": str(uuid.uuid4())})
-                await asyncio.sleep(RETRAIN_SECONDS)
+        connection = Connection(self.base)
+        await connection.sign_in(token)
+        while True:
+            await connection.post(f"/projects/{self.project}/commands/retrain", {"key": str(uuid.uuid4())})
+            await asyncio.sleep(RETRAIN_SECONDS)
 
-    async def answer(self, client: httpx.AsyncClient, task: dict[str, Any], rng: random.Random) -> None:
+    async def answer(self, connection: Connection, task: dict[str, Any], rng: random.Random) -> None:
         key = str(uuid.uuid4())
         value = rng.choice(CLASSES)
         form = {"key": key, "item": task["item"], "value": value, "lease": task["lease"], "active_ms": 1500}
-        if await self.ask(client, "answers", form) is not None:
+        if await self.ask(connection, "answers", form) is not None:
             self.acknowledged.append(key)
 
-    async def ask(self, client: httpx.AsyncClient, what: str, body: dict[str, Any]) -> httpx.Response | None:
+    async def ask(self, connection: Connection, what: str, body: dict[str, Any]) -> Any:
         began = time.perf_counter()
         try:
-            reply = await client.post(f"/projects/{self.project}/{what}", json=body)
-        except httpx.HTTPError as error:
+            status, reply = await connection.post(f"/projects/{self.project}/{what}", body)
+        except (OSError, asyncio.IncompleteReadError) as error:
             self.errors[type(error).__name__] += 1
+            connection.streams = None
             return None
-        if time.monotonic() > self.warm:
-            self.took[what].append(1000 * (time.perf_counter() - began))
-        if reply.status_code >= 400:
-            self.errors[str(reply.status_code)] += 1
+        if (now := time.monotonic()) > self.warm:
+            self.took[what].append((now, 1000 * (time.perf_counter() - began)))
+        if status >= 400:
+            self.errors[str(status)] += 1
             return None
         return reply
+
+
+class Machine(threading.Thread):
+    """What the machine does meanwhile: how long a bare flush of its disk takes, and what its host keeps from it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self.file = folder / "flushes"
+        self.flushes: list[float] = []
+        self.kept: list[tuple[float, float]] = []
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        with self.file.open("wb", buffering=0) as file:
+            while not self.ended.wait(FLUSH_SECONDS):
+                self.kept.append((time.monotonic(), machine_seconds()[1]))
+                file.seek(0)
+                file.write(os.urandom(FLUSHED))
+                began = time.perf_counter()
+                os.fdatasync(file)
+                self.flushes.append(1000 * (time.perf_counter() - began))
+
+    def calm(self, took: list[tuple[float, float]]) -> list[float]:
+        """Return the times that fall into windows in which the host kept next to nothing."""
+        when, kept = np.array(self.kept).T
+        ends = np.arange(when[0] + WINDOW, when[-1], WINDOW)
+        shares = (np.interp(ends, when, kept) - np.interp(ends - WINDOW, when, kept)) / WINDOW
+        calm = ends[shares < CALM]
+        return [took_ms for at, took_ms in took if ((calm - WINDOW <= at) & (at < calm)).any()]
 
 
 def lost(folder: Path, acknowledged: list[str]) -> dict[str, int]:
@@ -230,10 +295,12 @@ def machine_seconds() -> tuple[float, float]:
 
 def table(found: dict[str, Any]) -> str:
     """Return the figures as the documentation shows them."""
-    lines = ["| | requests | p50 | p95 | p99 | slowest |", "|---|---|---|---|---|---|"]
-    for what, took in found["requests"].items():
+    lines = ["| | times | p50 | p95 | p99 | slowest |", "|---|---|---|---|---|---|"]
+    rows = {f"`{what}`": took for what, took in found["requests"].items()}
+    rows |= {f"`{what}` while the host keeps less than {CALM:.0%}": took for what, took in found["calm"].items()}
+    for what, took in {**rows, "a bare flush of 12 kB": found["flush"]}.items():
         figures = " | ".join(f"{took[name]:.1f} ms" for name in ("p50", "p95", "p99", "slowest"))
-        lines.append(f"| `{what}` | {took['n']:,} | {figures} |")
+        lines.append(f"| {what} | {took['n']:,} | {figures} |")
     said = found["settings"]
     lines[:0] = [
         f"{said['people']} people, one answer every {said['think']:g} s each, {said['seconds']:g} s after "
@@ -254,10 +321,10 @@ def table(found: dict[str, Any]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value in (("items", 1_000_000), ("labels", 100_000), ("people", 100), ("batch", 4_000)):
+    for name, value in (("items", 1_000_000), ("labels", 100_000), ("people", 100), ("batch", 5_000)):
         parser.add_argument(f"--{name}", type=int, default=value)
-    for name, value in (("seconds", 300.0), ("warm-up", 60.0), ("think", 2.0)):
-        parser.add_argument(f"--{name}", type=float, default=value)
+    for name, seconds in (("seconds", 300.0), ("warm-up", 60.0), ("think", 2.0)):
+        parser.add_argument(f"--{name}", type=float, default=seconds)
     parser.add_argument("--folder", type=Path, help="of the project; without it, one is made and thrown away")
     parser.add_argument("--prepare", action="store_true", help="make the project in --folder, and no more")
     parser.add_argument("--out", type=Path, help="where the figures go, as JSON")
@@ -284,26 +351,30 @@ def main() -> int:
 def measured(folder: Path, project: str, chosen: argparse.Namespace) -> dict[str, Any]:
     """Let the people label, and return what was found."""
     manager, *tokens = sign_in_links(folder, chosen.people)
-    service = Service(folder)
+    service, machine = Service(folder), Machine(folder)
 
     def spent() -> np.ndarray:
         return np.array([time.process_time(), *cpu_seconds(service.process.pid), *machine_seconds()])
 
     try:
         base = service.address()
+        machine.start()
         start, before = time.monotonic(), spent()
         warm = start + chosen.warm_up
         load = Load(base, project, think=chosen.think, until=warm + chosen.seconds, warm=warm)
         asyncio.run(run(load, tokens, manager))
         shares = (spent() - before) / (time.monotonic() - start)
     finally:
+        machine.ended.set()
         service.end()
     shares[3] -= shares[:3].sum()
     items, labels = size_of(folder)
     said = {name: getattr(chosen, name) for name in ("people", "seconds", "warm_up", "think", "batch")}
     return {
         "settings": {**said, "items": items, "labels": labels},
-        "requests": {what: percentiles(took) for what, took in load.took.items()},
+        "requests": {what: percentiles([took_ms for _, took_ms in took]) for what, took in load.took.items()},
+        "calm": {what: percentiles(machine.calm(took)) for what, took in load.took.items()},
+        "flush": percentiles(machine.flushes),
         "errors": dict(load.errors),
         "answers": lost(folder, load.acknowledged),
         "processors": dict(zip(PROCESSORS, shares.round(3).tolist(), strict=True)),

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -53,3 +56,11 @@ def test_a_folder_without_projects_is_waited_for(tmp_path, folder):
     stop = threading.Event()
     threading.Timer(0.1, stop.set).start()
     assert worker.work(tmp_path / folder, stop) is True
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system binds no process to processors")
+def test_it_leaves_a_processor_to_people_where_there_are_several():
+    script = "import os; from querist.server.worker import stand_back; stand_back(); print(*os.sched_getaffinity(0))"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    first, *others = sorted(os.sched_getaffinity(0))
+    assert sorted(map(int, told.stdout.split())) == (others or [first])

@@ -196,11 +196,11 @@ export const api = {
     ),
   review: (project: string) =>
     read(client.GET(`${base}/projects/{project}/review`, { params: { path: { project }, query: { limit: 50 } } })),
-  decide: (project: string, item: string, value: unknown, reason: string, note: string) =>
+  decide: (project: string, item: string, key: string, value: unknown, reason: string, note: string) =>
     read(
       client.POST(`${base}/projects/{project}/items/{item}/decision`, {
         ...itemOf(project, item),
-        body: { key: uuid(), value, reason: reason as Schemas["Decision"]["reason"], note },
+        body: { key, value, reason: reason as Schemas["Decision"]["reason"], note },
       }),
     ),
 

@@ -76,26 +76,28 @@ class Coverage:
 
     def select(self, n: int) -> Array:
         """Return the n rows that greedy maximisation picks."""
-        bounds = np.empty(len(self.space))
-        for span in spans(len(self.space), 1, self.space.block_rows(len(self.targets))):
-            bounds[span] = self.gains(self.resemblance(self.space, span), span, self.before[span])
         row_bytes = (len(self.targets) + self.space.width) * self.space.dtype.itemsize
         room = max(256, self.space.memory_limit // 2 // row_bytes)
+        bounds = np.full(len(self.space), np.inf)
+        if room < len(bounds):  # else all rows are in the first front, which knows their values
+            for span in spans(len(self.space), 1, self.space.block_rows(len(self.targets))):
+                bounds[span] = self.gains(self.resemblance(self.space, span)[0], span, self.before[span])
         return lazy_greedy(bounds, lambda rows: _Front(self, rows), n, size=room)
 
-    def resemblance(self, space: Space, rows: Array | slice) -> Array:
-        """Return (r, t) how much rows of the space resemble the targets; 0 for the place of a row in the sample.
+    def resemblance(self, space: Space, rows: Array | slice) -> tuple[Array, Array | None]:
+        """Return (r, t) how much rows of the space resemble the targets, and which target each row is itself.
 
-        A row that is in the sample of targets counts for itself once, not a second time through the sample.
+        A row that is in the sample of targets counts for itself once, not a second time through the sample: there its
+        resemblance is 0. The place is -1 for rows that are not in it; None where the rows are the targets.
         """
         squared = space.to(rows, self.targets)
         if self.own is None:
-            return self.kernel(squared)
+            return self.kernel(squared), None
         at, each = squared.argmin(axis=1), np.arange(len(squared))
         itself = squared[each, at] <= 16 * np.finfo(squared.dtype).eps * (space.norms[rows] + 1e-12)
         resemblance = self.kernel(squared)
         resemblance[each[itself], at[itself]] = 0
-        return resemblance
+        return resemblance, np.where(itself, at, -1)
 
     def gains(self, resemblance: Array, rows: Array | slice, before: Array) -> Array:
         """Return what rows would add to the weighted coverage of the whole pool; `resemblance` is used up."""
@@ -119,17 +121,22 @@ class _Front:
             self._cover_themselves(point)
         self.own = None if coverage.own is None else coverage.own[rows]
         self.resemblance = np.empty((len(coverage.targets), len(rows)), coverage.space.dtype)
+        self.itself = np.full(len(rows), -1)
         self.values = np.empty(len(rows))
         for span in spans(len(rows), 1, self.near.block_rows(len(coverage.targets))):
-            block = coverage.resemblance(self.near, span)
+            block, itself = coverage.resemblance(self.near, span)
             self.resemblance[:, span] = block.T
+            if itself is not None:
+                self.itself[span] = itself
             self.values[span] = coverage.gains(block, rows[span], self.before[span])
 
     def take(self, at: int) -> None:
         """Count a candidate as picked, and lower the gains of all by what it has taken from them."""
         coverage = self.coverage
         point = self.near.centred([at])
-        now = np.maximum(coverage.covered, coverage.kernel(self.near.to([at], coverage.targets))[0])
+        now = np.maximum(coverage.covered, self.resemblance[:, at])
+        if self.itself[at] >= 0:
+            now[self.itself[at]] = 1
         changed = np.flatnonzero(now > coverage.covered)
         for some in spans(len(changed), self.resemblance.itemsize * len(self.values), CACHED):
             which = changed[some]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -172,8 +173,12 @@ def nearest(space: Space, centres: Array) -> tuple[Array, Array]:
     >>> nearest(space, np.array([[1.0], [3.0]]) - space.mean)
     (array([0, 1]), array([1., 1.]))
     """
-    assignment = np.empty(len(space), np.int64)
     distance = np.empty(len(space), space.dtype)
+    if len(centres) == 1:
+        for span, squared in to_one(space, centres[0]):
+            distance[span] = squared
+        return np.zeros(len(space), np.int64), distance
+    assignment = np.empty(len(space), np.int64)
     half = np.einsum("ij,ij->i", centres, centres) / 2 + centres @ space.offset
     for span in spans(len(space), 1, space.block_rows(len(centres))):
         products = space.dots(span, centres)
@@ -195,11 +200,17 @@ def approach(geometry: Geometry, distance: Array, centres: Array) -> None:
 
 
 def _approach_one(space: Space, distance: Array, centre: Array) -> None:
-    """Do the same for one centre, with as few steps for each block as there can be."""
+    """Do the same for one centre."""
+    for span, squared in to_one(space, centre):
+        np.minimum(distance[span], squared, out=distance[span])
+
+
+def to_one(space: Space, centre: Array) -> Iterator[tuple[slice, Array]]:
+    """Yield block by block the squared distances to one centre (d,), in as few steps for each block as there can be."""
     twice, own = -2 * centre[None], centre @ centre + 2 * (centre @ space.offset)
     for span in spans(len(space), 1, space.block_rows(1)):
         squared = space.dots(span, twice)[:, 0]
         squared += space.norms[span]
         squared += own
         np.maximum(squared, 0, out=squared)
-        np.minimum(distance[span], squared, out=distance[span])
+        yield span, squared

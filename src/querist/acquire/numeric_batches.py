@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from querist.acquire.blocks import CACHED, MEMORY_LIMIT, dots, read, spans, working_type
-from querist.acquire.distances import Space, held, nearest
+from querist.acquire.distances import Space, held, nearest, to_one
 from querist.acquire.greedy import plain_greedy
 from querist.acquire.regression import check_samples
 from querist.errors import BadValue
@@ -93,11 +93,13 @@ def lcmd(
     while len(picks) < n:
         sums = np.bincount(cluster, np.maximum(distance, 0), minlength=taken)
         # Where all that is left are copies of centres, every sum is 0, and any row will do.
-        inside = cluster == sums.argmax() if sums.any() else True
-        pick = int(np.where(inside, distance, -1).argmax())
-        picks.append(pick)
-        _split(points, cluster, distance, pick, taken)
-        distance[picks] = -1
+        inside = np.flatnonzero(cluster == sums.argmax()) if sums.any() else np.arange(len(cluster))
+        picks.append(int(inside[distance[inside].argmax()]))
+        for span, squared in to_one(points, points.centred(picks[-1:])[0]):
+            nearer = np.flatnonzero(squared < distance[span])
+            distance[span][nearer] = squared[nearer]
+            cluster[span][nearer] = taken
+        distance[picks[-1]] = -1
         taken += 1
     return np.array(picks, np.int64)
 
@@ -188,16 +190,6 @@ def max_det(
 
 def _lifted(block: Array, lift: int) -> Array:
     return np.hstack([block, np.ones((len(block), lift), block.dtype)])
-
-
-def _split(points: Space, cluster: Array, distance: Array, pick: int, number: int) -> None:
-    """Give the rows that are nearer to the pick than to their centres to a cluster of that number."""
-    centre = points.centred([pick])
-    for span in spans(len(points), 1, points.block_rows(1)):
-        squared = points.to(span, centre)[:, 0]
-        nearer = np.flatnonzero(squared < distance[span])
-        distance[span][nearer] = squared[nearer]
-        cluster[span][nearer] = number
 
 
 def _features(

@@ -106,9 +106,11 @@ def most_typical(space: Space, rows: Array, neighbours: int, candidates: int = 0
     near = space.part(rows)
     total = np.empty(len(asked), space.dtype)
     for span in spans(len(asked), 1, near.block_rows(len(rows))):
-        squared = near.between(asked[span], slice(None))
-        # The row itself is among the nearest, at distance 0.
-        squared[np.arange(len(squared)), asked[span]] = 0
-        squared.partition(count, axis=1)
-        total[span] = np.sqrt(squared[:, : count + 1]).sum(axis=1)
+        # |a − b|² = |a|² − 2 (⟨a, b⟩ − |b|² / 2): the nearest are those of the largest products less half the length.
+        products = near.dots(asked[span], near.x)
+        products -= near.norms / 2
+        products[np.arange(len(products)), asked[span]] = -np.inf  # the row itself
+        products.partition(len(rows) - count, axis=1)
+        squared = near.norms[asked[span], None] - 2 * products[:, len(rows) - count :]
+        total[span] = np.sqrt(np.maximum(squared, 0)).sum(axis=1)
     return int(asked[total.argmin()])

@@ -6,6 +6,7 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, get_args
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -124,7 +125,14 @@ class Allowed:
 class InProject(Allowed):
     """Dependency of routes of a project: the visit, if the project is there and the visitor may do this in it."""
 
-    def __call__(self, request: Request, project: str) -> Visit:  # type: ignore[override]
+    async def __call__(self, request: Request, project: str) -> Visit:  # type: ignore[override]
+        # A look at a file is over before a thread would have been woken for it; a server may be far away.
+        if site_of(request).people.shared:
+            return await run_in_threadpool(self.visit, request, project)
+        return self.visit(request, project)
+
+    def visit(self, request: Request, project: str) -> Visit:
+        """Return the visit that a request makes."""
         site = site_of(request)
         with site.people.at_once():
             visitor = identify(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import ipaddress
 import logging
 import os
@@ -225,6 +226,8 @@ def serve(
         stack.callback(site.close)
         for lock in site.locks():
             stack.enter_context(lock)
+        # What the projects hold stays; looking through it all for garbage would stop everybody for a tenth of a second.
+        gc.freeze()
         _refuse_public(host, site.people)
         listening = stack.enter_context(listen(host, port))
         address = _address(host, listening.getsockname()[1])

@@ -49,6 +49,15 @@ def work(folder: Path, stop: threading.Event) -> bool:
     return True
 
 
+def stand_back() -> None:
+    """Let the process that answers people go first: in all, and on one processor alone where there are several."""
+    if hasattr(os, "nice"):
+        os.nice(POLITE)
+    if hasattr(os, "sched_setaffinity"):
+        first, *others = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, others or [first])
+
+
 def main() -> None:
     """Work on the folder that is named on the command line."""
     logging.basicConfig(level=logging.WARNING, format="worker: %(message)s", stream=sys.stderr)
@@ -56,8 +65,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
-    if hasattr(os, "nice"):
-        os.nice(POLITE)
+    stand_back()
     told_to_stop = work(Path(sys.argv[1]), stop)
     # Daemon threads in the middle of a fit would hold the interpreter; what they had not recorded is done again.
     logging.shutdown()

@@ -69,10 +69,6 @@ class Database(Gate):
 
             bring_forward(self.engine, version)
 
-    def close(self) -> None:
-        """Let go of all connections."""
-        self.engine.dispose()
-
 
 def stamped(connection: Connection) -> str | None:
     """Return the version that the database says it has; None when our tables are not there."""

@@ -7,6 +7,7 @@ import functools
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
@@ -19,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from querist.errors import BadValue, Busy, Damaged, MissingExtra, QueristError, StorageFull, Unreachable
+from querist.store.log import TOO_LONG, Log
 
 BUSY_MILLISECONDS: Final = 5_000
 AT_ONCE: Final = 5_000
@@ -105,8 +107,8 @@ def shown(url: str) -> str:
 def connect(url: str, *, root: Path | None = None) -> Engine:
     """Return an engine whose transactions are what we mean by them; nothing is opened yet.
 
-    A relative SQLite path is taken from `root`. SQLite gets a write-ahead log that is flushed at each commit, and
-    write transactions that take their lock at once (`writing`).
+    A relative SQLite path is taken from `root`. SQLite gets a write-ahead log, which `Gate` flushes, and write
+    transactions that take their lock at once (`writing`).
     """
     parsed = parse(url)
     if parsed.get_backend_name() == "postgresql":
@@ -163,10 +165,12 @@ def _set_up_postgres(connection: Any, _record: Any) -> None:
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own idea of when a transaction begins would let two readers deadlock as writers.
     connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     for pragma in (
-        f"busy_timeout = {BUSY_MILLISECONDS}",
-        "journal_mode = WAL",
-        "synchronous = FULL",
+        # A log is flushed after the commit, by `Gate`; where the disk allows none, SQLite flushes in the commit.
+        f"synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}",
+        f"wal_autocheckpoint = {TOO_LONG}",
         "foreign_keys = ON",
         # What is erased is overwritten, instead of staying readable in a free page.
         "secure_delete = ON",
@@ -176,34 +180,28 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    driver = connection.connection.cursor()
-    if options.get("writes", False):
-        flushed = "FULL" if options.get("durable", True) else "NORMAL"
-        if connection.info.get("synchronous", "FULL") != flushed:
-            driver.execute(f"PRAGMA synchronous = {flushed}")
-            connection.info["synchronous"] = flushed
-        driver.execute("BEGIN IMMEDIATE")
-    else:
-        driver.execute("BEGIN")
+    writes = connection.get_execution_options().get("writes", False)
+    connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 class Gate:
     """The transactions of a database.
 
-    SQLite: one thread at a time writes; waiting in line is quicker than SQLite's polling for its lock. PostgreSQL: who
-    writes to a project locks its head first; who reads sees one instant, however many statements that takes.
+    SQLite: one thread at a time writes; waiting in line is quicker than SQLite's polling for its lock. It waits for the
+    disk afterwards, when it is the next one's turn. PostgreSQL: who writes to a project locks its head first; who reads
+    sees one instant, however many statements that takes.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._turn = threading.Lock()
         self._look = threading.local()
-        self._alone = engine.dialect.name == "sqlite"
+        self.shared = engine.dialect.name == "postgresql"
+        on_disk = not self.shared and engine.url.database not in (None, "", ":memory:")
+        self._log = Log(engine, self._turn) if on_disk else None
         self._writer = engine.execution_options(writes=True)
-        self._hasty_writer = engine.execution_options(writes=True, durable=False)
         one_instant = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        self._reader = engine if self._alone else engine.execution_options(**one_instant)
+        self._reader = engine.execution_options(**one_instant) if self.shared else engine
 
     @contextmanager
     def writing(self, *, durable: bool = True) -> Iterator[Connection]:
@@ -212,16 +210,28 @@ class Gate:
         One that need not be durable does not wait for the disk: a crash may take its latest writes back, never halves
         of one, and never what a durable one wrote.
         """
-        writer = self._writer if durable else self._hasty_writer
         with translated(self.engine):
-            if not self._alone:
-                with writer.begin() as connection:
+            if self.shared:
+                with self._writer.begin() as connection:
                     if not durable:
                         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                     yield connection
                 return
-            with self._turn, writer.begin() as connection:
-                yield connection
+            with self._turn:
+                with self._writer.begin() as connection:
+                    yield connection
+                if self._log is not None:
+                    self._log.grow()
+        if durable:
+            self.flush()
+
+    def flush(self) -> None:
+        """Return when all that can be read is on the disk: a write can be read before it is.
+
+        In PostgreSQL it cannot, but for what need not be durable.
+        """
+        if self._log is not None:
+            self._log.flush()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -236,6 +246,12 @@ class Gate:
                 yield connection
             finally:
                 self._look.connection = None
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        if self._log is not None:
+            self._log.close()
+        self.engine.dispose()
 
 
 def alone(connection: Connection) -> None:
@@ -256,11 +272,19 @@ def forget(engine: Engine, table: str) -> None:
 
     SQLite overwrites what it deletes; here its write-ahead log is brought into the file and cut off. PostgreSQL keeps
     deleted rows until they are vacuumed; its own log and its backups are beyond us.
+
+    Raises:
+        Busy: somebody reads what was deleted, and does not stop.
     """
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             connection.rollback()
-            connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            patience = time.monotonic() + BUSY_MILLISECONDS / 1000
+            # SQLite waits for readers, but not for somebody else who brings the log in.
+            while connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                if time.monotonic() > patience:
+                    raise Busy("it is deleted, but somebody still reads it in the database's log; erase it again")
+                time.sleep(0.01)
     else:
         with translated(engine), engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             connection.execute(text(f"VACUUM {engine.dialect.identifier_preparer.quote(table)}"))

@@ -103,6 +103,11 @@ class People:
         """Open the people of a database, which is made where there is none."""
         return cls(Database(url, root=Path(root), create=True), clock=clock, hasher=hasher)
 
+    @property
+    def shared(self) -> bool:
+        """Whether a database server keeps them, perhaps on another machine."""
+        return self.database.shared
+
     def now(self) -> int:
         """Return the time in UTC microseconds."""
         return self._clock()

@@ -141,7 +141,7 @@ class SqlStore:
     @property
     def shared(self) -> bool:
         """Whether servers and workers of several machines may have the project open."""
-        return self.database.engine.dialect.name == "postgresql"
+        return self.database.shared
 
     # The ledger.
 
@@ -221,9 +221,12 @@ class SqlStore:
             after = page[-1].seq
 
     def find(self, key: str) -> Recorded | None:
-        """Return the event under a key."""
+        """Return the event under a key; it is on the disk by then: who asks tells somebody that it is kept."""
         with self.database.reading() as connection:
-            return lines.find(connection, self.number, key)
+            found = lines.find(connection, self.number, key)
+        if found is not None:
+            self.database.flush()
+        return found
 
     def head(self) -> tuple[int, Sha256]:
         """Return the last seq and its hash."""
@@ -386,17 +389,17 @@ class SqlStore:
 
     def claim(self, step: str, owner: str) -> bool:
         """Take a step if nobody else has a live claim."""
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             return jobs.claim(connection, self.number, step, owner, now=self._clock())
 
     def heartbeat(self, step: str, owner: str) -> None:
         """Say that the owner is still at it."""
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             jobs.heartbeat(connection, self.number, step, owner, now=self._clock())
 
     def unclaim(self, step: str, owner: str) -> None:
         """Let go of a step, if the owner still has it."""
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             jobs.unclaim(connection, self.number, step, owner)
 
     def jobs(self) -> list[Job]:
