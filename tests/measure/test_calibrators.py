@@ -94,7 +94,7 @@ def test_an_unknown_method_is_named_with_the_choices():
 
 @pytest.mark.parametrize("method", ["vector", "dirichlet", "isotonic"])
 def test_what_a_map_does_is_measured_on_rows_that_it_was_not_fitted_on(method):
-    # These probabilities are right already: nothing can be gained, and a map that seems to gain knows its rows by heart.
+    # These probabilities are right already: a map that seems to gain knows its rows by heart.
     seeming, honest = [], []
     for seed in range(12):
         rng = np.random.default_rng(seed)
