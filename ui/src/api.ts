@@ -299,5 +299,14 @@ export const api = {
       }),
     ),
   eventsUrl: (project: string) => `${base}/projects/${encodeURIComponent(project)}/events`,
-  exportUrl: (project: string) => `${base}/projects/${encodeURIComponent(project)}/export?format=csv`,
+  exportUrl: (project: string, format = "csv") => `${base}/projects/${encodeURIComponent(project)}/export?format=${format}`,
+  exported: async (project: string, format: string) => {
+    const asked = client.GET(`${base}/projects/{project}/export`, {
+      params: { path: { project }, query: { format: format as "csv" } },
+      parseAs: "blob",
+    });
+    const content = await read(asked as Promise<Outcome<Blob>>);
+    const named = (await asked).response.headers.get("Content-Disposition") ?? "";
+    return { content, name: /filename="([^"]+)"/.exec(named)?.[1] ?? `labels.${format}` };
+  },
 };
