@@ -9,6 +9,7 @@ import threading
 import pytest
 import uvicorn
 
+from querist.engine import offline
 from querist.server import pages
 from querist.server.app import create_app
 from querist.server.serve import listen
@@ -59,10 +60,10 @@ class Desk:
             self.page.keyboard.press(key)
 
     def answers(self, n: int):
-        """What the ledger keeps, once it keeps n answers."""
+        """What the ledger keeps of the page, once it keeps n answers."""
         store = self.projects[self.name].store
-        for _ in range(400):
-            kept = [r.event for r in store.events(kinds=["answer_submitted"])]
+        for _ in range(2400):
+            kept = [r.event for r in store.events(kinds=["answer_submitted"]) if r.event.source == "ui"]
             if len(kept) >= n:
                 break
             self.page.wait_for_timeout(25)
@@ -275,14 +276,19 @@ def test_a_letter_of_ones_own_answers_and_a_taken_one_is_refused(desk):
     assert desk.answers(1)[0].value == "refund"
 
 
+DARK = pytest.param("dark", marks=pytest.mark.long)
+
+
+@pytest.mark.parametrize("theme", ["light", DARK])
 @pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
-def test_no_screen_has_a_fault_that_axe_can_see(desk, size):
+def test_no_screen_has_a_fault_that_axe_can_see(desk, size, theme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     width, height = size
     context = desk.context.browser.new_context(
         viewport={"width": width, "height": height},
         bypass_csp=True,
         reduced_motion="reduce",
+        color_scheme=theme,
         storage_state=desk.context.storage_state(),
     )
     page = context.new_page()
@@ -295,5 +301,65 @@ def test_no_screen_has_a_fault_that_axe_can_see(desk, size):
         found += [f"{name}: {wide} px too wide"] if wide > 0 else []
         for fault in axe.Axe().run(page).response["violations"]:
             found += [f"{name}: {fault['id']}: {node['html'][:120]}" for node in fault["nodes"][:2]]
+    context.close()
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "file", "holds"),
+    [
+        ("boxes", "COCO", "labels.json", "bbox"),
+        ("boxes", "YOLO", "labels.zip", "labels/smear"),
+        ("spans", "CoNLL", "labels.conll", "B-dose"),
+    ],
+)
+def test_the_labels_leave_as_another_tools_file(desk, name, format, file, holds):
+    project = desk.projects[name]
+    item = next(item for item in project.pool().items if not project.store.answers(items=[item]))
+    box = {"label": "white cell", "x": 10.0, "y": 20.0, "width": 30.0, "height": 40.0}
+    offline.tell_one(project, "ann", item, [box] if name == "boxes" else [{"start": 0, "end": 3, "label": "dose"}])
+    desk.page.goto(f"{desk.base}/p/{project.id}")
+    desk.page.get_by_role("button", name="As another format").click()
+    with desk.page.expect_download() as download:
+        desk.page.get_by_role("button", name=format, exact=True).click()
+    assert download.value.suggested_filename == file
+    assert holds.encode() in download.value.path().read_bytes()
+
+
+JUMPS = """
+(() => {
+  window.jumps = [];
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const sources = entry.sources.map(({ node }) => node?.className || node?.nodeName);
+      window.jumps.push([entry.value, ...sources]);
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+})()
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
+def test_nothing_jumps_when_an_item_loads_and_the_item_has_half_of_the_height(desk, size):
+    width, height = size
+    context = desk.context.browser.new_context(
+        viewport={"width": width, "height": height}, storage_state=desk.context.storage_state()
+    )
+    context.add_init_script(JUMPS)
+    page = context.new_page()
+    found = []
+    for name, project in desk.projects.items():
+        page.goto(f"{desk.base}/p/{project.id}/label")
+        page.wait_for_selector(".answer, .done, .msg", timeout=60_000)
+        page.wait_for_timeout(600)
+        for skipped in range(2):
+            page.evaluate("window.jumps.length = 0") if skipped else None
+            jumps = [jump for jump in page.evaluate("window.jumps") if jump[0] > 0.01]
+            found += [f"{name}, {'next item' if skipped else 'first item'}: {jumps}"] if jumps else []
+            page.keyboard.press("f")  # cannot be answered: the next item loads
+            page.wait_for_timeout(400)
+        stage = page.locator(".stage").bounding_box()["height"]
+        found += [f"{name}: the item has {stage:.0f} px of {height}"] if stage < height / 2 else []
     context.close()
     assert found == []

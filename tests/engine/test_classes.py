@@ -93,7 +93,8 @@ def test_a_decision_for_the_class_is_out_of_force(digits: Project, answer: Answe
 
 
 def test_a_split_while_a_model_is_to_be_measured(digits: Project, answer: Answer) -> None:
-    from querist.engine.round import Evaluate, Train, next_step
+    from querist.engine.due import Evaluate, Train
+    from querist.engine.round import next_step
     from querist.engine.steps import run
 
     answer(digits, 30)

@@ -148,6 +148,12 @@ def test_settings_change_in_ledger_and_file(digits: Project) -> None:
     assert again.last("spec_changed").actor == "p_1"  # type: ignore[union-attr]
 
 
+def test_the_page_says_that_calibration_is_switched_off(digits: Project) -> None:
+    assert views.calibration(digits)["method"] == "none yet"
+    steering.change_settings(digits, "p_1", {"model": {"calibrate": "off"}})
+    assert views.calibration(digits)["method"] == "none: switched off in the settings"
+
+
 def test_views_have_the_shapes_of_the_wire(digits: Project, answer: Answer) -> None:
     items = answer(digits, 45, active_ms=1200)
     for model, found in [

@@ -9,9 +9,10 @@ from sklearn.naive_bayes import GaussianNB
 
 from querist.engine import commands, steering
 from querist.engine.bench.rehearsal import begin, join, rehearse, truth_of
+from querist.engine.due import CheckHealth, Wait
 from querist.engine.fold import fold
 from querist.engine.project import Project
-from querist.engine.round import CheckHealth, State, Wait, next_step
+from querist.engine.round import State, next_step
 from querist.engine.run import fire_timers, run_until_waiting
 from querist.engine.views.health import health, health_text
 from querist.engine.views.overview import status, status_text

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from querist.engine import commands, create, interchange
+from querist.engine import commands, create, exporting, interchange, offline
 from querist.engine.labels import resolve
 from querist.engine.offline import FileAnswer
 from querist.engine.project import Project
@@ -112,3 +112,14 @@ def test_a_format_that_cannot_say_it_is_refused(tmp_path) -> None:
         interchange.export_to(letters, None, "conll")
     with pytest.raises(NotFound, match="no file"):
         interchange.tell_from(letters, tmp_path / "nothing", "conll", person="p_1")
+
+
+def test_an_export_is_what_the_ending_of_its_file_says(tmp_path: Path) -> None:
+    made = project(tmp_path / "p", "spans")
+    offline.tell_one(made, "ann", made.pool().items[0], [])
+    exporting.export_labels(made, tmp_path / "labels.jsonl")
+    assert json.loads((tmp_path / "labels.jsonl").read_text())["label"] == []
+    exporting.export_labels(made, tmp_path / "labels.txt")
+    assert (tmp_path / "labels.txt").read_text().startswith("item,label,")
+    exporting.export_labels(made, tmp_path / "labels.csv", "jsonl")
+    assert (tmp_path / "labels.csv").read_text().startswith("{")

@@ -88,7 +88,7 @@ def test_no_item_is_looked_at_twice_and_none_that_a_model_saw(grown):
         assert not set(block["scored"]) & set(made.store.artefacts.get_table(trained[block["model"]].rows)["item"])
         assert set(block["scored"]) <= set(block["items"])
     # Evaluation items and random items that were to train later models.
-    reserve = {made.pool().items[row] for row in made.reserve_rows()}
+    reserve = set(made.reserve()[1])
     assert sum(len(set(block["scored"]) & reserve) for block in met) > 40
     assert sum(len(set(block["scored"]) - reserve) for block in met) > 40
 
@@ -110,7 +110,7 @@ def test_the_red_alarm_is_heard_where_a_strategy_harms_and_not_where_it_helps():
 
 def test_reserve_items_are_in_no_query_control_or_training_set(grown):
     made = grown.project
-    reserve = {made.pool().items[row] for row in made.reserve_rows()}
+    reserve = set(made.reserve()[1])
     for recorded in made.store.events(kinds=["batch_selected"]):
         assert isinstance(recorded.event, BatchSelected)
         table = made.store.artefacts.get_table(recorded.event.picks)
@@ -132,7 +132,7 @@ def test_settling_draws_disagreements_and_says_what_they_settle(grown):
     assert isinstance(drawn, DuelDrawn)
     said = made.store.artefacts.get_json(drawn.predictions)
     assert all(a != s for a, s in zip(said["active"], said["shadow"], strict=True))
-    reserve = {made.pool().items[row] for row in made.reserve_rows()}
+    reserve = set(made.reserve()[1])
     assert set(drawn.items) <= reserve
     settled = made.last("duel_settled").event
     assert settled.n == len(drawn.items)

@@ -9,19 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from querist import events as ev
+from querist.engine.due import BuildFeatures, Evaluate, Freeze, Select, Stop, Train, Wait
 from querist.engine.fold import fold
-from querist.engine.round import (
-    BuildFeatures,
-    Evaluate,
-    Freeze,
-    Select,
-    State,
-    Stop,
-    Train,
-    Wait,
-    missing_labels,
-    next_step,
-)
+from querist.engine.round import State, missing_labels, next_step
 from querist.engine.spec import ProjectSpec
 
 

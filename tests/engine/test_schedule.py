@@ -10,8 +10,9 @@ from sklearn.naive_bayes import GaussianNB
 
 from querist.engine import steering
 from querist.engine.bench.rehearsal import begin, rehearse, truth_of
+from querist.engine.due import Freeze, Wait
 from querist.engine.project import Project
-from querist.engine.round import Freeze, Wait, next_step
+from querist.engine.round import next_step
 from querist.engine.run import fire_timers, run_until_waiting
 from querist.engine.views.overview import status
 from querist.errors import ModelFailure

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from querist.errors import UnknownName
 from querist.measure import scores
-from querist.measure.calibrators import Calibrator, choose, fit
+from querist.measure.calibrators import Calibrator, choose, fit, held_out
 
 METHODS = ["temperature", "platt", "vector", "dirichlet", "isotonic"]
 
@@ -90,3 +90,20 @@ def test_an_unknown_method_is_named_with_the_choices():
     honest, target, _ = drawn(7, 10)
     with pytest.raises(UnknownName, match=r"tempature.*temperature"):
         fit("tempature", np.log(honest), target)
+
+
+@pytest.mark.parametrize("method", ["vector", "dirichlet", "isotonic"])
+def test_what_a_map_does_is_measured_on_rows_that_it_was_not_fitted_on(method):
+    # These probabilities are right already: a map that seems to gain knows its rows by heart.
+    seeming, honest = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        p = rng.dirichlet([1, 1, 1], 80)
+        target = np.array([rng.choice(3, p=row) for row in p])
+        before = scores.log_loss(target, p)
+        seeming.append(before - scores.log_loss(target, fit(method, np.log(p), target)(p)))
+        others = held_out(method, np.log(p), target, seed=seed)
+        np.testing.assert_allclose(others.sum(axis=1), 1)
+        honest.append(before - scores.log_loss(target, others))
+    assert np.mean(seeming) > 0
+    assert np.mean(honest) < 0

@@ -152,6 +152,10 @@ def test_all_labels_can_be_exported_at_any_moment(client, house):
     lines = client.get(at(house, "export"), params={"format": "jsonl"}).text.splitlines()
     assert len([json.loads(line) for line in lines]) == 4
     assert client.get(at(house, "export"), params={"format": "pickle"}).status_code == 422
+    refused = client.get(at(house, "export"), params={"format": "coco"})
+    assert refused.status_code == 422
+    assert refused.json()["field"] == "format"
+    assert client.get(at(house)).json()["formats"] == ["csv", "jsonl", "parquet"]
 
 
 def test_the_stream_tells_of_an_answer(client, house):

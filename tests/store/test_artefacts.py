@@ -61,6 +61,7 @@ def test_tables_come_back_as_lists(artefacts: Artefacts) -> None:
     assert table["group"] == [None, None]
     assert all(type(value) is int for value in table["row"])
     assert artefacts.get_table(artefacts.put_table({"item": []})) == {"item": []}
+    assert artefacts.get_table(artefacts.put_table(columns), ["item"]) == {"item": table["item"]}
     with pytest.raises(BadValue, match="equally long"):
         artefacts.put_table({"a": [1], "b": []})
 

@@ -220,6 +220,16 @@ def test_the_pool_is_read_in_columns(store: Store) -> None:
     assert pool.cost is None
 
 
+def test_the_reserve_is_what_comes_first_in_its_own_order(store: Store) -> None:
+    store.add_items([ItemRow(name, row, u, 0.5, None) for name, row, u in (("d", 3, 0.005), ("e", 4, 0.0))])
+    assert store.reserve(0.02) == [(0, "a"), (1, "b")], "what no import announced is not there yet"
+    store.append("import/2", PoolImported("made", "2", "0" * 64, added=1, duplicates=0, size=4))
+    assert store.reserve(0.02) == [(0, "a"), (3, "d"), (1, "b")]
+    store.append("key", ItemWithdrawn("a", "blurred"), actor="p_1")
+    assert store.reserve(0.02)[0] == (0, "a")
+    assert store.reserve(0.0) == []
+
+
 def test_groups_and_costs_may_be_missing_here_and_there(store: Store) -> None:
     store.add_items([ItemRow("d", 3, 0.1, 0.2, None, group="g", cost=2.5), ItemRow("e", 4, 0.1, 0.2, None)])
     store.append("import/2", PoolImported("made", "2", "0" * 64, added=2, duplicates=0, size=5))

@@ -196,11 +196,11 @@ export const api = {
     ),
   review: (project: string) =>
     read(client.GET(`${base}/projects/{project}/review`, { params: { path: { project }, query: { limit: 50 } } })),
-  decide: (project: string, item: string, value: unknown, reason: string, note: string) =>
+  decide: (project: string, item: string, key: string, value: unknown, reason: string, note: string) =>
     read(
       client.POST(`${base}/projects/{project}/items/{item}/decision`, {
         ...itemOf(project, item),
-        body: { key: uuid(), value, reason: reason as Schemas["Decision"]["reason"], note },
+        body: { key, value, reason: reason as Schemas["Decision"]["reason"], note },
       }),
     ),
 
@@ -299,5 +299,14 @@ export const api = {
       }),
     ),
   eventsUrl: (project: string) => `${base}/projects/${encodeURIComponent(project)}/events`,
-  exportUrl: (project: string) => `${base}/projects/${encodeURIComponent(project)}/export?format=csv`,
+  exportUrl: (project: string, format = "csv") => `${base}/projects/${encodeURIComponent(project)}/export?format=${format}`,
+  exported: async (project: string, format: string) => {
+    const asked = client.GET(`${base}/projects/{project}/export`, {
+      params: { path: { project }, query: { format: format as "csv" } },
+      parseAs: "blob",
+    });
+    const content = await read(asked as Promise<Outcome<Blob>>);
+    const named = (await asked).response.headers.get("Content-Disposition") ?? "";
+    return { content, name: /filename="([^"]+)"/.exec(named)?.[1] ?? `labels.${format}` };
+  },
 };

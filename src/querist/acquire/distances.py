@@ -173,8 +173,12 @@ def nearest(space: Space, centres: Array) -> tuple[Array, Array]:
     >>> nearest(space, np.array([[1.0], [3.0]]) - space.mean)
     (array([0, 1]), array([1., 1.]))
     """
-    assignment = np.empty(len(space), np.int64)
     distance = np.empty(len(space), space.dtype)
+    if len(centres) == 1:
+        for span, squared in to_one(space, centres[0]):
+            distance[span] = squared
+        return np.zeros(len(space), np.int64), distance
+    assignment = np.empty(len(space), np.int64)
     half = np.einsum("ij,ij->i", centres, centres) / 2 + centres @ space.offset
     for span in spans(len(space), 1, space.block_rows(len(centres))):
         products = space.dots(span, centres)

@@ -103,9 +103,9 @@ def eer_newton(
             steps = head.corrected(steps, rows)
         for part in spans(targets.shape[0], 3 * head.classes**2 * dtype.itemsize, min(memory_limit // 2, 8 * CACHED)):
             at = np.ascontiguousarray(_lifted(read(targets, part, dtype)).T)
-            logits = (head.weights @ at)[:, None, :]
             for row, step in enumerate(steps, start=span.start):
-                risks = _risks((step.reshape(-1, len(at)) @ at).reshape(*step.shape[:2], -1) + logits, loss)
+                moved = head.weights[:, None] + step
+                risks = _risks((moved.reshape(-1, len(at)) @ at).reshape(*step.shape[:2], -1), loss)
                 total[row] += proba[row] @ risks.sum(axis=1, dtype=np.float64)
     fall: Array = (now - total) / max(1, targets.shape[0])
     return fall.astype(dtype)

@@ -88,8 +88,11 @@ def export(
     project: Folder = HERE,
     out: Annotated[Path | None, typer.Option(help="File to write; default: stdout.")] = None,
     format: Annotated[
-        str, typer.Option(help="csv, jsonl or parquet; coco or yolo of boxes and polygons, conll of spans.")
-    ] = "csv",
+        str | None,
+        typer.Option(
+            help="csv, jsonl or parquet; coco or yolo of boxes and polygons, conll of spans. Default: as --out ends, or csv."
+        ),
+    ] = None,
     model: Annotated[Path | None, typer.Option(help="Write the last good model to this folder instead.")] = None,
 ) -> None:
     """Write all labels (item, label, who, when, lane, round), or the model."""
@@ -100,7 +103,7 @@ def export(
     if model is not None:
         exporting.export_model(opened, model)
         print(f"model {opened.state().model} in {model}", file=sys.stderr)
-    elif format in interchange.FORMATS:
+    elif format is not None and format in interchange.FORMATS:
         count = interchange.export_to(opened, out, format)
         print(f"the labels of {count:,} items exported", file=sys.stderr)
     else:

@@ -46,7 +46,8 @@ def change_classes(
 def _check(operation: str, before: Sequence[str], after: Sequence[str], classes: Sequence[str]) -> None:
     many = operation == "split"
     if not after or not all(after) or len(set(after)) < len(after) or (len(after) > 1) != many:
-        raise BadValue("after", list(after), "two different names or more are wanted" if many else "one name is wanted")
+        wanted = "two different names or more are wanted" if many else "one name is wanted"
+        raise BadValue("after", ", ".join(after), wanted)
     unknown = next((name for name in before if name not in classes), None)
     if unknown is not None or (operation in ("rename", "split") and len(before) != 1):
         wrong = list(before) if unknown is None else unknown
@@ -56,7 +57,7 @@ def _check(operation: str, before: Sequence[str], after: Sequence[str], classes:
         return
     taken = next((name for name in after if name in classes and not (many and name in before)), None)
     if taken is not None:
-        raise BadValue("after", taken, "there is a class of that name; merge the two instead", choices=classes)
+        raise BadValue("after", taken, "there is a class of that name; merge the two instead")
 
 
 def _check_merge(before: Sequence[str], classes: Sequence[str]) -> None:

@@ -7,8 +7,9 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from querist.engine import asking_again, assignment, opinions, prefill, reasons
+from querist.engine.due import Wait
 from querist.engine.project import Project
-from querist.engine.round import State, Wait, missing_labels, next_step
+from querist.engine.round import State, missing_labels, next_step
 from querist.engine.run import step_name
 from querist.errors import BadValue, Conflict, Denied, NotFound, Overtaken
 from querist.events import (

@@ -34,14 +34,22 @@ def label_rows(project: Project) -> Iterator[LabelRow]:
         yield LabelRow(event.item, value, recorded.actor, recorded.at, event.lane, event.round, recorded.seq)
 
 
-def export_labels(project: Project, out: Path | None, format: str) -> int:
+def export_labels(project: Project, out: Path | None, format: str | None = None) -> int:
     """Write all labels to a file, or to standard output; return how many.
+
+    Args:
+        project: whose labels.
+        out: the file; None: standard output.
+        format: of `exchange.labels`; None: the ending of the file, where it is one of them, else CSV.
 
     Raises:
         UnknownName: no such format.
     """
+    if format is None:
+        ending = "" if out is None else out.suffix.removeprefix(".")
+        format = ending if ending in labels.FORMATS else "csv"
     if out is not None:
-        return labels.write(label_rows(project), out, format if out.suffix[1:] != format else None)
+        return labels.write(label_rows(project), out, format)
     count = itertools.count()
     rows = (row for row in label_rows(project) if next(count) >= 0)
     for block in labels.stream(rows, format):

@@ -116,20 +116,17 @@ class _Changing:
     def _people(self, recorded: Recorded) -> None:
         match recorded.event:
             case AnswerSubmitted(item=item) as answer:
-                with _Count(self, item):
-                    if answer.replaces is not None:
-                        self._drop(answer.replaces)
-                    live = Live(recorded.seq, recorded.actor, answer.outcome, answer.lane, answer.source)
-                    self.live[item] = (*self.live.get(item, ()), live)
-                    self.item_of[recorded.seq] = item
-                    self.again.discard(item)
-                    self._close(item)
+                if answer.replaces is not None:
+                    self._drop(answer.replaces)
+                live = Live(recorded.seq, recorded.actor, answer.outcome, answer.lane, answer.source)
+                self._put(item, (*self.live.get(item, ()), live))
+                self.item_of[recorded.seq] = item
+                self.again.discard(item)
+                self._close(item)
                 if answer.replaces is not None or (answer.outcome == "answered" and self._enough(item)):
                     self._note_fresh(recorded.seq, answer.lane)
             case AnswerWithdrawn(answer=seq) if seq in self.item_of:
-                item = self.item_of[seq]
-                with _Count(self, item):
-                    lane = self._drop(seq)
+                lane = self._drop(seq)
                 if seq in self.fresh:
                     self.fresh.remove(seq)
                 elif self.state.dataset is not None:
@@ -160,25 +157,37 @@ class _Changing:
         if item is None:
             return None
         lane = next(live.lane for live in self.live[item] if live.seq == seq)
-        self.live[item] = tuple(live for live in self.live[item] if live.seq != seq)
-        if not self.live[item]:
-            del self.live[item]
+        self._put(item, tuple(live for live in self.live[item] if live.seq != seq))
         return lane
+
+    def _put(self, item: ItemId, answers: tuple[Live, ...]) -> None:
+        """Put these in the place of an item's answers, and keep the running counts true."""
+        self._count(self.live.get(item, ()), -1)
+        self._count(answers, +1)
+        if answers:
+            self.live[item] = answers
+        else:
+            del self.live[item]
+
+    def _count(self, answers: tuple[Live, ...], sign: int) -> None:
+        trains = False
+        for live in answers:
+            self.answers[live.outcome] = self.answers.get(live.outcome, 0) + sign
+            trains = trains or (live.outcome == "answered" and live.lane not in MEASURING)
+            if live.source == "import":
+                self.answers["imported"] = self.answers.get("imported", 0) + sign
+            else:
+                lane = live.lane or "query"
+                self.lanes[lane] = self.lanes.get(lane, 0) + sign
+                self.paid += sign
+        self.training += sign * trains
 
     # The engine moves the phase.
 
     def _engine(self, recorded: Recorded, event: Event) -> None:
         match event:
             case ProjectCreated(spec=spec) | SpecChanged(spec=spec):
-                declared = tuple(spec["project"]["classes"])
-                known = self.state.classes
-                gone = {*known, *self.state.renamed, *self.state.split}
-                classes = (*known, *(name for name in declared if name not in gone))
-                if self.state.spec is None or self.state.spec["strategy"] != spec["strategy"]:
-                    # Another strategy is another question: what was found about the last one is no verdict on it.
-                    kept = {name: found for name, found in self.state.alarms.items() if about_health(name)}
-                    self.set(strategy_seq=recorded.seq, alarms_due={}, alarms=kept)
-                self.set(spec=spec, spec_seq=recorded.seq, classes=classes)
+                self._settle_on(recorded.seq, spec)
             case ClassesChanged():
                 self._change_classes(event)
                 self._reopen(event)
@@ -200,11 +209,7 @@ class _Changing:
             case ModelFailed() | Fallback(what="train"):
                 self.set(phase="select", tried_features=self.state.features, stop_rule=None)
             case ModelEvaluated():
-                fired = [rule for rule in event.rules if rule["rule"] in (event.stop or "").split(" and ")]
-                evidence = {rule["rule"]: rule["evidence"] for rule in fired}
-                evidence = dict(fired[0]["evidence"]) if len(fired) == 1 else evidence
-                self.set(phase="decide", stop_rule=event.stop, stop_evidence=evidence)
-                self._compare(event.evidence)
+                self._evaluated(event)
             case Alarm(name=name, evidence=evidence):
                 due = {other: found for other, found in self.state.alarms_due.items() if other != name}
                 self.set(alarms={**self.state.alarms, name: evidence}, alarms_due=due)
@@ -234,6 +239,24 @@ class _Changing:
                 self.set(refit=True)
             case _:
                 pass
+
+    def _settle_on(self, seq: int, spec: Json) -> None:
+        """Take settings, and the classes that they declare and that have not been changed since."""
+        known = self.state.classes
+        gone = {*known, *self.state.renamed, *self.state.split}
+        classes = (*known, *(name for name in spec["project"]["classes"] if name not in gone))
+        if self.state.spec is None or self.state.spec["strategy"] != spec["strategy"]:
+            # Another strategy is another question: what was found about the last one is no verdict on it.
+            kept = {name: found for name, found in self.state.alarms.items() if about_health(name)}
+            self.set(strategy_seq=seq, alarms_due={}, alarms=kept)
+        self.set(spec=spec, spec_seq=seq, classes=classes)
+
+    def _evaluated(self, event: ModelEvaluated) -> None:
+        fired = [rule for rule in event.rules if rule["rule"] in (event.stop or "").split(" and ")]
+        evidence = {rule["rule"]: rule["evidence"] for rule in fired}
+        evidence = dict(fired[0]["evidence"]) if len(fired) == 1 else evidence
+        self.set(phase="decide", stop_rule=event.stop, stop_evidence=evidence)
+        self._compare(event.evidence)
 
     def _compare(self, evidence: Json) -> None:
         """Note the alarms that are due; a strategy that turned out better is no longer suspected of no gain."""
@@ -289,9 +312,7 @@ class _Changing:
         items = {self.item_of[seq] for seq in event.ended if seq in self.item_of} | set(event.undecided)
         paid = self.paid
         for seq in event.ended:
-            if seq in self.item_of:
-                with _Count(self, self.item_of[seq]):
-                    self._drop(seq)
+            self._drop(seq)
         self.paid = paid
         for item in event.undecided:
             self.decided.pop(item, None)
@@ -323,31 +344,3 @@ class _Changing:
             self.set(phase="maintain", round=event.round, batch=batch, checking=True)
             return
         self.set(phase="collect", round=event.round, batch=batch, stop_rule=None, stop_evidence={})
-
-
-class _Count:
-    """Keeps the running counts true around a change of one item's answers."""
-
-    def __init__(self, changing: _Changing, item: ItemId) -> None:
-        self.changing = changing
-        self.item = item
-
-    def __enter__(self) -> None:
-        self._add(-1)
-
-    def __exit__(self, *error: object) -> None:
-        self._add(+1)
-
-    def _add(self, sign: int) -> None:
-        changing = self.changing
-        answers = changing.live.get(self.item, ())
-        for live in answers:
-            lane = live.lane or "query"
-            changing.answers[live.outcome] = changing.answers.get(live.outcome, 0) + sign
-            if live.source == "import":
-                changing.answers["imported"] = changing.answers.get("imported", 0) + sign
-            else:
-                changing.lanes[lane] = changing.lanes.get(lane, 0) + sign
-                changing.paid += sign
-        trains = any(live.outcome == "answered" and live.lane not in MEASURING for live in answers)
-        changing.training += sign * trains

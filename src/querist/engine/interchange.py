@@ -20,6 +20,11 @@ FORMATS: Final = {"coco": ("boxes", "polygons"), "yolo": ("boxes", "polygons"), 
 """Kinds of label that each format can say."""
 
 
+def formats(project: Project) -> list[str]:
+    """Return the formats of other tools that can say the project's kind of label."""
+    return [name for name, tasks in FORMATS.items() if project.spec.project.task in tasks]
+
+
 def export_to(project: Project, out: Path | None, format: str) -> int:
     """Write what the answers to each item amount to; return how many items.
 

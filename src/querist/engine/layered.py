@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, KeysView, MutableMapping, ValuesView
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -91,6 +91,15 @@ class Layered(MutableMapping[_K, _V]):
     def values(self) -> ValuesView[_V]:
         """Return the values."""
         return self.flat().values()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """As JSON it is the dictionary that it stands for."""
+        from pydantic_core import core_schema
+
+        plain = handler.generate_schema(dict[get_args(source)])  # type: ignore[misc]
+        told = core_schema.plain_serializer_function_ser_schema(cls.flat, return_schema=plain)
+        return core_schema.no_info_after_validator_function(cls, plain, serialization=told)
 
     def __repr__(self) -> str:
         return f"Layered({self.flat()!r})"

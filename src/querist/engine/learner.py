@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from querist.engine.due import Freeze, Select, Stop, Train, Wait
 from querist.engine.project import Project
-from querist.engine.round import Freeze, Select, Stop, Train, Wait, next_step
+from querist.engine.round import next_step
 from querist.engine.spec import ProjectSpec
 from querist.engine.steps import run, select
 from querist.engine.training import prediction

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from querist.engine import asking_again, commands
+from querist.engine.due import Select, Wait
 from querist.engine.project import Project
-from querist.engine.round import Select, Wait, next_step
+from querist.engine.round import next_step
 from querist.engine.run import run_until_waiting, step_name
 from querist.engine.steps import select
 from querist.engine.views.items import text_of

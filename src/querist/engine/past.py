@@ -42,6 +42,10 @@ class PastStore:
         """Return the pool; rows that joined later are beyond the size that the state knows."""
         return self._store.pool()
 
+    def reserve(self, below: float) -> list[tuple[int, ItemId]]:
+        """Return the items that measure; those that joined later are beyond the size that the state knows."""
+        return self._store.reserve(below)
+
     def rows(self, items: Sequence[ItemId]) -> Array:
         """Return the row numbers of items."""
         return self._store.rows(items)

@@ -16,7 +16,6 @@ import numpy as np
 from querist.engine.lanes import keyed_numbers
 from querist.engine.project import Project
 from querist.engine.training import prediction
-from querist.events import AnswerSubmitted
 from querist.measure.intervals import normal_quantile, wilson
 from querist.types import Array, ItemId, Json, Lane
 
@@ -98,23 +97,20 @@ def shift(project: Project) -> Json | None:
         {"mode", "seen", "blind", "shift", "sentence"}: shares of agreement {value, low, high, n}, their difference with
         its 95 % interval, and the sentence for people. `shift` is None below 30 answers on either side.
     """
-    agreed: dict[bool, list[bool]] = {True: [], False: []}
-    state, task = project.state(), project.task
-    for recorded in project.store.events(kinds=["answer_submitted"]):
-        event = recorded.event
-        assert isinstance(event, AnswerSubmitted)
-        if isinstance(event.shown, dict) and event.outcome == "answered" and event.replaces is None:
-            own, guess = (task.renamed(value, state.renamed) for value in (event.value, event.shown["value"]))
-            agreed[bool(event.shown["seen"])].append(_same(project, own, guess))
-    if not agreed[True] and not agreed[False]:
+    renamed, task = project.state().renamed, project.task
+    agreed = project.guesses.agreed(
+        lambda own, guess: _same(project, task.renamed(own, renamed), task.renamed(guess, renamed))
+    )
+    answers = {side: of for side, (_, of) in agreed.items()}
+    if not any(answers.values()):
         return None
     mode = project.spec.labels.prefill
-    seen, blind = (wilson(sum(agreed[side]), max(1, len(agreed[side]))) for side in (True, False))
+    seen, blind = (wilson(agreed[side][0], max(1, answers[side])) for side in (True, False))
     shares = {
-        name: {"value": share.value, "low": share.low, "high": share.high, "n": len(agreed[side])}
+        name: {"value": share.value, "low": share.low, "high": share.high, "n": answers[side]}
         for name, share, side in (("seen", seen, True), ("blind", blind, False))
     }
-    fewest = min(len(agreed[True]), len(agreed[False]))
+    fewest = min(answers.values())
     if fewest < FEWEST:
         sentence = (
             f"What showing the model's guess does: too early to say. {fewest} of {FEWEST} answers on the smaller side."
@@ -124,7 +120,7 @@ def shift(project: Project) -> Json | None:
     spread = sum(s["value"] * (1 - s["value"]) / s["n"] + 0.25 / s["n"] ** 2 for s in shares.values())
     half = normal_quantile(0.975) * math.sqrt(spread)
     low, high = max(value - half, -1.0), min(value + half, 1.0)
-    n = len(agreed[True]) + len(agreed[False])
+    n = sum(answers.values())
     sentence = (
         f"People say what the model says in {seen.value:.0%} of items where they see it, and in {blind.value:.0%} "
         f"where they do not: a shift of {100 * value:.0f} points (between {100 * low:.0f} and {100 * high:.0f})."

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from querist.engine.fold import fold
+from querist.engine import snapshot
+from querist.engine.guesses import Guesses
 from querist.engine.reclassed import reclassed
 from querist.engine.round import State
+from querist.engine.snapshot import Remembered
 from querist.engine.spec import ProjectSpec, read_spec
 from querist.engine.timesheet import Timesheet
 from querist.errors import NotFound, NotReady
 from querist.events import Event, FeaturesBuilt, ModelFailed, ModelTrained, Recorded, SpecChanged
 from querist.store.protocol import PoolTable, Store
-from querist.types import Array, Features, Learner, Model, Rng, ShortHash, TargetKind, TaskType
+from querist.types import Array, Features, ItemId, Learner, Model, Rng, ShortHash, TargetKind, TaskType
 
 if TYPE_CHECKING:
     from querist.models.features import FittedFeatures
@@ -56,14 +58,13 @@ class Project:
         self._learner = learner
         self._lock = threading.RLock()
         self._instant = threading.local()
-        self._state = State()
+        self._remembered = Remembered()
         self._models: dict[ShortHash, Model] = {}
         self._features: tuple[tuple[str, ...], Features] | None = None
         self._pool: tuple[int, PoolTable] | None = None
         self.cache: dict[object, Any] = {}
         self.problem: str | None = None
         self.person_name: Callable[[str], str | None] = lambda _: None
-        self._timesheet = Timesheet()
 
     @classmethod
     def open(cls, folder: Path) -> Project:
@@ -75,7 +76,10 @@ class Project:
         """
         spec = read_spec(folder)
         project = cls(spec, open_store(folder, spec), folder=folder)
+        known = project._recall(folder)
         state = project.state()
+        if state.seq >= known + snapshot.OUT_OF_DATE:
+            snapshot.keep(folder, project._remembered, project.id)
         if state.spec is None:
             raise NotFound(f"{folder}: the project was never finished; run `querist init` again", value=str(folder))
         if not spec.says(state.spec):
@@ -118,24 +122,39 @@ class Project:
         if at_once is not None:
             return at_once
         with self._lock:
-            behind = list(self.store.events(self._state.seq))
+            behind = list(self.store.events(self._remembered.state.seq))
             if behind:
-                self._state = fold(self._state, behind)
-                self._follow(behind)
-            return self._state
+                before = self._remembered.state.spec_seq
+                self._remembered.follow(behind)
+                self._take_settings(before)
+            return self._remembered.state
 
-    def _follow(self, events: Sequence[Recorded]) -> None:
-        for recorded in events:
-            self._timesheet.follow(recorded)
-            if isinstance(recorded.event, SpecChanged):
-                self.spec = self.spec.as_told(recorded.event.spec)
-                self.__dict__.pop("learner", None)
+    def _recall(self, folder: Path) -> int:
+        """Begin with what was kept of the ledger, if that holds; return up to which event."""
+        found = snapshot.kept(folder, self.store)
+        if found is not None:
+            self._remembered = found
+            self._take_settings(before=0)
+        return self._remembered.state.seq
+
+    def _take_settings(self, before: int) -> None:
+        """Follow settings that were changed since an event; those that the project began with are in its folder."""
+        state = self._remembered.state
+        if state.spec is not None and state.spec_seq > max(before, 1):
+            self.spec = self.spec.as_told(state.spec)
+            self.__dict__.pop("learner", None)
 
     @property
     def timesheet(self) -> Timesheet:
         """What people's work comes to, up to the ledger's last event."""
         self.state()
-        return self._timesheet
+        return self._remembered.timesheet
+
+    @property
+    def guesses(self) -> Guesses:
+        """How people's answers agree with the guesses that they saw, up to the ledger's last event."""
+        self.state()
+        return self._remembered.guesses
 
     def media(self) -> Path | None:
         """Return the media folder; None for a project that lives in memory, whose contents bring their own."""
@@ -222,7 +241,7 @@ class Project:
         """Return the pool's columns in row order, without rows of an import that was not finished."""
         size = self.state().pool_size
         with self._lock:
-            withdrawn = len(self._state.withdrawn)
+            withdrawn = len(self._remembered.state.withdrawn)
             if self._pool is None or self._pool[0] != (size, withdrawn).__hash__():
                 self._pool = ((size, withdrawn).__hash__(), self.store.pool())
             return self._pool[1]
@@ -320,7 +339,7 @@ class Project:
     def keep_model(self, name: ShortHash, model: Model) -> None:
         """Remember a model that this process has just fitted."""
         with self._lock:
-            for old in [known for known in self._models if known != self._state.model]:
+            for old in [known for known in self._models if known != self._remembered.state.model]:
                 del self._models[old]
             self._models[name] = model
 
@@ -340,14 +359,18 @@ class Project:
         have = [event.model for event in trained]
         raise NotFound(f"no model {wanted!r}; have: {', '.join(have)}", field="model", value=wanted, choices=have)
 
-    def reserve_rows(self) -> Array:
-        """Return the rows of the reserve in order of `u_eval`; none when the user brought a validation file."""
+    def reserve(self) -> tuple[Array, list[ItemId]]:
+        """Return rows and items of the reserve in order of `u_eval`; none when the user brought a validation file."""
         state = self.state()
-        if state.validation:
-            return np.empty(0, dtype=np.intp)
-        order = self.pool().u_eval
-        rows = np.flatnonzero(order < state.reserve)
-        return rows[np.argsort(order[rows], kind="stable")]
+        known = self.cache.get("reserve")
+        if known is None or known[0] != (state.pool_size, state.validation):
+            # Asked of the store, not taken from the pool: who looks at a status has no use for a million items.
+            found = [] if state.validation else self.store.reserve(state.reserve)
+            rows = np.array([row for row, _ in found], dtype=np.intp)
+            known = ((state.pool_size, state.validation), (rows, [item for _, item in found]))
+            self.cache["reserve"] = known
+        reserve: tuple[Array, list[ItemId]] = known[1]
+        return reserve
 
 
 def open_store(folder: Path, spec: ProjectSpec) -> SqlStore:

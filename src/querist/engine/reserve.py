@@ -52,13 +52,10 @@ def measuring(project: Project, state: State) -> Measuring | None:
         return None
     if state.validation:
         return _own_file(project, state)
-    rows = project.reserve_rows()
-    rows = rows[rows < state.pool_size]
+    rows, items = project.reserve()
+    keep = np.array([item not in state.withdrawn for item in items], dtype=bool) & (rows < state.pool_size)
     if rows.size == 0:
         return None
-    names = project.pool().items
-    items = [names[row] for row in rows]
-    keep = np.array([item not in state.withdrawn for item in items], dtype=bool)
     rows, items = rows[keep], [item for item, kept in zip(items, keep, strict=True) if kept]
     values = values_of(project, items, evaluation_targets(project, state))
     target = _prefix(project.target.codes(values), state, items)
@@ -68,7 +65,7 @@ def measuring(project: Project, state: State) -> Measuring | None:
 def evaluation_targets(project: Project, state: State) -> dict[ItemId, Any]:
     """Return the label of each evaluation item whose answers agree."""
     # A look-up of these, not a walk over all answers: each page asks for it, after each answer.
-    items = [item for item, live in state.live.items() if any(answer.lane in UNIFORM for answer in live)]
+    items = [item for item in project.reserve()[1] if any(live.lane in UNIFORM for live in state.live.get(item, ()))]
     resolved = resolve(project, state, through=state.seq, use=lambda answer: answer.lane in UNIFORM, items=items)
     return {item: entry.value for item, entry in resolved.items()}
 

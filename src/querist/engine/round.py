@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
+from querist.engine.due import (
+    BuildFeatures,
+    CheckHealth,
+    DrawDuel,
+    Evaluate,
+    Freeze,
+    Select,
+    SettleDuel,
+    Sound,
+    Step,
+    Stop,
+    Train,
+    Wait,
+)
 from querist.engine.layered import Layered
 from querist.types import ItemId, Json, Lane, Outcome, Phase, ShortHash, Source
 
@@ -166,93 +180,6 @@ class State:
         if item in self.withdrawn or item in self.decided:
             return True
         return item not in self.again and len(self.live.get(item, ())) >= self.wanted.get(item, self.batch.opinions)
-
-
-@dataclass(frozen=True, slots=True)
-class BuildFeatures:
-    """Turn the pool's items into arrays: all of them, or those that joined."""
-
-
-@dataclass(frozen=True, slots=True)
-class Select:
-    """Choose a batch and put it into the queue."""
-
-    round: int
-    part: int
-
-
-@dataclass(frozen=True, slots=True)
-class Freeze:
-    """Make a data set of the answers so far."""
-
-    round: int
-
-
-@dataclass(frozen=True, slots=True)
-class Train:
-    """Fit a model on the round's data set."""
-
-    round: int
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluate:
-    """Measure the round's model and look at the stopping rules."""
-
-    round: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Record that a rule stops the project."""
-
-    round: int
-    rule: str
-    evidence: Json
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing to do until people have done something; `missing` training labels start the next training."""
-
-    reason: str
-    missing: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """Record an alarm that the last evaluation found due."""
-
-    round: int
-    name: str
-    evidence: Json
-
-
-@dataclass(frozen=True, slots=True)
-class DrawDuel:
-    """Queue the items that would settle whether the active model is better than random; `asked` is who wanted it."""
-
-    round: int
-    asked: int
-
-
-@dataclass(frozen=True, slots=True)
-class SettleDuel:
-    """Say what the answers to a duel amount to."""
-
-    drawn: int
-
-
-@dataclass(frozen=True, slots=True)
-class CheckHealth:
-    """Look whether something has changed."""
-
-    look: int
-
-
-Step: TypeAlias = (
-    BuildFeatures | Select | Freeze | Train | Evaluate | Stop | Sound | DrawDuel | SettleDuel | CheckHealth
-)
 
 
 def next_step(state: State) -> Step | Wait:

@@ -12,8 +12,9 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
+from querist.engine.due import Step, Wait
 from querist.engine.project import Project
-from querist.engine.round import Step, Wait, next_step
+from querist.engine.round import next_step
 from querist.engine.steps import run
 from querist.errors import Busy, QueristError
 from querist.events import TimerFired

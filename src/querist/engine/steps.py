@@ -13,12 +13,7 @@ from typing import Any
 import numpy as np
 
 from querist.engine import beside, health, selection, settling
-from querist.engine.evaluation import evaluate
-from querist.engine.features import build_features
-from querist.engine.freezing import freeze, frozen_rows
-from querist.engine.project import Project
-from querist.engine.rewards import moved
-from querist.engine.round import (
+from querist.engine.due import (
     BuildFeatures,
     CheckHealth,
     DrawDuel,
@@ -27,11 +22,16 @@ from querist.engine.round import (
     Select,
     SettleDuel,
     Sound,
-    State,
     Step,
     Stop,
     Train,
 )
+from querist.engine.evaluation import evaluate
+from querist.engine.features import build_features
+from querist.engine.freezing import freeze, frozen_rows
+from querist.engine.project import Project
+from querist.engine.rewards import moved
+from querist.engine.round import State
 from querist.engine.training import Fitted, fit, goes_on, notes_of
 from querist.errors import ModelFailure
 from querist.events import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Final
 
 from querist.events import AnswerSubmitted, AnswerWithdrawn, Recorded
@@ -15,21 +16,25 @@ PAUSE: Final = 15 * 60 * 1_000_000
 """Microseconds without an answer that are a break."""
 
 
+@dataclass(slots=True)
 class Timesheet:
     """Follows the answers that people gave on the page or through the interface; those that came with data are no work.
 
     Attributes:
         active_ms: milliseconds of attention in all.
         times: number of the answer → its round and its milliseconds of attention.
+        day: of the last answer, in days since 1970.
+        given: number of each answer of that day → who gave it.
+        counts: who → how many answers of that day.
+        working: who → when the first and the last answer since a break were given, in µs.
     """
 
-    def __init__(self) -> None:
-        self.active_ms = 0
-        self.times: dict[int, tuple[int | None, int]] = {}
-        self._day = 0
-        self._given: dict[int, str] = {}
-        self._counts: Counter[str] = Counter()
-        self._working: dict[str, tuple[int, int]] = {}
+    active_ms: int = 0
+    times: dict[int, tuple[int | None, int]] = field(default_factory=dict)
+    day: int = 0
+    given: dict[int, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    working: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def follow(self, recorded: Recorded) -> None:
         """Take the next event of the ledger into account."""
@@ -37,9 +42,9 @@ class Timesheet:
             case AnswerSubmitted(source="ui" | "api", active_ms=active_ms, round=number, replaces=replaces):
                 self._take_back(replaces)
                 self._give(recorded)
-                began, last = self._working.get(recorded.actor, (recorded.at, recorded.at))
+                began, last = self.working.get(recorded.actor, (recorded.at, recorded.at))
                 began = recorded.at if recorded.at - last > PAUSE else began
-                self._working[recorded.actor] = (began, recorded.at)
+                self.working[recorded.actor] = (began, recorded.at)
                 if active_ms is not None:
                     self.active_ms += active_ms
                     self.times[recorded.seq] = (number, active_ms)
@@ -50,24 +55,24 @@ class Timesheet:
 
     def _give(self, recorded: Recorded) -> None:
         day = recorded.at // DAY
-        if day > self._day:
-            self._day = day
-            self._given.clear()
-            self._counts.clear()
-        self._given[recorded.seq] = recorded.actor
-        self._counts[recorded.actor] += 1
+        if day > self.day:
+            self.day = day
+            self.given.clear()
+            self.counts.clear()
+        self.given[recorded.seq] = recorded.actor
+        self.counts[recorded.actor] += 1
 
     def _take_back(self, seq: int | None) -> None:
-        if seq in self._given:
-            self._counts[self._given.pop(seq)] -= 1
+        if seq in self.given:
+            self.counts[self.given.pop(seq)] -= 1
 
     def answers_today(self, person: str | None = None) -> int:
         """Return how many answers a person, or all, have given since midnight UTC and not taken back or replaced."""
-        if time.time_ns() // 1000 // DAY > self._day:
+        if time.time_ns() // 1000 // DAY > self.day:
             return 0
-        return self._counts[person] if person is not None else len(self._given)
+        return self.counts[person] if person is not None else len(self.given)
 
     def working_minutes(self, person: str, now: int) -> float:
         """Return for how long a person has been answering without a break of a quarter of an hour; `now` in µs."""
-        began, last = self._working.get(person, (now, now))
+        began, last = self.working.get(person, (now, now))
         return 0.0 if now - last > PAUSE else (last - began) / 60e6

@@ -165,7 +165,10 @@ def _calibrated(
         calibrator, losses = _chosen(log_proba, target, seed)
     else:
         calibrator = calibrators.fit(how, log_proba, target)
-    moved = change(proba, calibrator(proba), target)
+    # A temperature is one number; a richer map knows the rows that it was fitted on by heart.
+    rich = calibrator.method != "temperature"
+    after = calibrators.held_out(calibrator.method, log_proba, target, seed=seed) if rich else calibrator(proba)
+    moved = change(proba, after, target)
     calibration = {**calibrator.to_json(), **moved.to_json(), "losses": losses, "rows": rows, "n": len(target)}
     if calibrator.method == "temperature":
         temperature = float(calibrator.parameters["temperature"])

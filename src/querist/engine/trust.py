@@ -12,10 +12,9 @@ from types import ModuleType
 from typing import Final
 
 from querist import registry
-from querist.engine import reasons, selection, steering
+from querist.engine import reasons, selection, snapshot, steering
 from querist.engine.create import place
 from querist.engine.fold import fold
-from querist.engine.freezing import dataset_rows
 from querist.engine.project import Project, open_store
 from querist.engine.round import State
 from querist.engine.spec import ProjectSpec, StoreSection, read_spec, write_spec
@@ -44,6 +43,7 @@ def verify(folder: Path) -> Json:
         lines = [str(problem) for problem in report.problems]
         if not lines and fold(State(), store.events()) != _fold_in_pieces(store):
             lines.append("the ledger replays to another state when it is read piece by piece")
+        lines += _check_snapshot(folder, store)
     ok = not lines
     if ok:
         lines = [
@@ -60,6 +60,16 @@ def _fold_in_pieces(store: Store) -> State:
         state = fold(state, piece)
         after = piece[-1].seq
     return state
+
+
+def _check_snapshot(folder: Path, store: Store) -> list[str]:
+    """Compare what opens a large project quickly, where it would be believed, with the ledger."""
+    known = snapshot.kept(folder, store)
+    if known is None:
+        return []
+    again = snapshot.Remembered()
+    again.follow(list(store.events(through=known.state.seq)))
+    return [] if again == known else [f"{snapshot.NAME} is not what the ledger comes to; remove it"]
 
 
 # --- replay
@@ -175,7 +185,7 @@ def _contained_in(project: Project, item: str) -> tuple[list[str], list[str]]:
     datasets = []
     for recorded in project.store.events(kinds=["dataset_frozen"]):
         assert isinstance(recorded.event, DatasetFrozen)
-        if item in dataset_rows(project, recorded.event)["item"]:
+        if item in project.store.artefacts.get_table(recorded.event.rows, ["item"])["item"]:
             datasets.append(recorded.event.dataset)
     models = [event.model for event in project.trained() if event.dataset in datasets]
     return datasets, models

@@ -57,9 +57,9 @@ def stream(rows: Iterable[LabelRow], format: str = "csv") -> Iterator[bytes]:
     >>> b"".join(stream([LabelRow("=1+1", "spam", "p_1", 0, None, None, 1)])).decode().splitlines()[1]
     "'=1+1,spam,p_1,1970-01-01T00:00:00.000000Z,,,1"
     """
-    if format not in _FORMATS:
-        raise UnknownName("format", format, _FORMATS)
-    return _FORMATS[format](rows)
+    if format not in FORMATS:
+        raise UnknownName("format", format, FORMATS)
+    return FORMATS[format](rows)
 
 
 def write(rows: Iterable[LabelRow], path: str | Path, format: str | None = None) -> int:
@@ -166,7 +166,7 @@ def _text(value: Any) -> str | None:
     return canonical_json(value)
 
 
-_FORMATS: Final[Mapping[str, Callable[[Iterable[LabelRow]], Iterator[bytes]]]] = {
+FORMATS: Final[Mapping[str, Callable[[Iterable[LabelRow]], Iterator[bytes]]]] = {
     "csv": _csv,
     "jsonl": _jsonl,
     "parquet": _parquet,

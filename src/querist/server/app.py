@@ -13,6 +13,7 @@ import querist
 from querist.server import (
     accounts,
     creation,
+    exports,
     figures,
     items,
     labelling,
@@ -37,6 +38,7 @@ ROUTERS = (
     accounts.router,
     creation.router,
     projects.router,
+    exports.router,
     team.router,
     questions.router,
     items.router,

@@ -1,4 +1,4 @@
-"""`/projects`: the list, one project, its settings, classes and guidelines, what steers it, and the export."""
+"""`/projects`: the list, one project, its settings, classes and guidelines, and what steers it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import StreamingResponse
 
 from querist import registry
 from querist.acquire import presets
-from querist.engine import classes, steering, views
+from querist.engine import classes, interchange, steering, views
 from querist.engine import project as engine
-from querist.engine.exporting import label_rows
 from querist.engine.rules import known_column
 from querist.engine.spec import ProjectSpec
 from querist.exchange import labels
@@ -69,7 +67,8 @@ def shown(visit: Visit) -> Project:
     found = views.project(visit.project)
     may = [word for word, least in _MAY.items() if visit.is_at_least(least)]
     settings = found["settings"] if "manage" in may else {}
-    return Project.model_validate({**found, "may": may, "settings": settings})
+    formats = [*labels.FORMATS, *interchange.formats(visit.project)] if "manage" in may else []
+    return Project.model_validate({**found, "may": may, "settings": settings, "formats": formats})
 
 
 @router.patch("/{project}")
@@ -111,25 +110,6 @@ def command(command: Literal["retrain", "stop", "resume", "settle", "check"], fo
     return Done.model_validate(COMMANDS[command](visit.project, visit.person, str(form.key), form.reason))
 
 
-class Export(StreamingResponse):
-    """A file that is written while it is sent."""
-
-    media_type = "application/octet-stream"
-
-
-@router.get("/{project}/export", response_class=Export)
-def export(visit: Managing, format: Literal["csv", "jsonl", "parquet"] = "csv") -> Export:
-    """Stream every label: item, label, who, when, lane, round."""
-    blocks = labels.stream(label_rows(visit.project), format)
-    headers = {"Content-Disposition": f'attachment; filename="labels.{format}"'}
-    return Export(blocks, media_type=_EXPORTED[format], headers=headers)
-
-
-_EXPORTED: Final = {
-    "csv": "text/csv; charset=utf-8",
-    "jsonl": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-}
 _MAY: Final[dict[Literal["label", "review", "manage"], Any]] = {
     "label": "annotator",
     "review": "reviewer",

@@ -82,12 +82,13 @@ class FileArtefacts:
         pq.write_table(table, sink, compression="zstd")
         return self.put(sink.getvalue().to_pybytes(), "parquet")
 
-    def get_table(self, name: Sha256) -> dict[str, list[Any]]:
-        """Return columns as lists."""
+    def get_table(self, name: Sha256, columns: Sequence[str] | None = None) -> dict[str, list[Any]]:
+        """Return the columns as lists, or some of them."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table: dict[str, list[Any]] = pq.read_table(pa.BufferReader(self.get(name))).to_pydict()
+        wanted = None if columns is None else list(columns)
+        table: dict[str, list[Any]] = pq.read_table(pa.BufferReader(self.get(name)), columns=wanted).to_pydict()
         return table
 
     def put_matrix(self, matrix: Any) -> Sha256:

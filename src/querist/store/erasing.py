@@ -21,7 +21,7 @@ def derived_from(store: Store, item: ItemId, row: int, content: Content | None) 
         match recorded.event:
             case FeaturesBuilt() as built if built.rows > row:
                 features[built.features] = None
-            case DatasetFrozen() as frozen if item in store.artefacts.get_table(frozen.rows)["item"]:
+            case DatasetFrozen() as frozen if item in store.artefacts.get_table(frozen.rows, ["item"])["item"]:
                 datasets[frozen.dataset] = None
             case ModelTrained() as trained if trained.features in features or trained.dataset in datasets:
                 models[trained.model] = None

@@ -122,6 +122,13 @@ def pool(connection: Connection, project: int) -> PoolTable:
     )
 
 
+def reserve(connection: Connection, project: int, below: float) -> list[tuple[int, ItemId]]:
+    """Return (row, item) of the announced items with `u_eval` below a number, in its order."""
+    mine = (ITEM.c.project == project, ITEM.c.row < size(connection, project), ITEM.c.u_eval < below)
+    query = select(ITEM.c.row, ITEM.c.id).where(*mine).order_by(ITEM.c.u_eval, ITEM.c.row)
+    return [(row, item) for row, item in connection.execute(query)]
+
+
 def withdrawn(connection: Connection, project: int) -> Array:
     """Return the rows of withdrawn items."""
     query = select(ITEM.c.row).where(ITEM.c.project == project, TOUCHED, ITEM.c.state == "withdrawn")

@@ -11,6 +11,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
+import numpy as np
+
 from querist.errors import Busy, Conflict, Denied, NotFound
 from querist.events import (
     GENESIS,
@@ -206,6 +208,13 @@ class MemoryStore:
         """Return the whole pool as columns in row order."""
         gone = [item for item, state in self.tables.states.items() if state == "withdrawn"]
         return self.items.table(self.tables.size, gone)
+
+    def reserve(self, below: float) -> list[tuple[int, ItemId]]:
+        """Return (row, item) of the announced items with `u_eval` below a number, in its order, withdrawn ones too."""
+        pool = self.items.table(self.tables.size, ())
+        rows = np.flatnonzero(pool.u_eval < below)
+        rows = rows[np.argsort(pool.u_eval[rows], kind="stable")]
+        return [(row, pool.items[row]) for row in rows.tolist()]
 
     def rows(self, items: Sequence[ItemId]) -> Array:
         """Return the row numbers of items; NotFound names the first unknown one."""

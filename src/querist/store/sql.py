@@ -264,6 +264,11 @@ class SqlStore:
         with self.database.reading() as connection:
             return shelf.rows(connection, self.number, items)
 
+    def reserve(self, below: float) -> list[tuple[int, ItemId]]:
+        """Return (row, item) of the announced items with `u_eval` below a number, in its order, withdrawn ones too."""
+        with self.database.reading() as connection:
+            return shelf.reserve(connection, self.number, below)
+
     def u_eval(self, item: ItemId) -> float:
         """Return the number that says whether an item belongs to the reserve; NotFound for an unknown one."""
         with self.database.reading() as connection:

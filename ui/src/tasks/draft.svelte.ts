@@ -43,6 +43,19 @@ export class Draft<T = unknown> {
     return this.value !== this.start;
   }
 
+  /** What is half done, as text: what a reload must not lose. Null: nothing. */
+  get half(): string | null {
+    return this.touched || this.open.length ? JSON.stringify({ value: this.value, open: this.open }) : null;
+  }
+
+  /** Go on with what was half done. */
+  takeUp(half: string | null): void {
+    if (half === null) return;
+    const { value, open } = JSON.parse(half) as { value: T; open: [number, number][] };
+    if (JSON.stringify(value) !== JSON.stringify(this.start)) this.set(value);
+    this.open = open;
+  }
+
   set(value: T): void {
     this.past.push(this.value);
     this.value = value;

@@ -247,6 +247,7 @@ export const pages: Part<Words> = {
     goOn: "Weiter",
     resume: "Wieder beginnen",
     exportLabels: "Antworten exportieren",
+    otherFormats: "In einem anderen Format",
     evidence: "Die Belege",
     inNumbers: "In Zahlen",
     labels: "Antworten",
@@ -410,6 +411,19 @@ export const pages: Part<Words> = {
     pickMore: "Hier stehen dann seine Antworten, seine Geschichte und der Grund der Frage.",
     source: { ui: "", api: "durch ein Programm", import: "kam mit den Daten", oracle: "durch ein Orakel" },
   },
+  formats: {
+    title: "Antworten exportieren als",
+    names: { csv: "CSV", jsonl: "JSON Lines", parquet: "Parquet", coco: "COCO", yolo: "YOLO", conll: "CoNLL" },
+    holds: {
+      csv: "jede Antwort, für Tabellenprogramme",
+      jsonl: "jede Antwort, eine je Zeile",
+      parquet: "jede Antwort, Spalten mit Typen",
+      coco: "eine JSON-Datei: was die Antworten zu jedem Bild ergeben",
+      yolo: "ein Zip: eine Datei mit Antworten je Bild, und die Klassen",
+      conll: "ein Wort je Zeile mit seiner Marke, Leerzeile zwischen Texten",
+    },
+  },
+
   settings: {
     title: "Einstellungen",
     general: "Das Projekt",

@@ -572,6 +572,7 @@ export const en = {
     goOn: "Go on",
     resume: "Start again",
     exportLabels: "Export labels",
+    otherFormats: "As another format",
     evidence: "The evidence",
     inNumbers: "In numbers",
     labels: "Labels",
@@ -735,6 +736,19 @@ export const en = {
     pick: "Choose an item",
     pickMore: "Its answers, its history and the reason why it was asked stand here.",
     source: { ui: "", api: "by program", import: "came with the data", oracle: "by oracle" },
+  },
+
+  formats: {
+    title: "Export the labels as",
+    names: { csv: "CSV", jsonl: "JSON Lines", parquet: "Parquet", coco: "COCO", yolo: "YOLO", conll: "CoNLL" } as Record<string, string>,
+    holds: {
+      csv: "every answer, for spreadsheets",
+      jsonl: "every answer, one a line",
+      parquet: "every answer, typed columns",
+      coco: "one JSON file: what the answers to each image amount to",
+      yolo: "a zip: one file of labels for each image, and the classes",
+      conll: "one word a line with its tag, a blank line between texts",
+    } as Record<string, string>,
   },
 
   settings: {

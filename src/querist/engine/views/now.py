@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from querist.engine.project import Project
-from querist.engine.round import (
+from querist.engine.due import (
     BuildFeatures,
     CheckHealth,
     DrawDuel,
@@ -15,13 +14,12 @@ from querist.engine.round import (
     Select,
     SettleDuel,
     Sound,
-    State,
     Stop,
     Train,
     Wait,
-    budget,
-    next_step,
 )
+from querist.engine.project import Project
+from querist.engine.round import State, budget, next_step
 from querist.engine.views.standing import standing
 from querist.events import (
     ModelTrained,

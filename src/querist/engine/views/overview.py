@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from querist.engine import prefill
+from querist.engine.due import Wait
 from querist.engine.project import Project
 from querist.engine.round import (
     EXHAUSTED,
     State,
-    Wait,
     batch_size,
     budget,
     control_share,

@@ -226,6 +226,8 @@ def _recorded_before(project: Project) -> float | None:
 
 
 def _why_uncalibrated(project: Project) -> str:
+    if project.spec.model.calibrate == "off":
+        return "none: switched off in the settings"
     for recorded in reversed(list(project.store.events(kinds=["fallback"]))):
         if isinstance(recorded.event, Fallback) and recorded.event.what == "calibration":
             return f"none: {recorded.event.reason}"

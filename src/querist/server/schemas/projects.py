@@ -164,6 +164,8 @@ class Project(Reply):
     """Offered when an item is skipped."""
     may: list[Literal["label", "review", "manage"]]
     """What this person may do here."""
+    formats: list[str] = []
+    """What its labels can be exported as, by this person."""
     settings: dict[str, Any] = {}
     """The whole spec as `querist.toml` has it, for reading; secrets left out."""
 
