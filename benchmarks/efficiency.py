@@ -24,7 +24,6 @@ from benchmarks import keeping
 from benchmarks.sets import CORE, SETS, UNTOUCHED, Set
 
 from querist.acquire import presets
-from querist.acquire.select import required_signals
 from querist.engine.bench.across import LEAST_SEEDS, verdict, view
 from querist.engine.bench.cells import Cell
 from querist.engine.bench.labelled import Labelled
@@ -53,18 +52,7 @@ KEPT = Path(__file__).parent / "results" / "efficiency.parquet"
 
 def other_strategies() -> tuple[str, ...]:
     """Every preset that a linear classifier with advisers can serve, random first; the rest needs other tasks."""
-    roles = ("labelled_", "pending_", "target_")
-    own = {"labelled_target", "target_mean"}
-
-    def base(name: str) -> str:
-        return next((name.removeprefix(role) for role in roles if name.startswith(role)), name)
-
-    found = []
-    for name in presets.names():
-        needs = {base(n) for n in required_signals(presets.strategy(name)).needs if n not in own}
-        if name not in STRATEGIES and needs <= OFFERED:
-            found.append(name)
-    return ("random", *found)
+    return ("random", *(name for name in presets.served_by(OFFERED) if name not in STRATEGIES))
 
 
 @dataclass(frozen=True)

@@ -80,14 +80,17 @@ class BadValue(QueristError):
 class MissingSignal(QueristError):
     """A strategy needs an array that the model does not offer."""
 
-    def __init__(self, strategy: str, signal: str, model: str, offered_by: Iterable[str] = ()) -> None:
-        others = sorted(offered_by)
-        hint = f"; models that offer it: {', '.join(others)}" if others else ""
+    def __init__(
+        self, strategy: str, signal: str, model: str, *, offered_by: Iterable[str] = (), instead: Iterable[str] = ()
+    ) -> None:
+        models, strategies = sorted(offered_by), sorted(instead)
+        hint = f"; models that offer it: {', '.join(models)}" if models else ""
+        hint += f"; strategies for what it offers: {', '.join(strategies)}" if strategies else ""
         super().__init__(
             f"strategy {strategy!r} needs the signal {signal!r}, which model {model!r} does not offer{hint}",
             field="signal",
             value=signal,
-            choices=others,
+            choices=models or strategies,
         )
 
 

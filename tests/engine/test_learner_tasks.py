@@ -8,7 +8,7 @@ from sklearn.datasets import load_diabetes, make_multilabel_classification
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from querist import ActiveLearner
-from querist.errors import BadValue
+from querist.errors import BadValue, MissingSignal
 
 
 def run(learner: ActiveLearner, truth, rounds: int, n: int = 20) -> None:
@@ -48,6 +48,14 @@ def test_label_sets_are_learnt_and_asked_by_their_own_strategies():
     figures = task.measure(on[250:], task.encode(predicted))
     assert figures["macro_f1"] > 0.6
     assert learner.classes == ["a", "b", "c", "d"]
+
+
+def test_a_strategy_for_another_kind_of_label_names_those_that_fit():
+    x, on = make_multilabel_classification(60, n_features=5, n_classes=2, random_state=0)
+    names = np.array(["a", "b"])
+    learner = ActiveLearner(LogisticRegression(), pool=x, strategy="margin", task="multi_label", classes=names.tolist())
+    with pytest.raises(MissingSignal, match=r"'margin' needs the signal 'proba'.*strategies for what it offers: .*mmc"):
+        run(learner, [names[row == 1].tolist() for row in on], 5)
 
 
 def test_pairs_are_learnt_from_differences_and_a_tie_trains_nothing():

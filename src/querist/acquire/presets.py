@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from querist.acquire.draws import TRANSFORMS
 from querist.acquire.scoring import scorer_of
 from querist.acquire.select import required_signals, selector_of
 from querist.errors import BadValue, UnknownName
+from querist.signals import ROLES
 from querist.types import Json, Strategy
 
 
@@ -92,6 +93,22 @@ def names() -> list[str]:
     """Return all names that `strategy` knows, save those with a transform in front."""
     registered = [entry.name for kind in ("scorer", "selector") for entry in registry.entries(kind)]
     return sorted({*PRESETS, *registered})
+
+
+def served_by(offered: Collection[str]) -> list[str]:
+    """Return the names of what a model that offers these signals can serve; features and answers give the rest.
+
+    >>> "mmc" in served_by({"label_proba"}), "margin" in served_by({"label_proba"})
+    (True, False)
+    """
+    given = {*offered, "embed", "labelled_target", "target_mean"}
+
+    def base(name: str) -> str:
+        role, _, rest = name.partition("_")
+        return rest if role in ROLES else name
+
+    needs = {name: required_signals(strategy(name)).needs for name in names()}
+    return [name for name, wanted in needs.items() if all(need in given or base(need) in given for need in wanted)]
 
 
 def _by_name(name: str) -> Strategy:

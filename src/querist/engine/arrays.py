@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from querist.acquire.presets import served_by
 from querist.acquire.select import required_signals
 from querist.engine.labels import training_rows
 from querist.engine.project import Project
@@ -70,11 +71,19 @@ def signals_for(
         _check_finite(project, strategy)
     for name in needs:
         if name not in found:
-            from querist.models import offered_by
-
-            learner = model.name if model is not None else "none"
-            raise MissingSignal(strategy.name, name, learner, offered_by(name))
+            raise _missing(strategy, name, model)
     return found
+
+
+def _missing(strategy: Strategy, signal: str, model: Model | None) -> MissingSignal:
+    """Say what helps: another model for classes, another strategy where the kind of label decides what models offer."""
+    from querist.models import offered_by
+
+    name = model.name if model is not None else "none"
+    if model is None or "proba" in model.offers:
+        return MissingSignal(strategy.name, signal, name, offered_by=offered_by(signal))
+    alone = set(served_by(()))
+    return MissingSignal(strategy.name, signal, name, instead=set(served_by(model.offers)) - alone)
 
 
 def _refitted_risk(project: Project, state: State, model: Model, labelled: Array, eligible: Array) -> Array:

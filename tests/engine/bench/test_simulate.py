@@ -195,6 +195,13 @@ def test_a_run_without_any_model_is_a_failure_and_no_result() -> None:
     assert all("no training succeeded" in cell["error"] and "never" in cell["error"] for cell in result.cells)
 
 
+def test_a_strategy_that_fails_wholly_is_told_though_the_baseline_ran() -> None:
+    result = simulate_anything(*IRIS, **{**SMALL, "strategies": ["mmc"]}, seeds=1, jobs=1)
+    assert [found["strategy"] for found in result.summary["strategies"]] == ["random"]
+    assert result.failed_wholly
+    assert "'mmc' needs the signal 'label_proba'" in result.text()
+
+
 def test_a_table_that_begins_with_a_failure_has_all_columns() -> None:
     point = {"labels": 10, "accuracy": 0.5}
     cells = [

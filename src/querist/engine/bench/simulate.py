@@ -44,8 +44,9 @@ class SimulationResult:
 
     @property
     def failed_wholly(self) -> bool:
-        """Whether there is nothing but failures."""
-        return bool(self.summary["cells"]["failed"] == self.summary["cells"]["planned"])
+        """Whether a strategy has nothing but failures."""
+        finished = {found["strategy"] for found in self.summary["strategies"]}
+        return any(failure["strategy"] not in finished for failure in self.summary["failures"])
 
     @property
     def comparisons(self) -> list[Json]:
