@@ -89,6 +89,8 @@ export class Session implements Listener {
   private fault: Fault | null = null;
   private link: Link = "up";
   private loading = true;
+  /** Whether the answers that an earlier visit left on this device are known: their items must not be asked again. */
+  private loaded = false;
   private fetching = false;
   private closed = false;
   private confirmedToday = 0;
@@ -106,6 +108,7 @@ export class Session implements Listener {
 
   async start(): Promise<void> {
     await this.outbox.load();
+    this.loaded = true;
     await this.refill();
   }
 
@@ -341,7 +344,7 @@ export class Session implements Listener {
 
   private async refill(): Promise<void> {
     const inHand = this.ahead.length + (this.task ? 1 : 0);
-    if (this.fetching || this.closed || inHand >= hold) return;
+    if (!this.loaded || this.fetching || this.closed || inHand >= hold) return;
     this.fetching = true;
     if (this.retry) clearTimeout(this.retry);
     this.retry = null;

@@ -107,6 +107,28 @@ test("a page that is closed with answers unsent sends them on the next visit", a
   expect(await storage.all()).toEqual([]);
 });
 
+test("an item whose answer waits on this device is not asked again, however early the page is woken", async () => {
+  const killed = await begun("old");
+  service.online = false;
+  killed.answer("a");
+  killed.answer("b");
+  await settle();
+  service.online = true;
+  let read = () => {};
+  const all = storage.all.bind(storage);
+  storage.all = () => new Promise((done) => (read = () => done(all())));
+  const session = new Session(ports(service, storage, "new", []));
+  void session.start();
+  session.wake();
+  await session.poke();
+  await settle();
+  expect(session.state.task).toBeNull();
+  read();
+  await settle();
+  expect([session.state.task, ...session.state.ahead].map((task) => task?.item)).not.toContain("i0");
+  expect(service.values).toEqual([["i0", "a"], ["i1", "b"]]);
+});
+
 test("another open tab's answers are left to it", async () => {
   const session = await begun("first");
   service.online = false;
