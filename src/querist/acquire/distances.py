@@ -20,7 +20,7 @@ from querist.acquire.blocks import (
 )
 from querist.types import Array
 
-PRODUCT: Final = 2**20
+PRODUCT: Final = 2**22
 """Bytes of one block of products: it stays in the shared cache between the product and what is done with it."""
 
 

@@ -24,6 +24,9 @@ _ROUNDS: Final = 50
 _LINE_ROUNDS: Final = 8
 """Newton steps along a line; three or four do."""
 
+_LINE_STEP: Final = 0.02
+"""After a step as short as this, what is left is its square: less than a thousandth of the way."""
+
 
 @scorer(signed=True)
 def eer_newton(
@@ -92,21 +95,27 @@ def eer_newton(
     truth = one_hot(labelled_target, len(head_bias)).T
     weights = np.column_stack([head_weight, head_bias])
     head = _Head.of(seen, truth, weights, float(head_l2), hessian, memory_limit).astype(dtype)
-    wide = head.classes**2 * max(len(seen), head.weights.shape[1]) * dtype.itemsize
     total, now = np.zeros(embed.shape[0]), 0.0
-    for part in spans(targets.shape[0], dtype.itemsize, CACHED):
-        now += _risks((head.weights @ _lifted(read(targets, part, dtype)).T), loss).sum(dtype=np.float64)
-    for span in spans(embed.shape[0], 6 * wide, min(memory_limit // 2, 16 * CACHED)):
+    cell = head.classes**2 * dtype.itemsize
+    parts = list(spans(targets.shape[0], cell, min(memory_limit // 8, CACHED)))
+    # Fresh memory for each row would take longer than what is done with it.
+    work = np.empty((2, head.classes**2 * max((part.stop - part.start for part in parts), default=0)), dtype)
+    for part in parts:
+        logits = head.weights @ _lifted(read(targets, part, dtype)).T
+        now += _risks(logits, np.empty_like(logits), loss).sum(dtype=np.float64)
+    wide = max(len(seen), head.weights.shape[1]) * cell
+    for span in spans(embed.shape[0], 3 * wide, min(memory_limit // 2, 4 * CACHED)):
         rows = _lifted(read(embed, span, dtype))
         steps = head.steps(rows)
         for _ in range(corrections):
             steps = head.corrected(steps, rows)
-        for part in spans(targets.shape[0], 3 * head.classes**2 * dtype.itemsize, min(memory_limit // 2, 8 * CACHED)):
+        moved = (head.weights[:, None] + steps).reshape(len(rows), -1, rows.shape[1])
+        for part in parts:
             at = np.ascontiguousarray(_lifted(read(targets, part, dtype)).T)
-            for row, step in enumerate(steps, start=span.start):
-                moved = head.weights[:, None] + step
-                risks = _risks((moved.reshape(-1, len(at)) @ at).reshape(*step.shape[:2], -1), loss)
-                total[row] += proba[row] @ risks.sum(axis=1, dtype=np.float64)
+            logits, spare = work[:, : moved.shape[1] * at.shape[1]].reshape(2, head.classes, head.classes, -1)
+            for row, weights in enumerate(moved, start=span.start):
+                np.matmul(weights, at, out=logits.reshape(len(weights), -1))
+                total[row] += proba[row] @ _risks(logits, spare, loss).sum(axis=1, dtype=np.float64)
     fall: Array = (now - total) / max(1, targets.shape[0])
     return fall.astype(dtype)
 
@@ -116,10 +125,10 @@ def _lifted(rows: Array) -> Array:
     return np.hstack([rows, np.ones((len(rows), 1), rows.dtype)])
 
 
-def _risks(logits: Array, loss: str) -> Array:
-    """Return risks (…) of predictions with logits (c, …), which are overwritten."""
+def _risks(logits: Array, spare: Array, loss: str) -> Array:
+    """Return risks (…) of predictions with logits (c, …), which are overwritten as `spare` is."""
     logits -= logits.max(axis=0)
-    odds = np.exp(logits)
+    odds = np.exp(logits, out=spare)
     total = odds.sum(axis=0)
     if loss == "zero_one":
         wrong: Array = 1 - 1 / total
@@ -183,7 +192,7 @@ class _Head:
         if self.inverse.ndim == 3:
             apart = np.einsum("aij,rj->rai", self.inverse, rows, optimize=True)
             own = np.einsum("rai,ri->ra", apart, rows)
-            errors = _settled(logits, own[:, :, None] * np.eye(self.classes, dtype=rows.dtype))
+            errors = _settled(logits, own)
             split: Array = errors.swapaxes(1, 2)[..., None] * apart[:, :, None]
             return split
         wide = rows.shape[1]
@@ -196,8 +205,8 @@ class _Head:
     def corrected(self, steps: Array, rows: Array) -> Array:
         """Return the steps moved along −H⁻¹ · gradient of the true loss, to its least value on that line."""
         moved = self.weights[:, None] + steps
-        logits = _on(moved, self.seen, rows)
-        errors = _softmax(logits, axis=1) - self._truth()
+        logits, truth = _on(moved, self.seen, rows), self._truth()
+        errors = _softmax(logits, axis=1) - truth
         gradient = errors[..., :-1] @ self.seen + errors[..., -1:] * rows[:, None, None] + self.penalty * moved
         # A calibrated or weighted head is not where its plain loss is least: that loss is tilted until it is.
         tilt = (_softmax(self.weights @ self.seen.T, axis=0) - self.truth) @ self.seen + self.penalty * self.weights
@@ -211,7 +220,7 @@ class _Head:
             along = -pulled.reshape(by_answer.shape).swapaxes(1, 2)
         slope, bend = (np.einsum("rayi,rayi,i->ry", along, other, self.penalty) for other in (moved, along))
         slope -= np.einsum("rayi,ai->ry", along, tilt)
-        far = _least(logits, _on(along, self.seen, rows), self._truth(), slope, bend)
+        far = _least(logits, _on(along, self.seen, rows), truth, slope, bend)
         moved_on: Array = steps + far[:, None, :, None] * along
         return moved_on
 
@@ -232,14 +241,16 @@ def _least(logits: Array, along: Array, truth: Array, slope: Array, bend: Array)
     To the loss comes a parabola of that slope and bend (r, answers): the penalty.
     """
     far = np.zeros_like(slope)
+    slope = slope - np.einsum("ayl,rayl->ry", truth, along)
     for _ in range(_LINE_ROUNDS):
         proba = _softmax(logits + far[:, None, :, None] * along, axis=1)
-        mean = np.einsum("rayl,rayl->ryl", proba, along)
-        first = mean.sum(axis=2) - np.einsum("ayl,rayl->ry", truth, along) + slope + far * bend
-        second = np.einsum("rayl,rayl,rayl->ry", proba, along, along) - np.einsum("ryl,ryl->ry", mean, mean) + bend
+        proba *= along
+        mean = proba.sum(axis=1)
+        first = mean.sum(axis=2) + slope + far * bend
+        second = np.einsum("rayl,rayl->ry", proba, along) - np.einsum("ryl,ryl->ry", mean, mean) + bend
         step = np.clip(-first / np.maximum(second, np.finfo(far.dtype).tiny), -1, 1)
         far += step
-        if np.abs(step).max(initial=0) < 1e-3:
+        if np.abs(step).max(initial=0) < _LINE_STEP:
             break
     return far
 
@@ -247,25 +258,39 @@ def _least(logits: Array, along: Array, truth: Array, slope: Array, bend: Array)
 def _settled(logits: Array, reach: Array) -> Array:
     """Return (r, answers, c) errors e_y − p at the row itself, once the head has taken in the answer y.
 
-    The head moves by reach (r, c, c) times the error, so that the logits s settle at s = logits + reach · (e_y − p(s)):
-    the minimum of a convex function, found by Newton's method in c dimensions, with steps too short to overshoot.
+    The head moves by reach (r, c, c), or (r, c) with classes apart, times the error, so that the logits s settle at
+    s = logits + reach · (e_y − p(s)): the minimum of a convex function, found by Newton's method in c dimensions, with
+    steps too short to overshoot.
     """
-    classes = logits.shape[1]
-    identity = np.eye(classes, dtype=logits.dtype)
-    settled = np.repeat(logits[:, None], classes, axis=1)
+    identity = np.eye(logits.shape[1], dtype=logits.dtype)
+    settled = np.repeat(logits[:, None], len(identity), axis=1)
     # A class that the head has never seen is so unlikely that its answer need not settle.
     possible = (logits > logits.max(axis=1, keepdims=True) - 50)[..., None]
     for _ in range(_ROUNDS):
         proba = _softmax(settled, axis=2)
-        gap = logits[:, None] + (identity - proba) @ reach.swapaxes(1, 2) - settled
-        spread = proba[..., :, None] * identity - proba[..., :, None] * proba[..., None, :]
-        step = np.linalg.solve(identity + reach[:, None] @ spread, gap[..., None])[..., 0]
+        pulled = (identity - proba) * reach[:, None] if reach.ndim == 2 else (identity - proba) @ reach.swapaxes(1, 2)
+        step = _newton_step(proba, reach, logits[:, None] + pulled - settled)
         length = np.abs(step).max(axis=2, keepdims=True)
         settled += step * np.minimum(1, 2 / np.maximum(length, 1e-9))
         if (length * possible).max(initial=0) < 1e-4:
             break
     errors: Array = identity - _softmax(settled, axis=2)
     return errors
+
+
+def _newton_step(proba: Array, reach: Array, gap: Array) -> Array:
+    """Return (1 + reach · (diag p − p pᵀ))⁻¹ gap (r, answers, c); by Sherman–Morrison with classes apart."""
+    if reach.ndim == 2:
+        reach = reach[:, None]
+        stretch = 1 / (1 + reach * proba)
+        alone = gap * stretch
+        shared = (proba * alone).sum(axis=2, keepdims=True) / (proba * stretch).sum(axis=2, keepdims=True)
+        step: Array = alone + reach * proba * stretch * shared
+        return step
+    identity = np.eye(proba.shape[2], dtype=proba.dtype)
+    spread = proba[..., :, None] * identity - proba[..., :, None] * proba[..., None, :]
+    solved: Array = np.linalg.solve(identity + reach[:, None] @ spread, gap[..., None])[..., 0]
+    return solved
 
 
 def _inverse(matrices: Array, l2: float) -> Array:
