@@ -455,6 +455,61 @@ def read_spec(folder: Path) -> ProjectSpec:
     return spec
 
 
+def check_names(spec: ProjectSpec, known: Mapping[str, Any] | None) -> None:
+    """Refuse a strategy, a model or features that there are not, where they are not what the ledger knows already.
+
+    Raises:
+        UnknownName: no such strategy, model or features; the strategy has no such setting.
+        BadValue: a setting of the strategy has a value of the wrong type.
+    """
+    from querist.models.features import checked_method
+
+    new = {name for name, section in spec.to_json().items() if section != (known or {}).get(name)}
+    if "strategy" in new:
+        check_strategy(spec.strategy.name, spec.strategy.settings)
+    if "model" in new:
+        check_model(spec.model.name)
+    if "features" in new:
+        checked_method(spec.features.method)
+
+
+def check_strategy(name: str, settings: Mapping[str, Any]) -> None:
+    """Refuse a strategy that there is not, or settings that it does not take; a policy looks at its own when it runs.
+
+    Raises:
+        UnknownName: no such strategy; it has no such setting.
+        BadValue: a setting has a value of the wrong type.
+
+    >>> check_strategy("margn", {})
+    Traceback (most recent call last):
+    querist.errors.UnknownName: unknown strategy 'margn'; did you mean 'margin'? have: ...
+    """
+    from querist import registry
+    from querist.acquire.presets import strategy
+
+    policies = [entry.name for entry in registry.entries("policy")]
+    if name in policies:
+        return
+    try:
+        strategy(name, settings)
+    except UnknownName as error:
+        if error.value != name:
+            raise
+        raise UnknownName("strategy", name, [*policies, *error.choices]) from None
+
+
+def check_model(name: str) -> None:
+    """Refuse a model that there is not; an empty name stands for the default of the kind of label.
+
+    Raises:
+        UnknownName: no such model.
+    """
+    from querist import models
+
+    if name not in ("", *models.names()):
+        raise UnknownName("model", name, models.names())
+
+
 def _check_groups(spec: ProjectSpec) -> None:
     """Refuse rules about groups where no item has one; only of a file, since ledgers of before may have such rules."""
     for rule in ("by_group", "once_per_group"):
