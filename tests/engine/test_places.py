@@ -19,7 +19,7 @@ from querist.engine import create, trust
 from querist.engine.importing import Imported
 from querist.engine.project import Project, open_store
 from querist.engine.run import run_until_waiting, work_forever
-from querist.engine.spec import read_spec
+from querist.engine.spec_file import read_spec
 from querist.errors import BadValue, Conflict, Unreachable
 
 

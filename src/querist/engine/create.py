@@ -12,7 +12,8 @@ from querist.engine.held_out import keep_validation, read_held_out
 from querist.engine.importing import Imported, import_items
 from querist.engine.project import Project, open_store
 from querist.engine.sources import pool_reader, relative_path
-from querist.engine.spec import FILE_NAME, ProjectSpec, check_model, check_strategy, read_spec, write_spec
+from querist.engine.spec import FILE_NAME, ProjectSpec
+from querist.engine.spec_file import check_model, check_strategy, read_spec, write_spec
 from querist.engine.versions import versions
 from querist.errors import BadValue, Conflict, NotFound, QueristError, UnknownName
 from querist.events import ProjectCreated

@@ -16,7 +16,8 @@ from querist.engine.guesses import Guesses
 from querist.engine.reclassed import reclassed
 from querist.engine.round import State
 from querist.engine.snapshot import Remembered
-from querist.engine.spec import ProjectSpec, check_names, read_spec
+from querist.engine.spec import ProjectSpec
+from querist.engine.spec_file import check_names, read_spec
 from querist.engine.timesheet import Timesheet
 from querist.errors import NotFound, NotReady
 from querist.events import Event, FeaturesBuilt, ModelFailed, ModelTrained, Recorded, SpecChanged

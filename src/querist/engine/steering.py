@@ -83,7 +83,7 @@ def change_settings(project: Project, person: str, sections: Mapping[str, Mappin
         UnknownName: no such setting, strategy, model or features.
         BadValue: a value that cannot be.
     """
-    from querist.engine.spec import check_names, write_spec
+    from querist.engine.spec_file import check_names, write_spec
 
     state = project.state()
     spec = project.spec.changed(**sections)

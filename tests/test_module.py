@@ -1,0 +1,13 @@
+"""`python -m querist`, for those whose PATH has no `querist`."""
+
+import subprocess
+import sys
+
+
+def test_the_module_is_the_command() -> None:
+    found = subprocess.run([sys.executable, "-m", "querist", "--help"], capture_output=True, text=True, check=True)
+    assert "simulate" in found.stdout
+    wrong = subprocess.run(
+        [sys.executable, "-m", "querist", "status", "nowhere"], capture_output=True, text=True, check=False
+    )
+    assert (wrong.returncode, "querist init" in wrong.stderr) == (2, True)
