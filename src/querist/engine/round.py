@@ -293,14 +293,15 @@ def _collect(state: State) -> Step | Wait:
     if state.setting("loop", "mode") == "batch":
         due = outstanding == 0 and bool(state.fresh)
     else:
-        due = missing == 0 or (bool(state.fresh) and (exhausted or _budget_left(state) <= 0))
+        due = missing == 0 or (bool(state.fresh) and (exhausted or budget_left(state) <= 0))
     if due or state.refitted or (state.retrain and state.fresh):
         return Freeze(state.round)
-    if _budget_left(state) <= 0:
+    if budget_left(state) <= 0:
         return Stop(state.round, "budget", {"labels": state.paid})
     if exhausted:
         return Wait(EXHAUSTED)
-    if _queue_is_low(state, outstanding):
+    # What is out with people may use the budget up: no more is chosen beside it.
+    if _queue_is_low(state, outstanding) and outstanding < budget_left(state):
         # In batch mode a batch without any answer to learn from is followed by another.
         return Select(state.round, state.batch.parts)
     return Wait("labels", missing)
@@ -340,12 +341,17 @@ def opinions(state: State) -> int:
 
 
 def budget(state: State) -> int | None:
-    """Return the number of labels that a budget rule allows, if there is one."""
-    rules = [rule for rule in state.setting("stop", "any") if rule.get("rule") == "budget" and "labels" in rule]
-    return min((int(rule["labels"]) for rule in rules), default=None)
+    """Return the number of labels that the budget rules allow, if there are any; money is labels at one price."""
+    rules = [rule for rule in state.setting("stop", "any") if rule.get("rule") == "budget"]
+    allowed = [int(rule["labels"]) for rule in rules if "labels" in rule]
+    price = float(state.setting("cost", "per_label"))
+    if price and not state.setting("pool", "cost"):
+        allowed += [int(rule["money"] // price) for rule in rules if "money" in rule]
+    return min(allowed, default=None)
 
 
-def _budget_left(state: State) -> float:
+def budget_left(state: State) -> float:
+    """Return how many labels the budget still allows; infinity without one, or where a person overruled it."""
     labels = budget(state)
     if labels is None or is_overruled(state, "budget"):
         return float("inf")

@@ -9,6 +9,7 @@ from typing import Any
 
 from querist.engine.spec import FILE_NAME, ProjectSpec
 from querist.errors import BadValue, Damaged, NotFound, UnknownName
+from querist.stop.verdicts import leaves
 
 
 def read_spec(folder: Path) -> ProjectSpec:
@@ -30,6 +31,7 @@ def read_spec(folder: Path) -> ProjectSpec:
         raise Damaged(f"{path}: not readable as TOML: {error}") from None
     spec = ProjectSpec.from_json(value)
     _check_groups(spec)
+    _check_price(spec)
     return spec
 
 
@@ -95,6 +97,15 @@ def _check_groups(spec: ProjectSpec) -> None:
             raise BadValue(
                 f"assignment.{rule}", True, "the items have no groups: `querist init --group COLUMN` names a column"
             )
+
+
+def _check_price(spec: ProjectSpec) -> None:
+    """Refuse a budget of money where no price is known: it would never be used up."""
+    if spec.cost.per_label or spec.pool.cost:
+        return
+    for rule in leaves({"any": spec.stop.rules}):
+        if rule.get("money") is not None:
+            raise BadValue("stop.money", rule["money"], "needs a price: cost.per_label, or a column as pool.cost")
 
 
 def write_spec(folder: Path, spec: ProjectSpec) -> None:
