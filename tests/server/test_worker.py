@@ -72,7 +72,9 @@ for thread in os.listdir("/proc/self/task"):
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are bound to processors on Linux")
 def test_it_leaves_a_processor_to_people_where_there_are_several(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    told = subprocess.run([sys.executable, "-c", STANDING_BACK], capture_output=True, text=True, check=True, timeout=120)
+    told = subprocess.run(
+        [sys.executable, "-c", STANDING_BACK], capture_output=True, text=True, check=True, timeout=120
+    )
     first, *others = sorted(os.sched_getaffinity(0))
     line = ",".join(map(str, [*(others or [first]), os.getpriority(os.PRIO_PROCESS, 0) + worker.POLITE]))
     assert set(told.stdout.split()) == {line}, "every thread, those of numpy too"
