@@ -112,12 +112,17 @@ class Project:
 
         Whoever serves a request asks for the state a dozen times: inside, the ledger is looked at once.
         """
-        with self.store.at_once():
-            self._instant.state = state = self.state()
-            try:
-                yield state
-            finally:
-                del self._instant.state
+        with self.store.at_once(), self.as_of_now() as state:
+            yield state
+
+    @contextmanager
+    def as_of_now(self) -> Iterator[State]:
+        """Let this thread see one state inside, whatever others record meanwhile: a new model, say."""
+        self._instant.state = state = self.state()
+        try:
+            yield state
+        finally:
+            del self._instant.state
 
     def state(self) -> State:
         """Return the fold over the whole ledger."""

@@ -215,6 +215,22 @@ def next_step(state: State) -> Step | Wait:
             return _collect(state)
 
 
+def next_beside(state: State) -> Select | None:
+    """Return what may be done beside a step that takes long: more items, where people would run out of them meanwhile.
+
+    In batch mode people wait for the round; in continuous mode nobody waits for a model.
+
+    >>> next_beside(State()) is None
+    True
+    """
+    people_go_on = (state.phase == "collect" or state.busy) and state.stopped is None
+    if not people_go_on or state.setting("loop", "mode") == "batch" or state.features_rows < state.pool_size:
+        return None
+    if state.refit or _budget_left(state) <= 0 or not _queue_is_low(state, state.outstanding):
+        return None
+    return Select(state.round, state.batch.parts)
+
+
 def _about_random(state: State) -> Step | None:
     """What is due of the comparison with random labelling."""
     if state.alarms_due:
