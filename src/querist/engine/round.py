@@ -226,7 +226,7 @@ def next_beside(state: State) -> Select | None:
     people_go_on = (state.phase == "collect" or state.busy) and state.stopped is None
     if not people_go_on or state.setting("loop", "mode") == "batch" or state.features_rows < state.pool_size:
         return None
-    if state.refit or _budget_left(state) <= 0 or not _queue_is_low(state, state.outstanding):
+    if state.refit or not _queue_is_low(state, state.outstanding):
         return None
     return Select(state.round, state.batch.parts)
 
@@ -316,15 +316,15 @@ def _collect(state: State) -> Step | Wait:
         return Stop(state.round, "budget", {"labels": state.paid})
     if exhausted:
         return Wait(EXHAUSTED)
-    # What is out with people may use the budget up: no more is chosen beside it.
-    if _queue_is_low(state, outstanding) and outstanding < budget_left(state):
+    if _queue_is_low(state, outstanding):
         # In batch mode a batch without any answer to learn from is followed by another.
         return Select(state.round, state.batch.parts)
     return Wait("labels", missing)
 
 
 def _queue_is_low(state: State, outstanding: int) -> bool:
-    if state.batch.short > 0:
+    # What is out with people may use the budget up: no more is chosen beside it.
+    if state.batch.short > 0 or outstanding >= budget_left(state):
         return False
     if state.setting("loop", "mode") == "batch":
         return outstanding == 0
