@@ -42,6 +42,8 @@ def begun(page: Page, name: str) -> None:
                 page.mouse.up()
         if name == "polygons":
             page.keyboard.press("Enter")
+    if name == "numeric":
+        page.locator("input[inputmode]").focus()
     for key in keys.get(name, []):
         page.keyboard.press(key)
     page.wait_for_timeout(350)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from querist import events as ev
 from querist.engine.due import BuildFeatures, Evaluate, Freeze, Select, Stop, Train, Wait
 from querist.engine.fold import fold
-from querist.engine.round import State, missing_labels, next_step
+from querist.engine.round import State, missing_labels, next_beside, next_step
 from querist.engine.spec import ProjectSpec
 
 
@@ -249,6 +249,72 @@ def test_stop_in_mid_training_finishes_the_round_first() -> None:
     ledger.answer("i5", "b")
     ledger.add(ev.Requested("retrain", "p_1"), "p_1")
     assert ledger.due == Freeze(1)
+
+
+def in_training(**loop: Any) -> Ledger:
+    """Ten items are out, three are answered, and a training has begun."""
+    ledger = Ledger(loop={"batch": 8, "retrain_every": {"least": 3, "share": 0.0}, **loop})
+    ledger.pool(500)
+    ledger.batch(0, [f"i{n}" for n in range(10)])
+    for n in range(3):
+        ledger.answer(f"i{n}")
+    ledger.freeze(0, 3)
+    return ledger
+
+
+def test_more_items_are_chosen_beside_a_training_when_people_would_run_out() -> None:
+    ledger = in_training()
+    assert ledger.due == Train(0)
+    assert next_beside(ledger.state) is None, "seven are left"
+    for n in range(3, 9):
+        ledger.answer(f"i{n}")
+    assert next_beside(ledger.state) == Select(0, 1)
+    ledger.batch(0, [f"j{n}" for n in range(8)], part=1)
+    assert next_beside(ledger.state) is None
+    assert ledger.due == Train(0), "the round goes on where it was"
+    ledger.train(0)
+    for n in range(8):
+        ledger.answer(f"j{n}")
+    assert next_beside(ledger.state) == Select(0, 2), "also while the model is measured"
+    ledger.batch(0, ["k1", "k2"], part=2)
+    assert ledger.due == Evaluate(0)
+    ledger.evaluate(0, stop="settled")
+    assert ledger.due == Stop(0, "settled", {"x": 1}), "what was found is not forgotten"
+
+
+def test_more_items_that_come_after_the_next_round_was_chosen_only_join() -> None:
+    ledger = in_training()
+    ledger.train(0)
+    ledger.evaluate(0)
+    ledger.batch(1, ["n1", "n2"])
+    ledger.batch(0, ["late"], part=1)
+    assert (ledger.state.round, ledger.state.batch.items) == (1, {"n1", "n2", "late"})
+    assert ledger.due == Wait("labels", missing=3)
+    ledger.answer("n1")
+    ledger.answer("n2")
+    assert ledger.due == Select(1, 2), "under a key that is not taken"
+
+
+@pytest.mark.parametrize(
+    "why", ["batch mode", "the budget is spent", "people said stop", "the pool is asked", "items joined"]
+)
+def test_nothing_is_chosen_beside_a_training(why: str) -> None:
+    ledger = in_training(mode="batch") if why == "batch mode" else in_training()
+    for n in range(3, 10):
+        ledger.answer(f"i{n}")
+    assert (next_beside(ledger.state) is None) == (why == "batch mode")
+    match why:
+        case "the budget is spent":
+            spec = {**ledger.state.spec, "stop": {"any": [{"rule": "budget", "labels": 10}], "all": []}}  # type: ignore[dict-item]
+            ledger.add(ev.SpecChanged(spec, "other"))
+        case "people said stop":
+            ledger.add(ev.Stopped(0, "a person", {}, "p_1"))
+        case "the pool is asked":
+            ledger.batch(0, ["last"], part=1, short=7)
+            ledger.answer("last")
+        case "items joined":
+            ledger.add(ev.PoolImported("y", "f2", "", 100, 0, size=600))
+    assert next_beside(ledger.state) is None
 
 
 def test_classes_keep_their_place_when_renamed() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from uuid import uuid4
 
@@ -146,6 +147,17 @@ def test_a_broken_form_is_refused_by_its_field(client, house, broken):
     refused = client.post(f"{API}/projects/{house.project}/answers", json=form)
     assert refused.status_code == 422
     assert refused.json()["field"] == next(iter(broken))
+
+
+def test_half_a_character_is_refused_in_words_wherever_it_stands(client, house):
+    task = take(client, house, 1)["tasks"][0]
+    for more in ({"value": "\ud800"}, {"value": ["\ud800"]}, {"value": {"a": "x\udfff"}}, {"reason": "\ud800"}):
+        form = json.dumps({"key": str(uuid4()), "item": task["item"], "value": "1", **more})
+        headers = {"Content-Type": "application/json"}
+        refused = client.post(f"{API}/projects/{house.project}/answers", content=form, headers=headers)
+        assert refused.status_code == 422, refused.text
+        assert set(refused.json()) == {"error", "field", "value", "choices"}
+    assert events(house) == []
 
 
 def test_skips_and_unanswerable_items_are_kept_without_a_value(client, house):

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from querist.engine import run
 from querist.server import worker
 
 
@@ -28,7 +29,7 @@ def test_it_works_on_every_project_until_told_to_stop(house):
 
 
 def test_work_that_breaks_off_is_told_so_that_it_is_begun_again(house, monkeypatch):
-    monkeypatch.setattr(worker, "work_forever", lambda project, stop: None)
+    monkeypatch.setattr(run, "work_forever", lambda project, stop: None)
     monkeypatch.setattr(worker, "LOOK", 0.01)
     assert worker.work(house.fresh().folder, threading.Event()) is False
 
@@ -36,7 +37,7 @@ def test_work_that_breaks_off_is_told_so_that_it_is_begun_again(house, monkeypat
 def test_a_project_that_is_made_later_is_worked_on_too(house, tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "LOOK", 0.05)
     seen = []
-    monkeypatch.setattr(worker, "work_forever", lambda project, stop: (seen.append(project.id), stop.wait()))
+    monkeypatch.setattr(run, "work_forever", lambda project, stop: (seen.append(project.id), stop.wait()))
     stop = threading.Event()
     thread = threading.Thread(target=worker.work, args=(tmp_path, stop))
     thread.start()
@@ -58,9 +59,22 @@ def test_a_folder_without_projects_is_waited_for(tmp_path, folder):
     assert worker.work(tmp_path / folder, stop) is True
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system binds no process to processors")
-def test_it_leaves_a_processor_to_people_where_there_are_several():
-    script = "import os; from querist.server.worker import stand_back; stand_back(); print(*os.sched_getaffinity(0))"
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+STANDING_BACK = """
+import os
+from querist.server.worker import stand_back
+stand_back()
+import numpy
+for thread in os.listdir("/proc/self/task"):
+    print(*sorted(os.sched_getaffinity(int(thread))), os.getpriority(os.PRIO_PROCESS, int(thread)), sep=",")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are bound to processors on Linux")
+def test_it_leaves_a_processor_to_people_where_there_are_several(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    told = subprocess.run(
+        [sys.executable, "-c", STANDING_BACK], capture_output=True, text=True, check=True, timeout=120
+    )
     first, *others = sorted(os.sched_getaffinity(0))
-    assert sorted(map(int, told.stdout.split())) == (others or [first])
+    line = ",".join(map(str, [*(others or [first]), os.getpriority(os.PRIO_PROCESS, 0) + worker.POLITE]))
+    assert set(told.stdout.split()) == {line}, "every thread, those of numpy too"

@@ -108,7 +108,7 @@ def _blind(project: Project, state: State, situation: Situation, decision: Decis
         return []
     item = project.pool().items[first_unfinite(project) or 0]
     reason = f"item {item} holds NaN or infinity, so that no distance can be measured"
-    number = state.round if state.phase in ("seed", "collect") else state.round + 1
+    number = state.round if state.phase in ("seed", "collect") or state.busy else state.round + 1
     return [Fallback(round=number, what="coverage", wanted="coverage", used="random items", reason=reason)]
 
 

@@ -339,8 +339,12 @@ class _Changing:
             for item in event.items:
                 if item not in again:
                     self.wanted.setdefault(item, event.opinions)
-        batch = Batch(earlier | frozenset(event.items), event.part + 1, event.short, event.opinions)
-        if self.state.stopped is not None:
+        parts = max(self.state.batch.parts, event.part + 1) if event.part > 0 else 1
+        batch = Batch(earlier | frozenset(event.items), parts, event.short, event.opinions)
+        if event.part > 0:
+            # More items of the same round: they may have been chosen while its model was being trained.
+            self.set(batch=batch)
+        elif self.state.stopped is not None:
             self.set(phase="maintain", round=event.round, batch=batch, checking=True)
-            return
-        self.set(phase="collect", round=event.round, batch=batch, stop_rule=None, stop_evidence={})
+        else:
+            self.set(phase="collect", round=event.round, batch=batch, stop_rule=None, stop_evidence={})

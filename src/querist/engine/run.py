@@ -9,13 +9,13 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from querist.engine.due import Step, Wait
+from querist.engine.due import BuildFeatures, Select, Step, Wait
 from querist.engine.project import Project
-from querist.engine.round import next_step
-from querist.engine.steps import run
+from querist.engine.round import next_beside, next_step
+from querist.engine.steps import run, select
 from querist.errors import Busy, QueristError
 from querist.events import TimerFired
 
@@ -117,7 +117,8 @@ def _run_claimed(project: Project, step: Step, owner: str, heartbeat: _Heartbeat
     try:
         log.info("%s: %s", project.spec.project.name, name)
         before = project.state().seq
-        run(project, step)
+        with _queue_kept(project, step):
+            run(project, step)
         if project.state().seq == before:
             raise RuntimeError(f"step {step} appended no event; the project would stand still")
     finally:
@@ -125,6 +126,35 @@ def _run_claimed(project: Project, step: Step, owner: str, heartbeat: _Heartbeat
         # A claim that cannot be let go of, because the database is away, runs out by itself.
         with contextlib.suppress(QueristError):
             project.store.unclaim(name, owner)
+
+
+@contextlib.contextmanager
+def _queue_kept(project: Project, step: Step) -> Iterator[None]:
+    """Beside a step that takes long, put more items into the queue whenever people would run out of them."""
+    if isinstance(step, Select | BuildFeatures) or project.spec.loop.mode == "batch":
+        yield
+        return
+    done = threading.Event()
+    thread = threading.Thread(target=_keep_queue, args=(project, done), name="queue", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        # The next step may be the choice of the next round, which takes the place of what was chosen here.
+        thread.join()
+
+
+def _keep_queue(project: Project, done: threading.Event) -> None:
+    while not done.wait(POLL):
+        try:
+            # The step may record a model meanwhile, which is not the one that chooses here.
+            with project.as_of_now() as state:
+                if (more := next_beside(state)) is not None:
+                    select(project, state, more.round, more.part)
+        except QueristError as error:
+            log.error("more items: %s", error)
+            return
 
 
 def fire_timers(project: Project, *, now: int) -> bool:

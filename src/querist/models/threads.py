@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
+from collections.abc import Iterator
 from typing import Any, Final
 
 _SMALL: Final = 5_000_000
@@ -24,7 +26,39 @@ def one_thread_if_small(size: int) -> contextlib.AbstractContextManager[Any]:
     return one_thread() if size < _SMALL else contextlib.nullcontext()
 
 
-def one_thread() -> contextlib.AbstractContextManager[Any]:
-    """Return a context that pins the numeric libraries to one thread."""
-    limit: contextlib.AbstractContextManager[Any] = _controller().limit(limits=1)
-    return limit
+class _Pins:
+    """Who is pinned now. The first one found the true limits: the last one sets them back, not what it found itself."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._first: Any = None
+
+    def enter(self) -> Any:
+        with self._lock:
+            limit = _controller().limit(limits=1)
+            if self._inside == 0:
+                self._first = limit
+            self._inside += 1
+            return limit.__enter__()
+
+    def leave(self, limit: Any) -> None:
+        with self._lock:
+            self._inside -= 1
+            limit.__exit__(None, None, None)
+            if self._inside == 0:
+                with self._first:
+                    pass
+
+
+_pins: Final = _Pins()
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Pin the numeric libraries to one thread inside; several threads may be inside at once."""
+    limit = _pins.enter()
+    try:
+        yield
+    finally:
+        _pins.leave(limit)

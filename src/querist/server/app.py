@@ -67,6 +67,7 @@ def create_app(site: Site, *, hosts: Collection[str] = (), pages_folder: Path = 
 
     app = service(lifespan=lifespan)
     app.state.site = site
+    app.state.line = labelling.line()
     pages.install(app, pages_folder)
     app.add_middleware(items.EncodedIds)
     app.add_middleware(Guard, hosts=hosts, is_upload=creation.takes_files)

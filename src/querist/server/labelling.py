@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from querist.engine import commands
 from querist.errors import NotFound
@@ -19,10 +20,32 @@ router = APIRouter(prefix="/projects/{project}", tags=["labelling"])
 Labelling = Annotated[Visit, Depends(InProject("annotator"))]
 LeaseId = Annotated[str, Path(max_length=200)]
 
+ABREAST: Final = 6
+"""Answers and calls for items that are worked on at a time, the others in line: there is one interpreter and one turn
+to write, and forty that share them by half milliseconds are all as late as the last. More than there are processors,
+because an answer also waits for the disk."""
+
+
+def line() -> CapacityLimiter:
+    """Return the line that answers and calls for items stand in, one for each service."""
+    return CapacityLimiter(ABREAST)
+
+
+async def _line_of(request: Request) -> CapacityLimiter:
+    found: CapacityLimiter = request.app.state.line
+    return found
+
+
+Line = Annotated[CapacityLimiter, Depends(_line_of)]
+
 
 @router.post("/next", response_model=NextReply)
-def next_items(form: NextRequest, visit: Labelling) -> Response:
+async def next_items(form: NextRequest, visit: Labelling, line: Line) -> Response:
     """Give the person up to n items in all, those they still hold included."""
+    return await to_thread.run_sync(_next_items, form, visit, limiter=line)
+
+
+def _next_items(form: NextRequest, visit: Visit) -> Response:
     reply = commands.next_items(visit.project, visit.person, form.n, form.held)
     tasks = [with_content(visit.project.id, task) for task in reply["tasks"]]
     return _json(NextReply.model_validate({**reply, "tasks": tasks}))
@@ -46,8 +69,12 @@ def release(lease: LeaseId, visit: Labelling) -> LeaseReply:
 
 
 @router.post("/answers", status_code=201, response_model=AnswerReceipt, responses={200: {"model": AnswerReceipt}})
-def submit(form: AnswerForm, visit: Labelling) -> Response:
+async def submit(form: AnswerForm, visit: Labelling, line: Line) -> Response:
     """Keep an answer: 201, or 200 with the first receipt when its key is known."""
+    return await to_thread.run_sync(_submit, form, visit, limiter=line)
+
+
+def _submit(form: AnswerForm, visit: Visit) -> Response:
     answer = cast(commands.Form, form)
     receipt, is_new = commands.submit(visit.project, visit.person, answer, may_correct_others=visit.reviews)
     return _json(AnswerReceipt.model_validate(receipt), status=201 if is_new else 200)

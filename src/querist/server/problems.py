@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -43,6 +44,14 @@ LONGEST_VALUE: Final = 200
 SECRET: Final = frozenset({"password", "old", "new", "token"})
 
 
+class Told(JSONResponse):
+    """JSON of ASCII alone: what is refused may hold halves of characters, which no encoding has."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        return json.dumps(content).encode()
+
+
 class TooLarge(errors.TooMany):
     """The body is larger than the route takes; 413."""
 
@@ -76,7 +85,7 @@ def respond(error: errors.QueristError) -> Response:
         headers["Retry-After"] = RETRY_AFTER[status]
     if status >= 500:
         log.error("%s: %s", type(error).__name__, error.message)
-    return JSONResponse(body(error), status_code=status, headers=headers)
+    return Told(body(error), status_code=status, headers=headers)
 
 
 def install(app: FastAPI) -> None:
@@ -88,14 +97,21 @@ def install(app: FastAPI) -> None:
 
     def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return JSONResponse(_first_fault(error), status_code=_status_of_fault(error))
+        return Told(_first_fault(error), status_code=_status_of_fault(error))
 
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         told = {404: f"no such address: {request.url.path}", 405: f"{request.method} is not offered here"}
         message = told.get(error.status_code) or HTTPStatus(error.status_code).phrase
         answer: dict[str, object] = {"error": message, "field": None, "value": None, "choices": []}
-        return JSONResponse(answer, status_code=error.status_code, headers=error.headers)
+        return Told(answer, status_code=error.status_code, headers=error.headers)
+
+    def half(_: Request, error: Exception) -> Response:
+        # Nothing of such a text can be written or hashed, so nothing was.
+        assert isinstance(error, UnicodeEncodeError)
+        given = error.object[error.start : error.end]
+        told = errors.BadValue("body", ascii(given), "holds half a character (a lone surrogate)")
+        return respond(told)
 
     def unforeseen(request: Request, error: Exception) -> Response:
         log.exception("%s %s failed", request.method, request.url.path, exc_info=error)
@@ -105,6 +121,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.QueristError, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(UnicodeEncodeError, half)
     app.add_exception_handler(Exception, unforeseen)
 
 

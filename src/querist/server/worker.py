@@ -14,10 +14,6 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from querist.engine.project import Project
-from querist.engine.run import work_forever
-from querist.server.site import project_folders
-
 FINISH: Final = 5.0
 """Seconds that a running step gets to end by itself."""
 LOOK: Final = 1.0
@@ -33,6 +29,11 @@ def work(folder: Path, stop: threading.Event) -> bool:
     Returns:
         True when told to stop, False when the work on a project broke off (the log says why).
     """
+    # Not before `stand_back`: numpy's own threads stay as they were when it was loaded.
+    from querist.engine.project import Project
+    from querist.engine.run import work_forever
+    from querist.server.site import project_folders
+
     threads: dict[Path, threading.Thread] = {}
     while not stop.is_set():
         for inner in project_folders(folder):
@@ -50,7 +51,10 @@ def work(folder: Path, stop: threading.Event) -> bool:
 
 
 def stand_back() -> None:
-    """Let the process that answers people go first: in all, and on one processor alone where there are several."""
+    """Let the process that answers people go first: in all, and on one processor alone where there are several.
+
+    It binds this thread, and those that it begins later.
+    """
     if hasattr(os, "nice"):
         os.nice(POLITE)
     if hasattr(os, "sched_setaffinity"):
@@ -64,8 +68,8 @@ def main() -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
-    threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
     stand_back()
+    threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
     told_to_stop = work(Path(sys.argv[1]), stop)
     # Daemon threads in the middle of a fit would hold the interpreter; what they had not recorded is done again.
     logging.shutdown()

@@ -232,7 +232,7 @@ export const de: Part<Words> = {
     imageWith: (n: number) => `Das Bild, ${many(n, "Markierung", "Markierungen")} darauf`,
     imageComing: "Das Bild lädt",
     boxHint: (name: string) =>
-      `Ziehen zeichnet ${name}; für anderes eine Klasse drücken. Pfeiltasten bewegen den gewählten Rahmen, mit Umschalt ändern sie seine Größe; A fügt einen ein.`,
+      `Ziehen zeichnet ${name}; für anderes eine Klasse drücken. Pfeile bewegen, mit ⇧ ändern sie die Größe, A fügt ein.`,
     outlineHint: (name: string) =>
       `Ecke für Ecke um ${name} klicken; für anderes eine Klasse drücken. Die erste Ecke oder die Eingabetaste schließt.`,
     closeHint: "Die erste Ecke klicken, oder die Eingabetaste drücken, um zu schließen. ⌫ nimmt die letzte Ecke zurück.",

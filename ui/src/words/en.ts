@@ -482,7 +482,7 @@ export const en = {
     hide: "Hide what is drawn",
     imageWith: (n: number) => `The image, ${many(n, "mark", "marks")} on it`,
     imageComing: "The picture is loading",
-    boxHint: (name: string) => `Drag to draw ${name}; press a class for another. Arrow keys move the chosen box, with Shift they resize it; A adds one by keyboard.`,
+    boxHint: (name: string) => `Drag to draw ${name}; press a class for another. Arrow keys move a box, with ⇧ they resize it, A adds one.`,
     outlineHint: (name: string) =>
       `Click from corner to corner around ${name}; press a class for another. The first corner, or Enter, closes.`,
     closeHint: "Click the first corner, or press Enter, to close. ⌫ takes the last corner back.",
