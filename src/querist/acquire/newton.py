@@ -208,7 +208,8 @@ class _Head:
         logits = self._on(moved, rows)
         seen, answers = np.arange(len(self.seen)), np.arange(self.classes)
         labels = self.truth.argmax(axis=0)
-        errors = _softmax(logits, axis=1)
+        proba = _softmax(logits, axis=1)
+        errors = proba.copy()
         errors[seen, labels] -= 1
         errors[-1, answers, answers] -= 1
         gradient = (errors[:-1].reshape(len(self.seen), -1).T @ self.seen).reshape(moved.shape)
@@ -217,11 +218,12 @@ class _Head:
         tilt = (_softmax(self.weights @ self.seen.T, axis=0) - self.truth) @ self.seen + self.penalty * self.weights
         gradient -= tilt[:, None, None]
         along = -self._pulled(gradient)
-        slope, bend = (np.einsum("cyri,cyri,i->yr", along, other, self.penalty) for other in (moved, along))
+        pulled = along * self.penalty
+        slope, bend = (np.einsum("cyri,cyri->yr", pulled, other) for other in (moved, along))
         slope -= np.einsum("cyri,ci->yr", along, tilt)
         ahead = self._on(along, rows)
         slope -= ahead[seen, labels].sum(axis=0) + ahead[-1, answers, answers]
-        far = _least(logits, ahead, slope, bend)
+        far = _least(logits, ahead, proba, slope, bend)
         moved_on: Array = steps + far[..., None] * along
         return moved_on
 
@@ -242,27 +244,26 @@ class _Head:
         return result
 
 
-def _least(logits: Array, along: Array, slope: Array, bend: Array) -> Array:
+def _least(logits: Array, along: Array, proba: Array, slope: Array, bend: Array) -> Array:
     """Return (answers, r) how far to go for the least log-partition of logits + far · along, (l + 1, c, answers, r).
 
-    To it comes a parabola of that slope and bend (answers, r): the penalty, and what the true classes give.
+    To it comes a parabola of that slope and bend (answers, r): the penalty, and what the true classes give. `proba` is
+    the softmax of the logits, and is used up.
     """
     far = np.zeros_like(slope)
     for _ in range(_LINE_ROUNDS):
-        odds = far * along
-        odds += logits
-        odds -= odds.max(axis=1, keepdims=True)
-        np.exp(odds, out=odds)
-        total = odds.sum(axis=1)
-        odds *= along
-        mean = odds.sum(axis=1) / total
+        proba *= along
+        mean = proba.sum(axis=1)
         first = mean.sum(axis=0) + slope + far * bend
-        odds *= along
-        second = (odds.sum(axis=1) / total - mean * mean).sum(axis=0) + bend
+        proba *= along
+        second = proba.sum(axis=(0, 1)) - np.einsum("lyr,lyr->yr", mean, mean) + bend
         step = np.clip(-first / np.maximum(second, np.finfo(far.dtype).tiny), -1, 1)
         far += step
         if np.abs(step).max(initial=0) < _LINE_STEP:
             break
+        np.multiply(far, along, out=proba)
+        proba += logits
+        _softmax(proba, axis=1, out=proba)
     return far
 
 
@@ -313,8 +314,8 @@ def _inverse(matrices: Array, l2: float) -> Array:
     return inverse
 
 
-def _softmax(logits: Array, *, axis: int) -> Array:
-    odds = np.exp(logits - logits.max(axis=axis, keepdims=True))
-    odds /= odds.sum(axis=axis, keepdims=True)
-    proba: Array = odds
+def _softmax(logits: Array, *, axis: int, out: Array | None = None) -> Array:
+    proba: Array = np.subtract(logits, logits.max(axis=axis, keepdims=True), out=out)
+    np.exp(proba, out=proba)
+    proba /= proba.sum(axis=axis, keepdims=True)
     return proba
