@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Page, sync_playwright
 from tests.e2e import every_task
-from tests.e2e.test_every_task import running
+from tests.e2e.desk import running
 
 from querist.server.app import create_app
 from querist.server.site import Site
@@ -31,6 +31,8 @@ def begun(page: Page, name: str) -> None:
         "relations": ["ArrowRight", "ArrowRight", "Digit1", "ArrowRight", "ArrowRight", "ArrowRight", "Digit2"],
     }
     if name in ("boxes", "polygons"):
+        if name == "polygons":
+            page.keyboard.press("Digit2")
         page.wait_for_selector("svg[role=application]")
         frame = page.locator("svg[role=application]").bounding_box()
         assert frame is not None

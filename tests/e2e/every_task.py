@@ -126,6 +126,16 @@ def options(home: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+def mails(home: Path, name: str, classes: list[str], **labels: Any) -> Project:
+    """A project of seventy short texts, each of one of some classes; `labels` are settings of that section."""
+    data = lines(home / f"{name}.jsonl", [{"text": f"{name} mail {n}"} for n in range(70)])
+    settings = {"labels": {"question": "What is it about?", **labels}, "lanes": {"evaluation": 0.0}, "features": {}}
+    create.init(home / name, data=data, text="text", classes=classes, name=name, settings=settings)
+    project = Project.open(home / name)
+    run_until_waiting(project)
+    return project
+
+
 QUESTIONS = {
     "single_label": "What is this customer asking about?",
     "multi_label": "What does this customer write about?",

@@ -4,45 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from querist.engine import create
-from querist.engine.project import Project
-from querist.engine.run import run_until_waiting
-from querist.server import pages
-from querist.server.app import create_app
-from querist.server.site import Site
 from tests.e2e import every_task
-from tests.e2e.test_every_task import SAVED, Desk, running
+from tests.e2e.desk import SAVED, at_work
 
 pytestmark = pytest.mark.browser
 
 INTENTS = [f"{verb} {thing}" for verb in ("change", "cancel", "find", "pay", "send") for thing in range(30)]
 
 
-def shop(home, name, classes):
-    data = every_task.lines(home / f"{name}.jsonl", [{"text": f"{name} mail {n}"} for n in range(12)])
-    settings = {"labels": {"question": "What is it about?"}, "lanes": {"evaluation": 0.0}, "features": {}}
-    create.init(home / name, data=data, text="text", classes=classes, name=name, settings=settings)
-    project = Project.open(home / name)
-    run_until_waiting(project)
-    return project
-
-
 @pytest.fixture(scope="module")
 def desk(chromium, tmp_path_factory):
-    if not (pages.BUILT / "index.html").is_file():
-        pytest.skip("the web app is not built: `npm ci && npm run build` in ui/ does that")
     home = tmp_path_factory.mktemp("fingers")
     projects = every_task.make(home, "pairwise")
-    projects |= {"two": shop(home, "two", ["yes", "no"]), "three": shop(home, "three", ["yes", "no", "perhaps"])}
-    projects["many"] = shop(home, "many", INTENTS)
-    site = Site.open(home)
-    site.people.create_person("admin", role="owner")
+    projects |= {
+        "two": every_task.mails(home, "two", ["yes", "no"]),
+        "three": every_task.mails(home, "three", ["yes", "no", "perhaps"]),
+    }
+    projects["many"] = every_task.mails(home, "many", INTENTS)
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-    with running(create_app(site)) as base:
-        made = Desk(chromium, base, site, projects, **phone)
-        yield made
-        made.context.close()
-    site.close()
+    with at_work(chromium, home, projects, **phone) as desk:
+        yield desk
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,7 @@ import pytest
 
 from querist.engine import create, steering
 from querist.engine.project import Project
-from querist.server import pages
-from querist.server.app import create_app
-from querist.server.site import Site
-from tests.e2e.test_every_task import Desk, running
+from tests.e2e.desk import at_work
 from tests.engine.test_prefill import answer
 
 pytestmark = pytest.mark.browser
@@ -17,8 +14,6 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def desk(chromium, tmp_path):
-    if not (pages.BUILT / "index.html").is_file():
-        pytest.skip("the web app is not built: `npm ci && npm run build` in ui/ does that")
     signs = ["minus", "plus"]
     lines = ["x,sign", *(f"{x / 100:.2f},{signs[x > 0]}" for x in range(-121, 120, 2))]
     (tmp_path / "points.csv").write_text("\n".join(lines))
@@ -28,14 +23,9 @@ def desk(chromium, tmp_path):
     project = Project.open(tmp_path / "points")
     answer(project, believes=False, n=45)
     assert project.state().model is not None
-    site = Site.open(tmp_path)
-    site.people.create_person("admin", role="owner")
-    with running(create_app(site)) as base:
-        made = Desk(chromium, base, site, {"points": project})
-        yield made
-        made.context.close()
-    assert made.complaints == []
-    site.close()
+    with at_work(chromium, tmp_path, {"points": project}) as desk:
+        yield desk
+    assert desk.complaints == []
 
 
 def of_the_page(desk):

@@ -6,14 +6,9 @@ import contextlib
 
 import pytest
 
-from querist.engine import asking_again, classes, create, offline, reviewing, steering
-from querist.engine.project import Project
-from querist.engine.run import run_until_waiting
-from querist.server import pages
-from querist.server.app import create_app
-from querist.server.site import Site
+from querist.engine import asking_again, classes, offline, reviewing, steering
 from tests.e2e import every_task
-from tests.e2e.test_every_task import DONE, Desk, running
+from tests.e2e.desk import DONE, at_work
 
 pytestmark = pytest.mark.browser
 
@@ -21,32 +16,15 @@ CANVAS = "svg[role=application]"
 NAMES = ["refund", "delivery", "app"]
 
 
-def mails(home, name, **labels):
-    """A project of seventy short texts."""
-    data = every_task.lines(home / f"{name}.jsonl", [{"text": f"{name} mail {n}"} for n in range(70)])
-    settings = {"labels": {"question": "What is it about?", **labels}, "lanes": {"evaluation": 0.0}, "features": {}}
-    create.init(home / name, data=data, text="text", classes=NAMES, name=name, settings=settings)
-    project = Project.open(home / name)
-    run_until_waiting(project)
-    return project
-
-
 @pytest.fixture(scope="module")
 def desk(chromium, tmp_path_factory):
-    if not (pages.BUILT / "index.html").is_file():
-        pytest.skip("the web app is not built: `npm ci && npm run build` in ui/ does that")
     home = tmp_path_factory.mktemp("held")
     projects = every_task.make(home, "polygons")
-    projects |= {name: mails(home, name) for name in ("settings", "items", "refused")}
-    projects["review"] = mails(home, "review", opinions=2, most_opinions=2)
-    projects["training"] = mails(home, "training", training=True)
-    site = Site.open(home)
-    site.people.create_person("admin", role="owner")
-    with running(create_app(site)) as base:
-        made = Desk(chromium, base, site, projects)
-        yield made
-        made.context.close()
-    site.close()
+    projects |= {name: every_task.mails(home, name, NAMES) for name in ("settings", "items", "refused")}
+    projects["review"] = every_task.mails(home, "review", NAMES, opinions=2, most_opinions=2)
+    projects["training"] = every_task.mails(home, "training", NAMES, training=True)
+    with at_work(chromium, home, projects) as desk:
+        yield desk
 
 
 @contextlib.contextmanager

@@ -9,11 +9,8 @@ import pytest
 from querist.engine import create, steering
 from querist.engine.project import Project
 from querist.engine.run import run_until_waiting
-from querist.server import pages
-from querist.server.app import create_app
-from querist.server.site import Site
 from tests.e2e import every_task
-from tests.e2e.test_every_task import Desk, running
+from tests.e2e.desk import at_work
 
 pytestmark = pytest.mark.browser
 
@@ -24,8 +21,6 @@ SHOPS = [
 
 @pytest.fixture(scope="module")
 def desk(chromium, tmp_path_factory):
-    if not (pages.BUILT / "index.html").is_file():
-        pytest.skip("the web app is not built: `npm ci && npm run build` in ui/ does that")
     home = tmp_path_factory.mktemp("many")
     rows = [
         {"text": f"Is the {shop} open on day {n}?", "shop": shop if n < 2 else ""} for shop in SHOPS for n in range(6)
@@ -35,13 +30,8 @@ def desk(chromium, tmp_path_factory):
     create.init(home / "shops", data=data, text="text", label="shop", classes=SHOPS, settings=options)
     projects = {"shops": Project.open(home / "shops")}
     run_until_waiting(projects["shops"])
-    site = Site.open(home)
-    site.people.create_person("admin", role="owner")
-    with running(create_app(site)) as base:
-        made = Desk(chromium, base, site, projects)
-        yield made
-        made.context.close()
-    site.close()
+    with at_work(chromium, home, projects) as desk:
+        yield desk
 
 
 @pytest.fixture(autouse=True)

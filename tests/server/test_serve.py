@@ -8,9 +8,11 @@ import time
 
 import pytest
 
-from querist.errors import BadValue, Busy
+from querist.errors import BadValue, Busy, NotFound
 from querist.server import serve
 from querist.server.serve import Backoff, Worker, is_loopback, listen
+from querist.server.site import Site
+from querist.store.people import People
 
 
 def wait_for(condition, seconds=60.0):
@@ -136,3 +138,13 @@ def test_no_browser_without_a_desktop(monkeypatch):
     monkeypatch.setenv("DISPLAY", ":0")
     serve.open_browser("http://x")
     assert opened == ["http://x"]
+
+
+def test_without_an_owner_it_is_said_how_somebody_becomes_one(tmp_path):
+    site = Site(People.open("sqlite:///people.db", root=tmp_path), [], home=tmp_path)
+    site.people.create_person("ann", role="member")
+    with pytest.raises(NotFound, match="querist people role DIR NAME owner"):
+        site.admin()
+    site.people.change_person("ann", role="owner")
+    assert site.admin().name == "ann"
+    site.close()

@@ -328,8 +328,9 @@ def _queue_is_low(state: State, outstanding: int) -> bool:
         return False
     if state.setting("loop", "mode") == "batch":
         return outstanding == 0
-    # Who has answered all that waits for other people's opinions gets new items.
-    return state.untouched < max(1, batch_size(state) // 4)
+    # A batch before the end: people hold some of it, and choosing takes its time. Items that wait for other people's
+    # opinions are not counted: who has answered them gets new ones.
+    return state.untouched < min(batch_size(state), _budget_left(state))
 
 
 def missing_labels(state: State) -> int:

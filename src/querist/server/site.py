@@ -77,8 +77,17 @@ class Site:
         return cls(People.open("sqlite:///people.db", root=folder), projects, home=folder)
 
     def admin(self) -> Person:
-        """Return the first owner: whom the link at the start signs in."""
-        return next(person for person in self.people.people() if person.role == "owner" and person.active)
+        """Return the first owner: whom the link at the start signs in.
+
+        Raises:
+            NotFound: nobody who may sign in is owner.
+        """
+        owner = next((person for person in self.people.people() if person.role == "owner" and person.active), None)
+        if owner is None:
+            raise NotFound(
+                "nobody who may sign in is owner here; `querist people role DIR NAME owner` makes somebody one"
+            )
+        return owner
 
     def locks(self) -> list[AbstractContextManager[object]]:
         """Return what keeps a second server off: one lock for each project, and one for the home of several.
