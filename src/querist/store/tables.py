@@ -203,7 +203,17 @@ def read_queue(row: Any) -> QueueRow:
 
 def write_queue(row: QueueRow) -> dict[str, Any]:
     """Return the row of a place."""
-    return dataclasses.asdict(row)
+    # Written out: thousands come at once while everybody waits, and `asdict` copies each value deeply.
+    return {
+        "item": row.item,
+        "round": row.round,
+        "part": row.part,
+        "rank": row.rank,
+        "lane": row.lane,
+        "score": row.score,
+        "wanted": row.wanted,
+        "opinions_left": row.opinions_left,
+    }
 
 
 def read_pick(row: Any) -> Picked:
@@ -213,7 +223,15 @@ def read_pick(row: Any) -> Picked:
 
 def write_pick(pick: Picked) -> dict[str, Any]:
     """Return the row of a pick."""
-    return dataclasses.asdict(pick)
+    return {
+        "seq": pick.seq,
+        "round": pick.round,
+        "item": pick.item,
+        "lane": pick.lane,
+        "rank": pick.rank,
+        "score": pick.score,
+        "probability": pick.probability,
+    }
 
 
 def read_round(row: Any) -> RoundRow:
