@@ -37,7 +37,7 @@ def write_table(path: Path, rows: int, labels: int) -> None:
 def command(*words: object) -> tuple[float, float, float]:
     """Run a command line; return its seconds, those of the processor, and its peak of resident memory in MB."""
     began = time.perf_counter()
-    with subprocess.Popen([sys.executable, "-m", "querist.cli", *map(str, words)], stdout=subprocess.DEVNULL) as child:
+    with subprocess.Popen([sys.executable, "-m", "querist", *map(str, words)], stdout=subprocess.DEVNULL) as child:
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:

@@ -14,7 +14,7 @@ from benchmarks.speed_peers import installed
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from querist import ActiveLearner
+from querist import ActiveLearner, acquire
 
 ROUNDS, BATCH = 20, 50
 Clock = Callable[[], float]
@@ -82,6 +82,17 @@ def ours(x: np.ndarray, y: np.ndarray, *, calibrate: bool = False) -> None:
     learner.predict(x[:1])
 
 
+def library(x: np.ndarray, y: np.ndarray) -> None:
+    """The loop that a researcher writes with our functions, on arrays; it keeps nothing, as modAL's."""
+    known, model = first(len(x)), Timed(max_iter=100)
+    for step in range(ROUNDS):
+        model.fit(x[known], y[known])
+        if step + 1 < ROUNDS:
+            scores = acquire.margin(proba=model.predict_proba(x))
+            scores[known] = -1  # no score is negative
+            known = np.concatenate([known, acquire.top(scores=scores, n=BATCH)])
+
+
 def modal(x: np.ndarray, y: np.ndarray) -> None:
     """modAL's loop, without its `teach`, which does not run on scikit-learn 1.9: it only appends and fits."""
     from modAL.models import ActiveLearner as Peer
@@ -108,6 +119,10 @@ def loops(size: int, clock: Clock) -> Iterator[list[str]]:
             theirs = timed(modal, x, y, clock)
             beside = f"modAL: {1e3 * theirs.outside:.0f} ms outside, {theirs.outside / own.outside:.2g} × (goal 5)"
         yield cells(name, own, beside)
+        plain = timed(library, x, y, clock)
+        if installed("modAL"):
+            beside = f"modAL: {1e3 * theirs.outside:.0f} ms outside, {theirs.outside / plain.outside:.2g} × (goal 5)"
+        yield cells(f"{name}, functions of `querist.acquire`", plain, f"{beside}; both keep nothing")
         yield cells(f"{name}, ten lines of numpy", timed(hand_written, x, y, clock), "keeps nothing")
         yield cells(f"{name}, calibrated", timed(lambda a, b: ours(a, b, calibrate=True), x, y, clock), "")
 

@@ -20,7 +20,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from querist.engine import create
 from querist.engine.project import open_store
-from querist.engine.spec import FILE_NAME, read_spec
+from querist.engine.spec import FILE_NAME
+from querist.engine.spec_file import read_spec
 from querist.store.people import People
 from querist.store.tokens import Tokens
 from querist.store.verify import verify

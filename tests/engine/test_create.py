@@ -207,3 +207,27 @@ def test_one_changed_byte_is_found_and_named(tmp_path: Path) -> None:
     found = trust.verify(tmp_path / "p")
     assert not found["ok"]
     assert "oeg" in found["lines"][0] or "body" in found["lines"][0], found["lines"]
+
+
+@pytest.mark.parametrize(
+    ("edited", "message"),
+    [
+        ('[strategy]\nname = "magrin"', "unknown strategy 'magrin'; did you mean 'margin'"),
+        ('[strategy]\nname = "atuo"', "unknown strategy 'atuo'; did you mean 'auto'"),
+        ('[strategy]\nname = "margin"\nsettings = {beta = 2}', "unknown setting of strategy 'margin': 'beta'"),
+        ('[model]\nname = "svn"', "unknown model 'svn'; did you mean 'svm'"),
+        ('[features]\nmethod = "sdv"', "unknown features 'sdv'; did you mean 'svd'"),
+    ],
+)
+def test_an_edited_name_that_there_is_not_is_refused_and_never_recorded(
+    tmp_path: Path, edited: str, message: str
+) -> None:
+    data = write(tmp_path / "a.csv", texts(20))
+    create.init(tmp_path / "p", data=data, text="body", classes=["pos", "neg"])
+    settings = tmp_path / "p" / "querist.toml"
+    before = settings.read_text()
+    settings.write_text(f"{before}\n{edited}\n")
+    with pytest.raises(UnknownName, match=message):
+        Project.open(tmp_path / "p")
+    settings.write_text(before)
+    assert Project.open(tmp_path / "p").last("spec_changed") is None

@@ -19,7 +19,7 @@ from querist.engine import create, trust
 from querist.engine.importing import Imported
 from querist.engine.project import Project, open_store
 from querist.engine.run import run_until_waiting, work_forever
-from querist.engine.spec import read_spec
+from querist.engine.spec_file import read_spec
 from querist.errors import BadValue, Conflict, Unreachable
 
 
@@ -206,7 +206,7 @@ def _die_at(patched: pytest.MonkeyPatch, number: int) -> None:
 
 def test_the_command_line_moves_and_says_what_it_verified(postgres_url: str, tmp_path: Path) -> None:
     make(tmp_path / "p").store.close()
-    command = [sys.executable, "-m", "querist.cli", "move", str(tmp_path / "p"), "--to", postgres_url]
+    command = [sys.executable, "-m", "querist", "move", str(tmp_path / "p"), "--to", postgres_url]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "the chain holds" in done.stdout

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from querist.engine.spec import ProjectSpec, read_spec, write_spec
+from querist.engine.spec import ProjectSpec
+from querist.engine.spec_file import read_spec, write_spec
 from querist.errors import BadValue, Damaged, NotFound, UnknownName
 
 MINIMAL = {"project": {"name": "reviews"}}

@@ -224,10 +224,10 @@ def test_budget_fires_exactly_when_it_is_used_up(spent, limit):
 
 
 def test_the_first_budget_that_ends_counts():
-    history = History((), labels=500, money=120.0, hours=2.5)
+    history = History((), labels=500, money=120.0, hours=2.5, currency="EUR")
     verdict = budget(history, labels=1000, money=100, hours=3)
     assert verdict.fired
-    assert verdict.sentence == "The budget is used up: 100 money."
+    assert verdict.sentence == "The budget is used up: 100 EUR."
     assert budget(history, labels=1000, hours=3).sentence == "500 labels are left of 1000, 0.50 hours are left of 3."
     with pytest.raises(BadValue):
         budget(history)

@@ -9,14 +9,15 @@ import numpy as np
 
 from querist.acquire.blocks import MEMORY_LIMIT, converted, is_sparse, spans
 from querist.acquire.distances import PRODUCT, Space, nearest
-from querist.acquire.greedy import FRONT_BYTES, farthest_first
+from querist.acquire.greedy import farthest_first
 from querist.errors import BadValue
 from querist.types import Array, Rng
 
 SAMPLE: Final = 10_000
 """Centres begin where so many rows, drawn from a pool twice as large, would have them ..."""
 SAMPLE_EACH: Final = 256
-"""... or so many for each centre."""
+"""... or so many for each centre, if they take no more bytes than this."""
+SAMPLE_BYTES: Final = 2**27
 POLISH: Final = 5
 """Iterations over all rows from there: more move the inertia by less than a thousandth."""
 
@@ -91,7 +92,7 @@ def _lloyd(space: Space, k: int, rng: Rng, weight: Array, still: Array, iteratio
         weight = np.ones_like(weight)
     sample = max(SAMPLE, SAMPLE_EACH * k)
     large = not is_sparse(space.x) and len(space) >= 2 * sample
-    if large and sample * space.width * space.dtype.itemsize <= FRONT_BYTES:
+    if large and sample * space.width * space.dtype.itemsize <= SAMPLE_BYTES:
         rows = np.sort(rng.choice(len(space), size=sample, replace=False))
         centres = _lloyd(space.part(rows), k, rng, weight[rows], still, iterations, tolerance).centres
         iterations = min(iterations, POLISH)

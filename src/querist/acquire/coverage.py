@@ -236,11 +236,13 @@ def _pure_radius(places: Array, clusters: int, rng: Rng) -> float:
     That is a quantile of the distance from each place to the nearest one of another cluster.
     """
     found = k_means(places, clusters, rng=rng)
-    nearest_other = np.empty(len(places), places.dtype)
+    nearest_other = np.full(len(places), np.inf, places.dtype)
     for span in spans(len(places), 1, found.space.block_rows(len(places))):
-        squared = found.space.between(span, slice(None))
-        squared[found.assignment[span][:, None] == found.assignment] = np.inf
-        nearest_other[span] = squared.min(axis=1)
+        after = slice(span.start, None)  # the distance to a place before is known from there
+        squared = found.space.between(span, after)
+        squared[found.assignment[span][:, None] == found.assignment[after]] = np.inf
+        np.minimum(nearest_other[span], squared.min(axis=1), out=nearest_other[span])
+        np.minimum(nearest_other[after], squared.min(axis=0), out=nearest_other[after])
     if not np.isfinite(nearest_other).any():
         return typical_radius(found.space)
     return float(np.sqrt(np.quantile(nearest_other, 1 - PURITY)))

@@ -20,7 +20,7 @@ from querist.acquire.blocks import (
 )
 from querist.types import Array
 
-PRODUCT: Final = 2**20
+PRODUCT: Final = 2**22
 """Bytes of one block of products: it stays in the shared cache between the product and what is done with it."""
 
 
@@ -191,18 +191,22 @@ def nearest(space: Space, centres: Array) -> tuple[Array, Array]:
 
 def approach(geometry: Geometry, distance: Array, centres: Array) -> None:
     """Lower `distance` (n,) to the squared distance to the nearest of the rows `centres`, where that is less."""
-    if isinstance(geometry, Space) and len(centres) == 1:
-        _approach_one(geometry, distance, geometry.centred(centres)[0])
+    if isinstance(geometry, Space):
+        lower(geometry, distance, geometry.centred(centres))
         return
     for span in spans(len(geometry), 1, geometry.block_rows(len(centres))):
-        squared = geometry.between(span, centres)
-        np.minimum(distance[span], squared.min(axis=1), out=distance[span])
+        np.minimum(distance[span], geometry.between(span, centres).min(axis=1), out=distance[span])
 
 
-def _approach_one(space: Space, distance: Array, centre: Array) -> None:
-    """Do the same for one centre."""
-    for span, squared in to_one(space, centre):
-        np.minimum(distance[span], squared, out=distance[span])
+def lower(space: Space, distance: Array, places: Array) -> Array:
+    """Do the same for places (p, d) as seen from the mean of the space, of which there may be none; return distance."""
+    if len(places) == 1:
+        for span, squared in to_one(space, places[0]):
+            np.minimum(distance[span], squared, out=distance[span])
+    elif len(places):
+        for span in spans(len(space), 1, space.block_rows(len(places))):
+            np.minimum(distance[span], space.to(span, places).min(axis=1), out=distance[span])
+    return distance
 
 
 def to_one(space: Space, centre: Array) -> Iterator[tuple[slice, Array]]:

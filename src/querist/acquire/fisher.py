@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from querist.acquire.blocks import MEMORY_LIMIT, dots, read, refuse_sparse, spans, working_type
+from querist.acquire.blocks import CACHED, MEMORY_LIMIT, dots, read, refuse_sparse, spans, working_type
 from querist.acquire.distances import PRODUCT
 from querist.acquire.greedy import Front
 from querist.errors import BadValue
@@ -155,12 +155,15 @@ class _BinarySteps:
         self.dtype = working_type(embed)
         self.spread = np.concatenate([_spread_of(proba, span, self.dtype) for span in spans(len(proba), 1, 2**16)])
         self.s, self.t = np.empty(len(proba)), np.empty(len(proba))
-        self.limit = min(memory_limit // 4, PRODUCT)
-        middle = inverse @ target @ inverse
+        self.limit = min(memory_limit // 4, 2 * CACHED)
+        # Seen along these axes, M is the identity and MFM diagonal: one product with each row gives both.
+        root = np.linalg.cholesky(inverse)
+        scale, turned = np.linalg.eigh(root.T @ target @ root)
+        axes = (root @ turned).astype(self.dtype)
         for span in self._spans():
-            block = self.rows(span)
-            for matrix, result in ((inverse, self.s), (middle, self.t)):
-                result[span] = np.einsum("ij,ij->i", block @ matrix.astype(self.dtype), block)
+            block = self.rows(span) @ axes
+            block *= block
+            self.s[span], self.t[span] = block.sum(axis=1), block @ scale.astype(self.dtype)
 
     def _spans(self) -> Any:
         return spans(len(self.spread), self.embed.shape[1] * self.dtype.itemsize, self.limit)
@@ -209,23 +212,25 @@ class _BinarySteps:
     def _replay(self, rows: list[int], changes: _Changes) -> int:
         """Return how many of the picks are right, one at least; if all are, take them in every row's s and t."""
         u, middle, inner = changes
-        both = np.concatenate([u, middle]).astype(self.dtype)
+        # Column by column: a few columns are multiplied a third faster so.
+        both, inner = np.asfortranarray(np.concatenate([u, middle]), self.dtype), inner.astype(self.dtype)[:, None]
         best, own = np.full(len(rows), -np.inf), np.full(len(rows), np.inf)
         s, t = np.empty_like(self.s), np.empty_like(self.t)
+        order = np.argsort(rows)
         for span in self._spans():
-            a, b = np.split(dots(self.embed, span, both) * self.spread[span][:, None], 2, axis=1)
-            # Column k is what the k-th pick changes; the last state is nobody's choice yet.
-            fall, change = np.cumsum(a * a, axis=1, dtype=np.float64), a * (a * inner - 2 * b)
-            for step, row in enumerate(rows):
-                if span.start <= row < span.stop:
-                    change[row - span.start, step] = -np.inf
-            after_s, after_t = self.s[span, None] - fall, np.cumsum(change, axis=1) + self.t[span, None]
-            s[span], t[span] = after_s[:, -1], after_t[:, -1]
-            worth = after_t / (1 + after_s)
-            np.maximum(best[1:], worth[:, :-1].max(axis=0), out=best[1:])
-            for step, row in enumerate(rows[1:], start=1):
-                if span.start <= row < span.stop:
-                    own[step] = worth[row - span.start, step - 1]
+            products = np.ascontiguousarray(dots(self.embed, span, both).T)
+            products *= self.spread[span]
+            a, b = np.split(products, 2)
+            inside = order[slice(*np.searchsorted(rows, (span.start, span.stop), sorter=order))]
+            fall, change = (a * a).astype(np.float64), (a * (a * inner - 2 * b)).astype(np.float64)
+            change[inside, np.array(rows)[inside] - span.start] = -np.inf
+            # Row k is the state after the k-th pick; the last one is nobody's choice yet.
+            after_s, after_t = self.s[span] - np.cumsum(fall, axis=0), self.t[span] + np.cumsum(change, axis=0)
+            s[span], t[span] = after_s[-1], after_t[-1]
+            worth = after_t[:-1] / (1 + after_s[:-1])
+            np.maximum(best[1:], worth.max(axis=1), out=best[1:])
+            for step in inside[inside > 0]:
+                own[step] = worth[step - 1, rows[step] - span.start]
         wrong = np.flatnonzero(own < best - 1e-6 * np.abs(best))
         if len(wrong):
             return int(wrong[0])

@@ -10,17 +10,20 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from querist.acquire.blocks import CACHED, spans
 from querist.acquire.boxes import Boxes
-from querist.acquire.distances import Geometry, Space, approach
+from querist.acquire.distances import Geometry, Space, approach, lower
 from querist.acquire.draws import highest
 from querist.types import Array, Rng
 
 FRONT: Final = 4096
-"""At least so many rows are kept up to date between two passes over the pool ..."""
-SHARE: Final = 16
-"""... or one in so many: then 16 picks from the front cost what one pass costs."""
-FRONT_BYTES: Final = 2**27
-"""At most so much memory is taken for the front."""
+"""Rows of a front of `lazy_greedy`."""
+FRONT_BYTES: Final = CACHED
+"""Bytes of a front of farthest-first, which each pick reads ..."""
+FRONT_LEAST: Final = 512
+"""... and at least so many rows, if they fit into a quarter of the memory limit."""
+MANY: Final = 256
+"""After so many picks all rows are brought up to date."""
 NARROW: Final = 8
 """Rows of fewer numbers are put into boxes."""
 TOGETHER: Final = 32
@@ -51,11 +54,11 @@ class Front:
         return at, bool(value > self.limit or (value == self.limit and self.rows[at] < self.tied))
 
 
-def farthest_first(geometry: Geometry, distance: Array, n: int, *, start: int | None = None) -> Array:
+def farthest_first(space: Space, distance: Array, n: int, *, start: int | None = None) -> Array:
     """Return n rows, each the farthest from all before it; the same rows as with a pass over the pool for each.
 
     Args:
-        geometry: n rows with distances.
+        space: the rows.
         distance: (n,) squared distances to what is covered already, inf where nothing is; it is used up.
         n: how many.
         start: the first row, where nothing is covered.
@@ -64,23 +67,44 @@ def farthest_first(geometry: Geometry, distance: Array, n: int, *, start: int | 
     if start is not None:
         picks.append(start)
         distance[:] = np.inf
-        approach(geometry, distance, np.array(picks))
+        lower(space, distance, space.centred(picks))
         distance[start] = -1
-    if isinstance(geometry, Space) and geometry.width < NARROW:
-        return _farthest_in_boxes(geometry, distance, n, picks)
-    plain, stretch = 0, 16
+    if space.width < NARROW:
+        return _farthest_in_boxes(space, distance, n, picks)
+    return _farthest_of_fronts(space, distance, n, picks)
+
+
+def _farthest_of_fronts(space: Space, distance: Array, n: int, picks: list[int]) -> Array:
+    """Go on from some picks, which `distance` knows.
+
+    Later picks are told to the rows that may be next, the others keep a bound: to a front that stays in cache, and,
+    where more rows than that have a bound above the best one known, to all of these.
+    """
+    known, row_bytes = len(picks), space.width * space.dtype.itemsize
+    size = max(1, min(max(FRONT_LEAST, FRONT_BYTES // row_bytes), space.memory_limit // 4 // row_bytes))
     while len(picks) < n:
-        if plain:
-            plain -= 1
-            new = [int(distance.argmax())]
+        front = Front(distance, size)
+        near = space.part(front.rows)
+        lower(near, front.values, space.centred(picks[known:]))
+        while len(picks) < n:
+            at, sure = front.best()
+            if not sure:
+                break
+            picks.append(int(front.rows[at]))
+            lower(near, front.values, near.centred([at]))
+            front.values[at] = -1
+        distance[front.rows] = front.values
+        rivals = np.flatnonzero(distance >= front.values.max())
+        if len(picks) == n or (len(rivals) < size and len(picks) - known <= MANY):
+            continue
+        places = space.centred(picks[known:])
+        if 2 * len(rivals) < len(space) and len(picks) - known <= MANY:
+            for some in spans(len(rivals), row_bytes, space.memory_limit // 4):
+                rows = rivals[some]
+                distance[rows] = lower(space.part(rows), distance[rows], places)
         else:
-            new = _picks_of_front(geometry, Front(distance, _front_size(geometry)), n - len(picks))
-            # Where fronts wear out at once (all rows equal, one round cloud) a pass for each pick is cheaper.
-            plain, stretch = (stretch, 2 * stretch) if len(new) < 6 else (0, 16)
-        picks += new
-        if len(picks) < n:
-            approach(geometry, distance, np.array(new))
-            distance[new] = -1
+            lower(space, distance, places)
+            known = len(picks)
     return np.array(picks, np.int64)
 
 
@@ -90,25 +114,6 @@ def _farthest_in_boxes(space: Space, distance: Array, n: int, picks: list[int]) 
         picks.append(boxes.farthest())
         boxes.approach(picks[-1], space.centred(picks[-1:])[0])
     return np.array(picks, np.int64)
-
-
-def _front_size(geometry: Geometry) -> int:
-    room = FRONT_BYTES // (geometry.width * geometry.norms.itemsize)
-    return max(1, min(max(FRONT, len(geometry) // SHARE), room))
-
-
-def _picks_of_front(geometry: Geometry, front: Front, n: int) -> list[int]:
-    """Return as many picks as the front can vouch for, and at least one."""
-    near = geometry.part(front.rows)
-    new: list[int] = []
-    while len(new) < min(n, 8 * TOGETHER):
-        at, sure = front.best()
-        if new and not sure:
-            break
-        new.append(int(front.rows[at]))
-        approach(near, front.values, np.array([at]))
-        front.values[at] = -1
-    return new
 
 
 def spread(

@@ -24,6 +24,9 @@ _ROUNDS: Final = 50
 _LINE_ROUNDS: Final = 8
 """Newton steps along a line; three or four do."""
 
+_LINE_STEP: Final = 0.02
+"""After a step as short as this, what is left is its square: less than a thousandth of the way."""
+
 
 @scorer(signed=True)
 def eer_newton(
@@ -92,21 +95,27 @@ def eer_newton(
     truth = one_hot(labelled_target, len(head_bias)).T
     weights = np.column_stack([head_weight, head_bias])
     head = _Head.of(seen, truth, weights, float(head_l2), hessian, memory_limit).astype(dtype)
-    wide = head.classes**2 * max(len(seen), head.weights.shape[1]) * dtype.itemsize
     total, now = np.zeros(embed.shape[0]), 0.0
-    for part in spans(targets.shape[0], dtype.itemsize, CACHED):
-        now += _risks((head.weights @ _lifted(read(targets, part, dtype)).T), loss).sum(dtype=np.float64)
-    for span in spans(embed.shape[0], 6 * wide, min(memory_limit // 2, 16 * CACHED)):
+    cell = head.classes**2 * dtype.itemsize
+    parts = list(spans(targets.shape[0], cell, min(memory_limit // 8, CACHED)))
+    # Fresh memory for each row would take longer than what is done with it.
+    work = np.empty((2, head.classes**2 * max((part.stop - part.start for part in parts), default=0)), dtype)
+    for part in parts:
+        logits = head.weights @ _lifted(read(targets, part, dtype)).T
+        now += _risks(logits, np.empty_like(logits), loss).sum(dtype=np.float64)
+    wide = max(len(seen), head.weights.shape[1]) * cell
+    for span in spans(embed.shape[0], 3 * wide, min(memory_limit // 2, 4 * CACHED)):
         rows = _lifted(read(embed, span, dtype))
         steps = head.steps(rows)
         for _ in range(corrections):
             steps = head.corrected(steps, rows)
-        for part in spans(targets.shape[0], 3 * head.classes**2 * dtype.itemsize, min(memory_limit // 2, 8 * CACHED)):
+        moved = np.ascontiguousarray((head.weights[:, None, None] + steps).transpose(2, 0, 1, 3))
+        for part in parts:
             at = np.ascontiguousarray(_lifted(read(targets, part, dtype)).T)
-            for row, step in enumerate(steps, start=span.start):
-                moved = head.weights[:, None] + step
-                risks = _risks((moved.reshape(-1, len(at)) @ at).reshape(*step.shape[:2], -1), loss)
-                total[row] += proba[row] @ risks.sum(axis=1, dtype=np.float64)
+            logits, spare = work[:, : head.classes**2 * at.shape[1]].reshape(2, head.classes, head.classes, -1)
+            for row, weights in enumerate(moved, start=span.start):
+                np.matmul(weights.reshape(-1, len(at)), at, out=logits.reshape(-1, at.shape[1]))
+                total[row] += proba[row] @ _risks(logits, spare, loss).sum(axis=1, dtype=np.float64)
     fall: Array = (now - total) / max(1, targets.shape[0])
     return fall.astype(dtype)
 
@@ -116,10 +125,10 @@ def _lifted(rows: Array) -> Array:
     return np.hstack([rows, np.ones((len(rows), 1), rows.dtype)])
 
 
-def _risks(logits: Array, loss: str) -> Array:
-    """Return risks (…) of predictions with logits (c, …), which are overwritten."""
+def _risks(logits: Array, spare: Array, loss: str) -> Array:
+    """Return risks (…) of predictions with logits (c, …), which are overwritten as `spare` is."""
     logits -= logits.max(axis=0)
-    odds = np.exp(logits)
+    odds = np.exp(logits, out=spare)
     total = odds.sum(axis=0)
     if loss == "zero_one":
         wrong: Array = 1 - 1 / total
@@ -134,8 +143,8 @@ class _Head:
     """A trained softmax head, and the curvature of its loss.
 
     Rows are [x, 1], of D numbers: `weights` (c, D), `penalty` (D,), `seen` (l, D) labelled rows, `truth` (c, l) 0/1,
-    `inverse` of the Hessian (c, D, c, D), or (c, D, D) with classes apart. Steps are (r, c, answers, D): what each
-    answer at each of r rows adds to each class's weights.
+    `inverse` of the Hessian (c, D, c, D), or (c, D, D) with classes apart. Steps are (c, answers, r, D): what each
+    answer at each of r rows adds to each class's weights; rows last, so that products with all of them are one.
     """
 
     weights: Array
@@ -183,89 +192,117 @@ class _Head:
         if self.inverse.ndim == 3:
             apart = np.einsum("aij,rj->rai", self.inverse, rows, optimize=True)
             own = np.einsum("rai,ri->ra", apart, rows)
-            errors = _settled(logits, own[:, :, None] * np.eye(self.classes, dtype=rows.dtype))
-            split: Array = errors.swapaxes(1, 2)[..., None] * apart[:, :, None]
+            errors = _settled(logits, own)
+            split: Array = errors.transpose(2, 1, 0)[..., None] * apart.swapaxes(0, 1)[:, None]
             return split
         wide = rows.shape[1]
         pulled = np.tensordot(rows, self.inverse, axes=(1, 3)).transpose(0, 1, 3, 2)
         pulled = np.ascontiguousarray(pulled).reshape(-1, self.classes, self.classes, wide)
         errors = _settled(logits, np.einsum("rabi,ri->rab", pulled, rows))
-        steps: Array = errors[:, None] @ pulled
+        steps: Array = (errors[:, None] @ pulled).transpose(1, 2, 0, 3)
         return steps
 
     def corrected(self, steps: Array, rows: Array) -> Array:
         """Return the steps moved along −H⁻¹ · gradient of the true loss, to its least value on that line."""
-        moved = self.weights[:, None] + steps
-        logits = _on(moved, self.seen, rows)
-        errors = _softmax(logits, axis=1) - self._truth()
-        gradient = errors[..., :-1] @ self.seen + errors[..., -1:] * rows[:, None, None] + self.penalty * moved
+        moved = self.weights[:, None, None] + steps
+        logits = self._on(moved, rows)
+        seen, answers = np.arange(len(self.seen)), np.arange(self.classes)
+        labels = self.truth.argmax(axis=0)
+        proba = _softmax(logits, axis=1)
+        errors = proba.copy()
+        errors[seen, labels] -= 1
+        errors[-1, answers, answers] -= 1
+        gradient = (errors[:-1].reshape(len(self.seen), -1).T @ self.seen).reshape(moved.shape)
+        gradient += errors[-1][..., None] * rows + self.penalty * moved
         # A calibrated or weighted head is not where its plain loss is least: that loss is tilted until it is.
         tilt = (_softmax(self.weights @ self.seen.T, axis=0) - self.truth) @ self.seen + self.penalty * self.weights
-        gradient -= tilt[:, None]
-        if self.inverse.ndim == 3:
-            along = -(gradient @ self.inverse)
-        else:
-            side = self.weights.size
-            by_answer = gradient.swapaxes(1, 2)
-            pulled = by_answer.reshape(-1, side) @ self.inverse.reshape(side, side)
-            along = -pulled.reshape(by_answer.shape).swapaxes(1, 2)
-        slope, bend = (np.einsum("rayi,rayi,i->ry", along, other, self.penalty) for other in (moved, along))
-        slope -= np.einsum("rayi,ai->ry", along, tilt)
-        far = _least(logits, _on(along, self.seen, rows), self._truth(), slope, bend)
-        moved_on: Array = steps + far[:, None, :, None] * along
+        gradient -= tilt[:, None, None]
+        along = -self._pulled(gradient)
+        pulled = along * self.penalty
+        slope, bend = (np.einsum("cyri,cyri->yr", pulled, other) for other in (moved, along))
+        slope -= np.einsum("cyri,ci->yr", along, tilt)
+        ahead = self._on(along, rows)
+        slope -= ahead[seen, labels].sum(axis=0) + ahead[-1, answers, answers]
+        far = _least(logits, ahead, proba, slope, bend)
+        moved_on: Array = steps + far[..., None] * along
         return moved_on
 
-    def _truth(self) -> Array:
-        """Return (c, answers, l + 1) 0/1: the labels, and the answer as if it were one."""
-        seen = np.broadcast_to(self.truth[:, None], (self.classes, self.classes, len(self.seen)))
-        return np.concatenate([seen, np.eye(self.classes, dtype=self.truth.dtype)[..., None]], axis=2)
+    def _pulled(self, gradient: Array) -> Array:
+        """Return the inverse Hessian times a gradient (c, answers, r, D)."""
+        classes, wide = self.weights.shape
+        if self.inverse.ndim == 3:
+            return (gradient.reshape(classes, -1, wide) @ self.inverse).reshape(gradient.shape)
+        apart = gradient.transpose(1, 2, 0, 3)
+        pulled: Array = apart.reshape(-1, classes * wide) @ self.inverse.reshape(classes * wide, classes * wide)
+        return pulled.reshape(apart.shape).transpose(2, 0, 1, 3)
+
+    def _on(self, weights: Array, rows: Array) -> Array:
+        """Return (l + 1, c, answers, r) products of weights (c, answers, r, D) with seen rows and the row itself."""
+        result = np.empty((len(self.seen) + 1, *weights.shape[:3]), weights.dtype)
+        np.matmul(self.seen, weights.reshape(-1, weights.shape[3]).T, out=result[:-1].reshape(len(self.seen), -1))
+        np.einsum("cyri,ri->cyr", weights, rows, out=result[-1])
+        return result
 
 
-def _on(weights: Array, seen: Array, rows: Array) -> Array:
-    """Return (r, c, answers, l + 1) products of weights (r, c, answers, D) with seen rows and the row itself."""
-    return np.concatenate([weights @ seen.T, np.einsum("rayi,ri->ray", weights, rows)[..., None]], axis=3)
+def _least(logits: Array, along: Array, proba: Array, slope: Array, bend: Array) -> Array:
+    """Return (answers, r) how far to go for the least log-partition of logits + far · along, (l + 1, c, answers, r).
 
-
-def _least(logits: Array, along: Array, truth: Array, slope: Array, bend: Array) -> Array:
-    """Return (r, answers) how far to go for the least log loss of logits + far · along, all (r, c, answers, l + 1).
-
-    To the loss comes a parabola of that slope and bend (r, answers): the penalty.
+    To it comes a parabola of that slope and bend (answers, r): the penalty, and what the true classes give. `proba` is
+    the softmax of the logits, and is used up.
     """
     far = np.zeros_like(slope)
     for _ in range(_LINE_ROUNDS):
-        proba = _softmax(logits + far[:, None, :, None] * along, axis=1)
-        mean = np.einsum("rayl,rayl->ryl", proba, along)
-        first = mean.sum(axis=2) - np.einsum("ayl,rayl->ry", truth, along) + slope + far * bend
-        second = np.einsum("rayl,rayl,rayl->ry", proba, along, along) - np.einsum("ryl,ryl->ry", mean, mean) + bend
+        proba *= along
+        mean = proba.sum(axis=1)
+        first = mean.sum(axis=0) + slope + far * bend
+        proba *= along
+        second = proba.sum(axis=(0, 1)) - np.einsum("lyr,lyr->yr", mean, mean) + bend
         step = np.clip(-first / np.maximum(second, np.finfo(far.dtype).tiny), -1, 1)
         far += step
-        if np.abs(step).max(initial=0) < 1e-3:
+        if np.abs(step).max(initial=0) < _LINE_STEP:
             break
+        np.multiply(far, along, out=proba)
+        proba += logits
+        _softmax(proba, axis=1, out=proba)
     return far
 
 
 def _settled(logits: Array, reach: Array) -> Array:
     """Return (r, answers, c) errors e_y − p at the row itself, once the head has taken in the answer y.
 
-    The head moves by reach (r, c, c) times the error, so that the logits s settle at s = logits + reach · (e_y − p(s)):
-    the minimum of a convex function, found by Newton's method in c dimensions, with steps too short to overshoot.
+    The head moves by reach (r, c, c), or (r, c) with classes apart, times the error, so that the logits s settle at
+    s = logits + reach · (e_y − p(s)): the minimum of a convex function, found by Newton's method in c dimensions, with
+    steps too short to overshoot.
     """
-    classes = logits.shape[1]
-    identity = np.eye(classes, dtype=logits.dtype)
-    settled = np.repeat(logits[:, None], classes, axis=1)
+    identity = np.eye(logits.shape[1], dtype=logits.dtype)
+    settled = np.repeat(logits[:, None], len(identity), axis=1)
     # A class that the head has never seen is so unlikely that its answer need not settle.
     possible = (logits > logits.max(axis=1, keepdims=True) - 50)[..., None]
     for _ in range(_ROUNDS):
         proba = _softmax(settled, axis=2)
-        gap = logits[:, None] + (identity - proba) @ reach.swapaxes(1, 2) - settled
-        spread = proba[..., :, None] * identity - proba[..., :, None] * proba[..., None, :]
-        step = np.linalg.solve(identity + reach[:, None] @ spread, gap[..., None])[..., 0]
+        pulled = (identity - proba) * reach[:, None] if reach.ndim == 2 else (identity - proba) @ reach.swapaxes(1, 2)
+        step = _newton_step(proba, reach, logits[:, None] + pulled - settled)
         length = np.abs(step).max(axis=2, keepdims=True)
         settled += step * np.minimum(1, 2 / np.maximum(length, 1e-9))
         if (length * possible).max(initial=0) < 1e-4:
             break
     errors: Array = identity - _softmax(settled, axis=2)
     return errors
+
+
+def _newton_step(proba: Array, reach: Array, gap: Array) -> Array:
+    """Return (1 + reach · (diag p − p pᵀ))⁻¹ gap (r, answers, c); by Sherman–Morrison with classes apart."""
+    if reach.ndim == 2:
+        reach = reach[:, None]
+        stretch = 1 / (1 + reach * proba)
+        alone = gap * stretch
+        shared = (proba * alone).sum(axis=2, keepdims=True) / (proba * stretch).sum(axis=2, keepdims=True)
+        step: Array = alone + reach * proba * stretch * shared
+        return step
+    identity = np.eye(proba.shape[2], dtype=proba.dtype)
+    spread = proba[..., :, None] * identity - proba[..., :, None] * proba[..., None, :]
+    solved: Array = np.linalg.solve(identity + reach[:, None] @ spread, gap[..., None])[..., 0]
+    return solved
 
 
 def _inverse(matrices: Array, l2: float) -> Array:
@@ -277,8 +314,8 @@ def _inverse(matrices: Array, l2: float) -> Array:
     return inverse
 
 
-def _softmax(logits: Array, *, axis: int) -> Array:
-    odds = np.exp(logits - logits.max(axis=axis, keepdims=True))
-    odds /= odds.sum(axis=axis, keepdims=True)
-    proba: Array = odds
+def _softmax(logits: Array, *, axis: int, out: Array | None = None) -> Array:
+    proba: Array = np.subtract(logits, logits.max(axis=axis, keepdims=True), out=out)
+    np.exp(proba, out=proba)
+    proba /= proba.sum(axis=axis, keepdims=True)
     return proba

@@ -55,7 +55,7 @@ def least_confidence(*, proba: Array) -> Array:
     >>> least_confidence(proba=np.array([[0.5, 0.5, 0.0], [0.7, 0.2, 0.1]])).round(3)
     array([0.5, 0.3])
     """
-    return _blockwise(proba, _least_confidence)
+    return _blockwise(proba, _least_confidence, once=True)
 
 
 @scorer
@@ -98,22 +98,25 @@ def ratio(*, proba: Array) -> Array:
     return _blockwise(proba, _ratio, overwrites=True)
 
 
-def _blockwise(proba: Array, formula: Callable[[Array, Array, int], Array], *, overwrites: bool = False) -> Array:
+def _blockwise(
+    proba: Array, formula: Callable[[Array, Array, int], Array], *, overwrites: bool = False, once: bool = False
+) -> Array:
     """Apply the formula to blocks of rows that stay in cache; memory beyond the result does not grow with n.
 
     The formula gets a block, another of its shape to write to, and the axis of the classes: blocks of few classes are
     turned, so that every step runs along rows. Both blocks are used again and again: fresh memory is slow. A formula
-    that overwrites the first gets a copy of it.
+    that overwrites the first gets a copy of it; one that goes over it once gets large blocks as they lie.
     """
     if proba.ndim != 2 or proba.shape[1] == 0:
         raise BadValue("proba", proba.shape, "must have two dimensions (rows, classes) and at least one class")
     rows, classes = proba.shape
     dtype = working_type(proba)
     result = np.empty(rows, dtype)
-    most = min(rows, max(1, CACHED // (2 * classes * dtype.itemsize)))
     axis = 0 if classes <= _FEW_CLASSES else 1
-    work = np.empty((2, classes, most) if axis == 0 else (2, most, classes), dtype)
     as_it_is = axis == 1 and not overwrites and proba.dtype == dtype
+    block_bytes = 4 * CACHED if once and as_it_is else CACHED // 2
+    most = min(rows, max(1, block_bytes // (classes * dtype.itemsize)))
+    work = np.empty((2, classes, most) if axis == 0 else (2, most, classes), dtype)
     for span in spans(rows, 1, most):
         size = span.stop - span.start
         block, spare = work[:, :, :size] if axis == 0 else work[:, :size]

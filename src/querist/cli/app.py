@@ -12,7 +12,6 @@ import typer
 
 app = typer.Typer(
     name="querist",
-    help="Choose what to label next, label it, learn, prove that it beats random labelling, stop.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -22,6 +21,23 @@ app = typer.Typer(
 Folder = Annotated[Path, typer.Argument(help="The project's folder.", show_default="the current folder")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 HERE = Path()
+
+
+def _version(asked: bool) -> None:
+    from querist import __version__
+
+    if asked:
+        print(f"querist {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_verb(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Choose what to label next, label it, learn, prove that it beats random labelling, stop."""
 
 
 def main() -> None:

@@ -12,7 +12,8 @@ from querist.engine.held_out import keep_validation, read_held_out
 from querist.engine.importing import Imported, import_items
 from querist.engine.project import Project, open_store
 from querist.engine.sources import pool_reader, relative_path
-from querist.engine.spec import FILE_NAME, ProjectSpec, read_spec, write_spec
+from querist.engine.spec import FILE_NAME, ProjectSpec
+from querist.engine.spec_file import check_model, check_strategy, read_spec, write_spec
 from querist.engine.versions import versions
 from querist.errors import BadValue, Conflict, NotFound, QueristError, UnknownName
 from querist.events import ProjectCreated
@@ -43,14 +44,10 @@ def settings(
     Raises:
         UnknownName: no such strategy, model or features.
     """
-    from querist import models, registry
-    from querist.acquire.presets import strategy as strategy_of
     from querist.models.features import checked_method
 
-    if not registry.has("policy", strategy):
-        strategy_of(strategy)
-    if model and model not in models.names():
-        raise UnknownName("model", model, models.names())
+    check_strategy(strategy, {})
+    check_model(model)
     sections: Json = {
         "strategy": {"name": strategy},
         "model": {"name": model} if model else {},

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from querist.engine.project import Project
-from querist.engine.spec import read_spec, write_spec
+from querist.engine.spec_file import read_spec, write_spec
 from querist.errors import Conflict, Damaged, NotFound
 from querist.events import BatchSelected, DatasetFrozen, Event, FeaturesBuilt, ModelTrained, PoolImported
 from querist.store.protocol import ItemRow

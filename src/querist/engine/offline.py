@@ -15,7 +15,7 @@ from typing import Any
 from querist.engine import asking_again, commands
 from querist.engine.due import Select, Wait
 from querist.engine.project import Project
-from querist.engine.round import next_step
+from querist.engine.round import budget_left, next_step
 from querist.engine.run import run_until_waiting, step_name
 from querist.engine.steps import select
 from querist.engine.views.items import text_of
@@ -42,7 +42,8 @@ def train(project: Project) -> Json:
 def ask(project: Project, n: int, *, person: str) -> list[Json]:
     """Return the items to label next, with their content; runs what is due first.
 
-    Items that were asked before and have no answer yet come again: asking twice gives the same items.
+    Items that were asked before and have no answer yet come again: asking twice gives the same items. No more are given
+    out than the budget allows.
 
     Raises:
         BadValue: n is not positive.
@@ -52,6 +53,7 @@ def ask(project: Project, n: int, *, person: str) -> list[Json]:
     run_until_waiting(project)
     if project.state().resting:
         return []
+    n = int(min(n, budget_left(project.state())))
     leases = project.store.lease(person, n)
     if len(leases) < n:
         state = project.state()

@@ -16,7 +16,8 @@ from querist.engine.guesses import Guesses
 from querist.engine.reclassed import reclassed
 from querist.engine.round import State
 from querist.engine.snapshot import Remembered
-from querist.engine.spec import ProjectSpec, read_spec
+from querist.engine.spec import ProjectSpec
+from querist.engine.spec_file import check_names, read_spec
 from querist.engine.timesheet import Timesheet
 from querist.errors import NotFound, NotReady
 from querist.events import Event, FeaturesBuilt, ModelFailed, ModelTrained, Recorded, SpecChanged
@@ -73,6 +74,7 @@ class Project:
         Raises:
             NotFound: the folder holds no project.
             NewerVersion: a newer Querist wrote it.
+            UnknownName: what was edited names a strategy, a model or features that there are not.
         """
         spec = read_spec(folder)
         project = cls(spec, open_store(folder, spec), folder=folder)
@@ -83,6 +85,7 @@ class Project:
         if state.spec is None:
             raise NotFound(f"{folder}: the project was never finished; run `querist init` again", value=str(folder))
         if not spec.says(state.spec):
+            check_names(spec, state.spec)
             event = SpecChanged(spec=spec.to_json(), spec_hash=spec.hash)
             project.record(f"spec/{spec.hash}/{state.spec_seq}", event, actor="file")
         return project

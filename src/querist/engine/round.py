@@ -226,7 +226,7 @@ def next_beside(state: State) -> Select | None:
     people_go_on = (state.phase == "collect" or state.busy) and state.stopped is None
     if not people_go_on or state.setting("loop", "mode") == "batch" or state.features_rows < state.pool_size:
         return None
-    if state.refit or _budget_left(state) <= 0 or not _queue_is_low(state, state.outstanding):
+    if state.refit or not _queue_is_low(state, state.outstanding):
         return None
     return Select(state.round, state.batch.parts)
 
@@ -309,10 +309,10 @@ def _collect(state: State) -> Step | Wait:
     if state.setting("loop", "mode") == "batch":
         due = outstanding == 0 and bool(state.fresh)
     else:
-        due = missing == 0 or (bool(state.fresh) and (exhausted or _budget_left(state) <= 0))
+        due = missing == 0 or (bool(state.fresh) and (exhausted or budget_left(state) <= 0))
     if due or state.refitted or (state.retrain and state.fresh):
         return Freeze(state.round)
-    if _budget_left(state) <= 0:
+    if budget_left(state) <= 0:
         return Stop(state.round, "budget", {"labels": state.paid})
     if exhausted:
         return Wait(EXHAUSTED)
@@ -323,7 +323,8 @@ def _collect(state: State) -> Step | Wait:
 
 
 def _queue_is_low(state: State, outstanding: int) -> bool:
-    if state.batch.short > 0:
+    # What is out with people may use the budget up: no more is chosen beside it.
+    if state.batch.short > 0 or outstanding >= budget_left(state):
         return False
     if state.setting("loop", "mode") == "batch":
         return outstanding == 0
@@ -357,12 +358,17 @@ def opinions(state: State) -> int:
 
 
 def budget(state: State) -> int | None:
-    """Return the number of labels that a budget rule allows, if there is one."""
-    rules = [rule for rule in state.setting("stop", "any") if rule.get("rule") == "budget" and "labels" in rule]
-    return min((int(rule["labels"]) for rule in rules), default=None)
+    """Return the number of labels that the budget rules allow, if there are any; money is labels at one price."""
+    rules = [rule for rule in state.setting("stop", "any") if rule.get("rule") == "budget"]
+    allowed = [int(rule["labels"]) for rule in rules if "labels" in rule]
+    price = float(state.setting("cost", "per_label"))
+    if price and not state.setting("pool", "cost"):
+        allowed += [int(rule["money"] // price) for rule in rules if "money" in rule]
+    return min(allowed, default=None)
 
 
-def _budget_left(state: State) -> float:
+def budget_left(state: State) -> float:
+    """Return how many labels the budget still allows; infinity without one, or where a person overruled it."""
     labels = budget(state)
     if labels is None or is_overruled(state, "budget"):
         return float("inf")

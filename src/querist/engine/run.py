@@ -131,7 +131,7 @@ def _run_claimed(project: Project, step: Step, owner: str, heartbeat: _Heartbeat
 @contextlib.contextmanager
 def _queue_kept(project: Project, step: Step) -> Iterator[None]:
     """Beside a step that takes long, put more items into the queue whenever people would run out of them."""
-    if isinstance(step, Select | BuildFeatures):
+    if isinstance(step, Select | BuildFeatures) or project.spec.loop.mode == "batch":
         yield
         return
     done = threading.Event()

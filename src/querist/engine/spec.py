@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from querist.errors import BadValue, Damaged, NotFound, UnknownName
+from querist.errors import BadValue, UnknownName
 from querist.measure.metrics import metric
 from querist.stop.verdicts import check
 from querist.types import Json, ShortHash, short_hash
@@ -431,75 +429,6 @@ class ProjectSpec(Section):
         for name, settings in sections.items():
             value[name] = {**value[name], **settings}
         return ProjectSpec.from_json(value)
-
-
-def read_spec(folder: Path) -> ProjectSpec:
-    """Return the spec of a project's folder.
-
-    Raises:
-        NotFound: there is no `querist.toml`.
-        Damaged: it is not TOML; names the line.
-        BadValue: a setting that cannot be.
-    """
-    path = folder / FILE_NAME
-    try:
-        value = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFound(
-            f"{folder} holds no project: there is no {FILE_NAME}; make one with `querist init`", value=str(folder)
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Damaged(f"{path}: not readable as TOML: {error}") from None
-    spec = ProjectSpec.from_json(value)
-    _check_groups(spec)
-    return spec
-
-
-def _check_groups(spec: ProjectSpec) -> None:
-    """Refuse rules about groups where no item has one; only of a file, since ledgers of before may have such rules."""
-    for rule in ("by_group", "once_per_group"):
-        if getattr(spec.assignment, rule) and spec.pool.data and not spec.pool.group:
-            raise BadValue(
-                f"assignment.{rule}", True, "the items have no groups: `querist init --group COLUMN` names a column"
-            )
-
-
-def write_spec(folder: Path, spec: ProjectSpec) -> None:
-    """Write what differs from the defaults, one section a table."""
-    lines: list[str] = []
-    for name, section in spec:
-        default = {} if name == "project" else type(section)().model_dump(mode="json")
-        given = section.model_dump(mode="json")
-        differs = {key: value for key, value in given.items() if name == "project" or value != default[key]}
-        if differs:
-            lines += [f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in differs.items()), ""]
-    path = folder / FILE_NAME
-    partial = path.with_suffix(".toml.partial")
-    partial.write_text("\n".join(lines), encoding="utf-8")
-    partial.replace(path)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return _toml_string(value)
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{_toml_key(str(key))} = {_toml(entry)}" for key, entry in value.items())
-        return f"{{{inner}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_toml(entry) for entry in value)}]"
-    return repr(value)
-
-
-def _toml_string(value: str) -> str:
-    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    plain = (escapes.get(c, c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}") for c in value)
-    return f'"{"".join(plain)}"'
-
-
-def _toml_key(key: str) -> str:
-    return key if key.isascii() and key.replace("_", "").replace("-", "").isalnum() else _toml_string(key)
 
 
 def readable(cls: type[BaseModel], error: ValidationError, *, file: str = FILE_NAME) -> UnknownName | BadValue:

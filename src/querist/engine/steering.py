@@ -80,15 +80,16 @@ def change_settings(project: Project, person: str, sections: Mapping[str, Mappin
     """Change settings of the project, in the ledger and in `querist.toml`.
 
     Raises:
-        UnknownName: no such setting.
+        UnknownName: no such setting, strategy, model or features.
         BadValue: a value that cannot be.
     """
-    from querist.engine.spec import write_spec
+    from querist.engine.spec_file import check_names, write_spec
 
     state = project.state()
     spec = project.spec.changed(**sections)
     if spec.says(state.spec):
         return
+    check_names(spec, state.spec)
     event = SpecChanged(spec=spec.to_json(), spec_hash=spec.hash)
     project.record(f"spec/{spec.hash}/{state.spec_seq}", event, actor=person)
     project.state()

@@ -13,6 +13,7 @@ from querist.engine.comparing import classes_of
 from querist.engine.project import Project
 from querist.engine.reserve import measuring
 from querist.engine.round import State, is_overruled
+from querist.engine.spending import price, spent
 from querist.measure import intervals
 from querist.measure.intervals import Estimate
 from querist.stop.history import History, Round
@@ -50,17 +51,23 @@ def history_of(project: Project, state: State, *, latest: Archived | None = None
     """Return what rules may look at: past models on the reserve and on the answers so far, and what was spent."""
     archived = [*archive(project), *([latest] if latest is not None else [])]
     measured = measuring(project, state)
-    price = project.spec.cost.per_label
-    labels = max(state.paid, state.training) if project.folder is None else state.paid
-    spent = History((), labels=labels, money=labels * price, hours=project.timesheet.active_ms / 3.6e6, price=price)
+    sums = spent(project, state)
+    begun = History(
+        (),
+        labels=max(state.paid, state.training) if project.folder is None else state.paid,
+        money=sums.money or 0.0,
+        hours=sums.hours or 0.0,
+        price=price(project),
+        currency=project.spec.cost.currency,
+    )
     if measured is None or not archived:
-        return spent
+        return begun
     known = measured.known
     items = [item for item, is_known in zip(measured.items, known, strict=True) if is_known]
     target = measured.target[known]
     rounds = tuple(_round(entry, items, target, project) for entry in archived)
     promises = _promises(archived[-1], items, target, classes_of(project) or ()) if items else {}
-    return dataclasses.replace(spent, rounds=rounds, promises=promises)
+    return dataclasses.replace(begun, rounds=rounds, promises=promises)
 
 
 def _promises(entry: Archived, items: list[str], target: Array, classes: Sequence[str]) -> dict[str, Estimate]:

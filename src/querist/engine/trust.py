@@ -17,7 +17,8 @@ from querist.engine.create import place
 from querist.engine.fold import fold
 from querist.engine.project import Project, open_store
 from querist.engine.round import State
-from querist.engine.spec import ProjectSpec, StoreSection, read_spec, write_spec
+from querist.engine.spec import ProjectSpec, StoreSection
+from querist.engine.spec_file import read_spec, write_spec
 from querist.engine.views.items import history
 from querist.errors import NotFound, UnknownName
 from querist.events import BatchSelected, DatasetFrozen, ItemWithdrawn, Recorded

@@ -198,8 +198,10 @@ class SklearnLearner:
 def seeded(estimator: Any, seed: int) -> Any:
     """Return the estimator with the seed as each `random_state` that is None."""
     if hasattr(estimator, "get_params"):
-        states = [name for name in estimator.get_params() if name == "random_state" or name.endswith("__random_state")]
-        estimator.set_params(**{name: seed % 2**32 for name in states if estimator.get_params()[name] is None})
+        given = estimator.get_params().items()
+        unset = [name for name, value in given if value is None and f"__{name}".endswith("__random_state")]
+        if unset:
+            estimator.set_params(**dict.fromkeys(unset, seed % 2**32))
     elif getattr(estimator, "random_state", 0) is None:
         estimator.random_state = seed % 2**32
     return estimator

@@ -35,7 +35,8 @@ class ParquetTable:
 
         line = 0
         with pq.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(batch_size=_BATCH, columns=list(wanted)):
+            # In this thread, as artefacts are read.
+            for batch in file.iter_batches(batch_size=_BATCH, columns=list(wanted), use_threads=False):
                 columns = [batch.column(name).to_pylist() for name in wanted]
                 for row in zip(*columns, strict=True):
                     line += 1

@@ -7,8 +7,6 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Request
 
-from querist import registry
-from querist.acquire import presets
 from querist.engine import classes, interchange, steering, views
 from querist.engine import project as engine
 from querist.engine.rules import known_column
@@ -74,8 +72,6 @@ def shown(visit: Visit) -> Project:
 @router.patch("/{project}")
 def change_project(form: ProjectChange, visit: Managing) -> Project:
     """Change settings; what is left out stays."""
-    if form.strategy is not None:
-        known_strategy(form.strategy)
     for rule in form.where or ():
         known_column(visit.project, rule.column)
     sections = changed_sections(visit.project.spec, form.model_dump(exclude_none=True, exclude={"key"}, by_alias=True))
@@ -138,12 +134,6 @@ def changed_sections(spec: ProjectSpec, change: Json) -> dict[str, Json]:
     if {"budget", "target"} & set(change):
         sections["stop"] = {"any": rules}
     return sections
-
-
-def known_strategy(name: str) -> None:
-    """Raise UnknownName, with the choices, unless there is a policy or a preset of that name."""
-    if not registry.has("policy", name):
-        presets.strategy(name)
 
 
 _SETTINGS: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 import numpy as np
@@ -64,6 +64,7 @@ class History:
         hours: active time spent.
         promises: by metric, an interval of the present model that holds at every look.
         price: what the next label costs, in the unit of `value_per_point`.
+        currency: of `money`, for sentences.
     """
 
     rounds: tuple[Round, ...]
@@ -72,10 +73,11 @@ class History:
     hours: float = 0.0
     promises: Mapping[str, Bounds] = field(default_factory=dict)
     price: float = 0.0
+    currency: str = "money"
 
     def before_last(self) -> History:
         """Return the history as it was one round earlier; sums and promises stay."""
-        return History(self.rounds[:-1], self.labels, self.money, self.hours, self.promises, self.price)
+        return replace(self, rounds=self.rounds[:-1])
 
     @property
     def labelled(self) -> int:

@@ -37,11 +37,12 @@ def budget(
         raise BadValue("budget", "none", "give labels, money or hours", choices=limits)
     spent = {name: getattr(history, name) for name in given}
     left = {name: max(limit - spent[name], 0) for name, limit in given.items()}
+    unit = {"labels": "labels", "money": history.currency, "hours": "hours"}
     used_up = [name for name in given if spent[name] >= given[name]]
     if used_up:
-        sentence = f"The budget is used up: {' and '.join(f'{_amount(given[u])} {u}' for u in used_up)}."
+        sentence = f"The budget is used up: {' and '.join(f'{_amount(given[u])} {unit[u]}' for u in used_up)}."
     else:
-        listed = [f"{_amount(left[name])} {name} are left of {_amount(given[name])}" for name in given]
+        listed = [f"{_amount(left[name])} {unit[name]} are left of {_amount(given[name])}" for name in given]
         sentence = f"{', '.join(listed)}."
     return Verdict("budget", bool(used_up), {"limit": given, "spent": spent, "left": left}, sentence)
 

@@ -88,7 +88,9 @@ class FileArtefacts:
         import pyarrow.parquet as pq
 
         wanted = None if columns is None else list(columns)
-        table: dict[str, list[Any]] = pq.read_table(pa.BufferReader(self.get(name)), columns=wanted).to_pydict()
+        # In this thread: Arrow's own may still be ending when a short command leaves, and would abort it (arrow#34314).
+        with pq.ParquetFile(pa.BufferReader(self.get(name))) as file:
+            table: dict[str, list[Any]] = file.read(columns=wanted, use_threads=False).to_pydict()
         return table
 
     def put_matrix(self, matrix: Any) -> Sha256:

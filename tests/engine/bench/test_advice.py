@@ -56,6 +56,13 @@ def test_tiny_pools_cheap_labels_slow_answers_and_small_savings_speak_against(kn
     assert reason in said(found, "against")
 
 
+def test_where_everything_is_labelled_nothing_is_weighed() -> None:
+    found = weigh(facts(unlabelled=0, saved=SAVED), Plan(price=2, seconds=10))
+    assert found["verdict"] == "unlikely"
+    assert found["sentence"].startswith("All 20,000 items have labels already")
+    assert [reason["sentence"] for reason in found["against"]] == ["No item without a label is left."]
+
+
 def test_weak_models_speak_against_and_rare_classes_and_copies_for() -> None:
     weak = facts(skill={**GOOD, "low": -0.05}, calibration={"ece_after": 0.2}, classes={"fine": 290, "fraud": 10})
     found = weigh(weak, Plan(labels=1_000))

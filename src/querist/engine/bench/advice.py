@@ -83,7 +83,7 @@ def weigh(facts: Facts, plan: Plan) -> Json:
     verdict = _verdict(estimate, sides)
     return {
         "verdict": verdict,
-        "sentence": _sentence(verdict, estimate),
+        "sentence": _sentence(verdict, estimate) if facts.unlabelled else _all_labelled(facts),
         "facts": {**asdict(facts), "classes": dict(facts.classes), "seeds": facts.seeds},
         "plan": {**asdict(plan), "labels": labels, "labels_told": plan.labels is not None},
         "estimate": estimate,
@@ -134,6 +134,13 @@ def _sentence(verdict: str, estimate: Json) -> str:
     return f"{said}: {'; '.join(parts)}."
 
 
+def _all_labelled(facts: Facts) -> str:
+    return (
+        f"All {facts.items:,} items have labels already: nothing is left to choose. `querist simulate` compares "
+        "strategies on such data."
+    )
+
+
 def _between(ends: Mapping[str, float], unit: str, digits: int = 0) -> str:
     """A range of savings; what is below nothing is lost.
 
@@ -151,15 +158,21 @@ def _between(ends: Mapping[str, float], unit: str, digits: int = 0) -> str:
 def _sides(facts: Facts, plan: Plan, labels: int, estimate: Json) -> Json:
     return {
         "for": [*_of_copies(facts), *_of_rarity(facts, labels), *_of_a_good_model(facts), *_of_savings(estimate)],
-        "against": [
-            *_of_size(facts, labels),
-            *_of_cheapness(plan, estimate, labels),
-            *_of_a_weak_model(facts),
-            *_of_slowness(plan),
-            *_of_losses(estimate),
-        ],
+        "against": _against(facts, plan, labels, estimate),
         "unknown": _not_known(facts, plan),
     }
+
+
+def _against(facts: Facts, plan: Plan, labels: int, estimate: Json) -> list[Json]:
+    if not facts.unlabelled:
+        return [_reason("No item without a label is left.", decides=True)]
+    return [
+        *_of_size(facts, labels),
+        *_of_cheapness(plan, estimate, labels),
+        *_of_a_weak_model(facts),
+        *_of_slowness(plan),
+        *_of_losses(estimate),
+    ]
 
 
 def _reason(sentence: str, *, decides: bool = False, **figures: Any) -> Json:

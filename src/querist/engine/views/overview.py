@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from querist.engine import prefill
+from querist.engine import prefill, spending
 from querist.engine.due import Wait
 from querist.engine.project import Project
 from querist.engine.round import (
@@ -195,20 +195,20 @@ def _stopped(project: Project, state: State, stand: Standing) -> Json | None:
 
 
 def spent(project: Project, state: State) -> Json:
-    """Return money and hours; None where price or time are not known."""
+    """Return what the answers cost; money and hours are None where price or time are not known."""
     cost = project.spec.cost
+    so_far = spending.spent(project, state)
     labels = budget(state)
-    seconds = cost.seconds_per_label or (timing(project)["median_ms"] or 0.0) / 1000
-    hours = state.paid * seconds / 3600 if seconds else None
-    if project.timesheet.active_ms and not cost.seconds_per_label:
-        hours = project.timesheet.active_ms / 3.6e6
+    money = [rule["money"] for rule in project.spec.stop.any if rule.get("rule") == "budget" and "money" in rule]
+    if cost.per_label and labels is not None:
+        money.append(labels * cost.per_label)
     return {
         "currency": cost.currency,
         "per_label": cost.per_label,
-        "seconds_per_label": seconds,
-        "money": state.paid * cost.per_label if cost.per_label else None,
-        "of": labels * cost.per_label if cost.per_label and labels is not None else None,
-        "hours": hours,
+        "seconds_per_label": cost.seconds_per_label or (timing(project)["median_ms"] or 0.0) / 1000,
+        "money": so_far.money,
+        "of": min(money, default=None),
+        "hours": so_far.hours,
     }
 
 

@@ -1,0 +1,5 @@
+"""`python -m querist` is the command `querist`."""
+
+from querist.cli import main
+
+main()
