@@ -330,7 +330,7 @@ def _queue_is_low(state: State, outstanding: int) -> bool:
         return outstanding == 0
     # A batch before the end: people hold some of it, and choosing takes its time. Items that wait for other people's
     # opinions are not counted: who has answered them gets new ones.
-    return state.untouched < min(batch_size(state), _budget_left(state))
+    return state.untouched < batch_size(state)
 
 
 def missing_labels(state: State) -> int:
