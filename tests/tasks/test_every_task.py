@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from typing import Any
 
@@ -11,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from querist.engine.offline import answer_rows
 from querist.errors import BadValue, QueristError, UnknownName
 from querist.exchange.labels import LabelRow, write
+from querist.pools.table import Record
 from querist.tasks import BUILTINS, names, task_type
 from querist.tasks.polygons import overlap
 from querist.types import Answer, Content, Disputed, Resolved, Unsure
@@ -121,20 +122,9 @@ def test_what_is_said_survives_everything(name, data, tmp_path_factory):
     for ending in ("csv", "jsonl", "parquet"):
         path = folder / f"labels.{ending}"
         write([LabelRow("item", value, "p_1", 0, "query", 1, 7)], path)
-        assert task.read(cell_of(path)) == value, f"{ending} brings it back"
-
-
-def cell_of(path) -> Any:
-    if path.suffix == ".csv":
-        from querist.exchange.cells import original
-
-        with path.open(newline="", encoding="utf-8") as file:
-            return original(next(iter(csv.DictReader(file)))["label"])
-    if path.suffix == ".jsonl":
-        return json.loads(path.read_text(encoding="utf-8"))["label"]
-    import pyarrow.parquet as pq
-
-    return pq.read_table(path)["label"].to_pylist()[0]
+        (row,) = answer_rows(path)
+        assert isinstance(row, Record), f"{ending} is read"
+        assert task.read(row.cells["label"]) == value, f"{ending} brings it back"
 
 
 @every

@@ -21,6 +21,7 @@ from querist.engine.steps import select
 from querist.engine.views.items import text_of
 from querist.engine.views.projects import kind
 from querist.errors import BadValue, NotFound, QueristError, UnknownName
+from querist.exchange.cells import original
 from querist.pools.table import Record
 from querist.types import Json, Outcome, Rejected, short_hash
 
@@ -120,7 +121,7 @@ def tell(project: Project, answers: Path, *, person: str) -> Json:
         BadValue: a file that is no table.
     """
     told, known, problems = 0, 0, []
-    for row in _rows(answers):
+    for row in answer_rows(answers):
         if isinstance(row, Rejected):
             problems.append({"line": row.line, "reason": row.reason})
             continue
@@ -169,7 +170,7 @@ def tell_gold(project: Project, answers: Path, *, person: str) -> Json:
         BadValue: a row that cannot be read, a label that is none of the task, or an item that has trained already.
     """
     values, reasons = {}, {}
-    for row in _rows(answers):
+    for row in answer_rows(answers):
         if isinstance(row, Rejected):
             raise BadValue("answers", str(answers), f"line {row.line} {row.reason}")
         if row.cells.get("label") in (None, ""):
@@ -191,14 +192,23 @@ def gold_text(told: Json) -> str:
     return f"{told['gold']} gold items{left_out}"
 
 
-def _rows(path: Path) -> list[Record | Rejected]:
-    """Return the rows of a file of answers, or of standard input (a dash: CSV); what is no row says why."""
+def answer_rows(path: Path) -> list[Record | Rejected]:
+    """Return the rows of a file of answers, or of standard input (a dash: CSV); what is no row says why.
+
+    What an export has put before a cell, so that no spreadsheet takes it for a formula, is taken away again.
+
+    Raises:
+        NotFound: no such file.
+        UnknownName: the file has no column item or label.
+        BadValue: a file that is no table.
+    """
     if str(path) == "-":
         with tempfile.NamedTemporaryFile(suffix=".csv") as kept:
             shutil.copyfileobj(sys.stdin.buffer, kept)
             kept.flush()
-            return _rows(Path(kept.name))
+            return answer_rows(Path(kept.name))
     from querist.pools import open_table
+    from querist.pools.csv_file import CsvTable
 
     if not path.exists():
         raise NotFound(f"there is no file {str(path)!r}", field="answers", value=str(path))
@@ -208,7 +218,14 @@ def _rows(path: Path) -> list[Record | Rejected]:
         raise UnknownName("column", missing, table.names)
     wanted = [name for name in (*ANSWERS, "reason") if name in table.names]
     rows: list[Record | Rejected] = list(table.records(wanted))
-    return rows
+    return [_as_given(row) for row in rows] if isinstance(table, CsvTable) else rows
+
+
+def _as_given(row: Record | Rejected) -> Record | Rejected:
+    if isinstance(row, Rejected):
+        return row
+    cells = {name: original(cell) if isinstance(cell, str) else cell for name, cell in row.cells.items()}
+    return Record(row.line, cells)
 
 
 def predict(project: Project, data: str, out: Path, *, model: str | None = None) -> Json:
