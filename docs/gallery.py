@@ -20,6 +20,13 @@ from querist.server.site import Site
 
 OUT: Final = Path(__file__).parent / "gallery"
 LOOKS: Final = {"": (1280, 800, "light"), "-dark": (1280, 800, "dark"), "-phone": (390, 844, "light")}
+MARKS: Final = [*["ArrowLeft"] * 3, "Digit1", "ArrowLeft", "Shift+ArrowLeft", "Digit2"]
+"""The drug and its dose in a text that runs to the left."""
+AROUND: Final = {
+    "boxes": [(0.38, 0.34), (0.475, 0.5)],
+    "polygons": [(0.1, 0.21), (0.17, 0.17), (0.24, 0.21), (0.26, 0.36), (0.17, 0.45), (0.08, 0.38)],
+}
+"""A red cell and the white one, in shares of the picture."""
 
 
 def begun(page: Page, name: str) -> None:
@@ -27,8 +34,8 @@ def begun(page: Page, name: str) -> None:
     keys = {
         "multi_label": ["Digit1", "Digit3"],
         "numeric": ["6", "1", ".", "5"],
-        "spans": ["ArrowRight", "ArrowRight", "Digit1", "ArrowRight", "ArrowRight", "Digit2", "ArrowRight"],
-        "relations": ["ArrowRight", "ArrowRight", "Digit1", "ArrowRight", "ArrowRight", "ArrowRight", "Digit2"],
+        "spans": [*MARKS, "ArrowLeft"],
+        "relations": MARKS,
     }
     if name in ("boxes", "polygons"):
         if name == "polygons":
@@ -36,10 +43,9 @@ def begun(page: Page, name: str) -> None:
         page.wait_for_selector("svg[role=application]")
         frame = page.locator("svg[role=application]").bounding_box()
         assert frame is not None
-        corners = [(0.3, 0.3), (0.5, 0.25), (0.6, 0.55), (0.4, 0.7)]
-        for x, y in corners[::2] if name == "boxes" else corners:
+        for x, y in AROUND[name]:
             page.mouse.move(frame["x"] + x * frame["width"], frame["y"] + y * frame["height"])
-            page.mouse.up() if name == "boxes" and (x, y) == corners[2] else page.mouse.down()
+            page.mouse.up() if name == "boxes" and (x, y) == AROUND[name][-1] else page.mouse.down()
             if name == "polygons":
                 page.mouse.up()
         if name == "polygons":
