@@ -86,7 +86,7 @@ def test_the_item_has_half_of_the_height_however_many_classes(desk):
 def test_a_group_is_answered_at_a_stroke_less_what_was_picked_out_and_undone_as_one(desk):
     sit(desk)
     before = len(given(desk))
-    desk.page.get_by_role("button", name="Like this").click()
+    desk.page.get_by_role("button", name="Similar").click()
     desk.page.wait_for_selector(".grid li")
     n = desk.page.locator(".grid li").count()
     assert n > 2

@@ -49,7 +49,7 @@ def sentence(batch: BatchSelected | DuelDrawn, pick: Picked, lane: Lane) -> str:
         case "evaluation" | "duel":
             return MEASURES
         case "control":
-            return "Drawn by lot: such items show whether choosing helps."
+            return "Picked at random: such items show whether the program picks the others well."
         case "gold":
             return "Its answer is known: it measures people."
         case "recheck":
