@@ -16,11 +16,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks import keeping
+from benchmarks.plain_switch import SwitchCell
 from benchmarks.sets import CORE, SETS, UNTOUCHED, Set
 
 from querist.acquire import presets
@@ -73,10 +74,14 @@ class Tier:
             self.models,
         )
 
+    def by_model(self) -> list[Tier]:
+        """A tier of one model each: what different models learn is never put together."""
+        return [replace(self, models=(model,)) for model in self.models]
+
     def cells(self, each: Set) -> list[Cell]:
         """The cells of a set, seed by seed, so that whatever is there is paired."""
         return [
-            Cell(
+            (SwitchCell if name == "plain_switch" else Cell)(
                 name,
                 seed,
                 model,
@@ -98,6 +103,7 @@ def tiers() -> dict[str, Tier]:
     return {
         "quick": Tier((SETS["noise_blob"], SETS["wine"]), ("random", "margin", "auto"), 2),
         "core": Tier(CORE, STRATEGIES, 20),
+        "switch": Tier(CORE, ("random", "plain_switch", "auto"), 20),
         "breadth": Tier(four, other_strategies(), 5),
         "models": Tier(four, STRATEGIES, 5, ("random_forest", "svm")),
         "untouched": Tier(UNTOUCHED, STRATEGIES, 20),
@@ -166,8 +172,14 @@ def status(path: Path) -> None:
 
 
 def show(tier: Tier, path: Path) -> None:
-    """Print the comparison over the finished sets, and whether `auto` earned its name there."""
-    found = kept_cells(tier, path)
+    """Print the comparison over the finished sets, model by model, and whether `auto` earned its name there."""
+    for part in tier.by_model():
+        if found := kept_cells(part, path):
+            print(f"{part.models[0]}:")
+            _show(part, found)
+
+
+def _show(tier: Tier, found: dict[str, list[dict[str, Any]]]) -> None:
     compared = view(found, Question())
     for s in sorted(compared["strategies"], key=lambda s: -s["area"]):
         against = s["against"]
@@ -229,7 +241,8 @@ def main() -> None:
     if asked.write_docs:
         from benchmarks.efficiency_page import write_page
 
-        write_page({name: kept_cells(each, path) for name, each in tiers().items() if name != "quick"}, path)
+        parts = {name: tier.by_model() for name, tier in tiers().items() if name != "quick"}
+        write_page({name: [(each, kept_cells(each, path)) for each in listed] for name, listed in parts.items()}, path)
         return
     if asked.join:
         joined = keeping.join(path, asked.join)

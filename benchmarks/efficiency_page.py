@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import keeping
 from benchmarks.sets import SETS
@@ -17,31 +17,42 @@ from querist.report.charts import Series, learning_curves
 from querist.report.ranks import critical_differences
 from querist.report.standalone import standalone
 
+if TYPE_CHECKING:
+    from benchmarks.efficiency import Tier
+
 DOCS = Path(__file__).parent.parent / "docs"
 BEGIN, END = "<!-- efficiency: begin -->", "<!-- efficiency: end -->"
 DRAWN = ("random", "margin", "badge", "bait", "weighted_kmeans", "auto")
 Cells = Mapping[str, Sequence[dict[str, Any]]]
 
 
-def write_page(found: Mapping[str, Cells], path: Path) -> None:
-    """Write the block and its pictures; what has fewer than 20 seeds is shown as unfinished and claims nothing."""
-    from benchmarks.efficiency import tiers
+def write_page(found: Mapping[str, Sequence[tuple[Tier, Cells]]], path: Path) -> None:
+    """Write the block and its pictures: name → the tier, model by model, with its cells.
 
+    What has fewer than 20 seeds is shown as unfinished and claims nothing.
+    """
     rows = list(keeping.read(path).values())
     lines = [BEGIN, "", *_origin(rows), ""]
-    for name, cells in found.items():
-        tier = tiers()[name]
-        wanted = {each.name: len(tier.cells(each)) for each in tier.sets}
-        lines += [f"### {name.capitalize()}", "", *_missing(wanted, cells), ""]
-        whole = {each: _finished(c, tier.seeds * len(tier.models)) for each, c in cells.items()}
-        whole = {each: c for each, c in whole.items() if len({cell["strategy"] for cell in c} | {"random"}) > 1}
-        if whole:
-            lines += _tier(name, whole, tier.seeds, finished={each: len(c) for each, c in whole.items()} == wanted)
+    for name, parts in found.items():
+        for tier, cells in parts:
+            model = tier.models[0] if len(parts) > 1 else ""
+            lines += [f"### {name.capitalize()}{f': {model}' if model else ''}", ""]
+            lines += _part(f"{name}-{model}" if model else name, tier, cells)
     page = DOCS / "benchmarks.md"
     text = page.read_text(encoding="utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)
     page.write_text(before + "\n".join([*lines, END]) + rest.partition(END)[2], encoding="utf-8")
     print(f"written: {page}")
+
+
+def _part(name: str, tier: Tier, cells: Cells) -> list[str]:
+    """What a tier with one model has found, from the sets and strategies of which no cell is missing."""
+    wanted = {each.name: len(tier.cells(each)) for each in tier.sets}
+    whole = {each: _finished(c, tier.seeds) for each, c in cells.items()}
+    whole = {each: c for each, c in whole.items() if len({cell["strategy"] for cell in c} | {"random"}) > 1}
+    finished = {each: len(c) for each, c in whole.items()} == wanted
+    shown = _tier(name, whole, tier.seeds, finished=finished) if whole else []
+    return [*_missing(wanted, cells), "", *shown]
 
 
 def _finished(cells: Sequence[dict[str, Any]], each: int) -> list[dict[str, Any]]:
@@ -86,7 +97,7 @@ def _tier(name: str, cells: Cells, seeds: int, *, finished: bool) -> list[str]:
         lines.append(f"| {strategy} | " + " | ".join(_entry(found, strategy) for found in summaries.values()) + " |")
     about = "; ".join(f"`{each}`: {SETS[each].about}" for each in cells)
     lines += ["", f"Sets: {about}.", ""]
-    lines += _pictures(name, summaries)
+    lines += _pictures(name, summaries) if seeds >= LEAST_SEEDS else []
     if seeds < LEAST_SEEDS:
         lines += [f"{seeds} seeds: a survey, from which nothing is claimed.", ""]
     if len(cells) > 1:
@@ -115,6 +126,8 @@ def _pictures(tier: str, summaries: Mapping[str, Mapping[str, Any]]) -> list[str
     lines = []
     for each, found in summaries.items():
         drawn = [name for name in DRAWN if name in found["curves"]]
+        if len(drawn) < 3:
+            continue  # the same curves stand under another tier
         series = []
         for style, name in enumerate(drawn):
             curve, band = found["curves"][name], found["curves"][name]["accuracy"]
@@ -122,7 +135,7 @@ def _pictures(tier: str, summaries: Mapping[str, Mapping[str, Any]]) -> list[str
         title, finding = f"{each}: correct on held-out items, %", f"Learning curves on {each}"
         chart = learning_curves(series, title=title, finding=finding)
         lines.append(f"![Learning curves on {each}]({_picture(f'{tier}-{each}', standalone(chart))})")
-    return [*lines, ""]
+    return [*lines, ""] if lines else []
 
 
 def _picture(name: str, svg: str) -> str:

@@ -87,6 +87,15 @@ def seconds(value: float | None) -> str:
     return f"{large}{NO_BREAK}{units[0]}" + (f" {small}{NO_BREAK}{units[1]}" if small else "")
 
 
+def megabytes(value: float | None) -> str:
+    r"""Return an amount of memory in millions of bytes.
+
+    >>> megabytes(12_400_000), megabytes(4_000), megabytes(None)
+    ('12\xa0MB', '0\xa0MB', '–')
+    """
+    return "–" if value is None else f"{number(value / 1e6)}{NO_BREAK}MB"
+
+
 def about(value: float) -> str:
     """Return a count rounded as a headline may: two figures, halves of ten below fifty.
 

@@ -9,7 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from querist.report import charts, slices
-from querist.report.figures import money, number, percent, points, seconds, to
+from querist.report.figures import megabytes, money, number, percent, points, seconds, to
 from querist.report.findings import METRICS, best_of, compared_in, findings, in_words, verdict
 from querist.report.page import render
 from querist.types import Json
@@ -292,6 +292,7 @@ def _quality(record: Json, shown: Sequence[tuple[str, str, Callable[[float | Non
             *(written(record["final"][name]["mean"]) for name, _, written in shown),
             seconds(record["seconds"]["model"]),
             seconds(record["seconds"]["query"]),
+            megabytes(record["bytes_query"]),
         ],
     }
 
