@@ -59,6 +59,18 @@ def test_logits_and_log_probabilities_give_the_same_temperature():
     )
 
 
+def test_a_spread_holds_few_rows_near_1_and_leaves_many_alone() -> None:
+    right = np.log(np.full((10, 2), [0.9, 0.1]))
+    assert 0.5 < calibration.fit_temperature(right, np.zeros(10, int), spread=0.5) < 1
+    rng = np.random.default_rng(0)
+    proba = rng.dirichlet(np.ones(3), 5000)
+    target = np.array([rng.choice(3, p=row) for row in proba])
+    sure = 2 * np.log(proba)
+    free = calibration.fit_temperature(sure, target)
+    assert free == pytest.approx(2, rel=0.1)
+    assert calibration.fit_temperature(sure, target, spread=0.5) == pytest.approx(free, rel=0.01)
+
+
 def test_a_probability_of_zero_for_the_truth_is_survived():
     proba = np.array([[1.0, 0.0]] * 19 + [[1.0, 0.0]])
     with np.errstate(divide="ignore"):

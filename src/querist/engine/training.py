@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -11,7 +12,7 @@ import numpy as np
 
 from querist.errors import ModelFailure
 from querist.measure import calibrators
-from querist.measure.calibration import change
+from querist.measure.calibration import change, fit_temperature
 from querist.models.calibrated import Calibrated
 from querist.models.mapped import Mapped
 from querist.types import Array, Features, Json, Learner, Model, SparesLabels, TargetKind
@@ -22,6 +23,9 @@ ENOUGH_FOR: Final = {"platt": 50, "vector": 50, "dirichlet": 100, "isotonic": 50
 """Labels for each class from which a richer map than a temperature is tried."""
 CLEARLY: Final = 0.005
 """Nats of cross-validated log loss by which a richer map must beat the temperature: it can change predictions."""
+
+SPREAD: Final = 0.5
+"""How far from 0 the logarithm of a temperature may lie that a few spared labels speak for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,10 @@ def fit(
         if start is not None:
             return _as_before(start, model)
         if model.held_out is not None:
-            return _calibrated(model, *model.held_out, kind=kind, rows="spared labels", how=calibrate, seed=seed)
+            proba, truth = model.held_out
+            return _calibrated(
+                model, proba, truth, kind=kind, rows="spared labels", how=calibrate, seed=seed, spread=SPREAD
+            )
     few = _too_few(target, kind)
     if few:
         return Fitted(model, uncalibrated=few)
@@ -156,7 +163,15 @@ def notes_of(model: Model) -> list[str]:
 
 
 def _calibrated(
-    model: Model, proba: Array, target: Array, *, kind: TargetKind, rows: str, how: str, seed: int
+    model: Model,
+    proba: Array,
+    target: Array,
+    *,
+    kind: TargetKind,
+    rows: str,
+    how: str,
+    seed: int,
+    spread: float = math.inf,
 ) -> Fitted:
     """Return the model behind the map that fits what it said of rows that it had not seen."""
     log_proba = np.log(np.clip(proba, 1e-12, None))
@@ -165,6 +180,9 @@ def _calibrated(
         calibrator, losses = _chosen(log_proba, target, seed)
     else:
         calibrator = calibrators.fit(how, log_proba, target)
+    if calibrator.method == "temperature" and math.isfinite(spread):
+        heat = fit_temperature(log_proba, target, spread=spread)
+        calibrator = calibrators.Calibrator("temperature", {"temperature": heat})
     # A temperature is one number; a richer map knows the rows that it was fitted on by heart.
     rich = calibrator.method != "temperature"
     after = calibrators.held_out(calibrator.method, log_proba, target, seed=seed) if rich else calibrator(proba)

@@ -20,6 +20,8 @@ from querist.types import Array, Features, Learner, Model, Rng
 class Advised:
     """A learner whose models offer `proba_samples` of bootstrapped copies beside their own signals.
 
+    A model that draws by itself (the trees of a forest, dropout, an ensemble) needs no advisers and gets none.
+
     Args:
         learner: what predicts.
         advisers: how many copies; each is one more fit when its opinion is asked for.
@@ -43,13 +45,15 @@ class Advised:
 
     def fit(
         self, features: Features, target: Array, *, classes: int, weight: Array | None = None, seed: int = 0
-    ) -> AdvisedModel:
+    ) -> Model:
         """Fit the model; its advisers are fitted on the same rows when they are first asked.
 
         Raises:
             ModelFailure: the learner failed.
         """
         model = self.learner.fit(features, target, classes=classes, weight=weight, seed=seed)
+        if "proba_samples" in model.offers:
+            return model
         copies = Committee.bootstrap(self.learner, self.advisers)
         return AdvisedModel(model, lambda: copies.fit(features, target, classes=classes, weight=weight, seed=seed))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -50,6 +50,9 @@ AdamW; `l2` penalty of the head; `augment`: none, shift, flip; `validation`: sha
 calibration, once there are 50; `tune_steps` at `tune_rate` · `rate` when it goes on from a model; `consistency`: weight
 of what it is `certain` of about unlabelled images that are then changed; `shape` of a row, if it cannot be guessed.
 """
+
+JOIN: Final = 0.25
+"""Share of the steps that follow once the spared labels have said when to stop: with all labels, at `tune_rate`."""
 
 COUNTS: Final = ("steps", "batch", "draws", "members", "tune_steps")
 
@@ -192,8 +195,10 @@ class TorchLearner:
         free = None if unlabelled is None else self._rows(unlabelled)
         said = self.settings
         several = said["members"] if said["posterior"] == "ensemble" else 1
+        plan = self._plan() if start is None else self._plan(said["tune_steps"], said["rate"] * said["tune_rate"])
         told = training.Told(rows, target, share, seen, spare, None if start is None else new, free)
-        fitted, notes = [], []
+        fitted: list[nn.Module] = []
+        notes: list[str] = []
         with training.threads(len(rows) * int(np.prod(rows.shape))):
             for number, sequence in enumerate(np.random.SeedSequence(seed).spawn(several)):
                 own = int(sequence.generate_state(1)[0])
@@ -202,18 +207,31 @@ class TorchLearner:
                     taken_over(network, start.networks[number % len(start.networks)])
                 else:
                     _learn_scale(network, rows)
-                trained = self._train(network, told, classes, own, tune=start is not None)
+                _check_outputs(self.name, network, rows, classes)
+                trained = self._train(network, told, classes, plan, own)
                 notes += trained.notes
                 for state in trained.states:
                     fitted.append(copy.deepcopy(network) if len(trained.states) > 1 else network)
                     fitted[-1].load_state_dict(state)
-            for network in fitted:
-                network.eval().requires_grad_(False)
             model = TorchModel(
                 self.name, classes, dict(said), self.source, rows.shape, seen, tuple(fitted), rows.device,
                 tuple(dict.fromkeys(notes)), self.trusted,
             )  # fmt: skip
-            return self._finished(model, features, rows, target, share, spare)
+            if spare is not None:
+                proba = model.signals({"proba"}, features.rows(spare), rng=np.random.default_rng(0))["proba"]
+                model = model.with_(held_out=(proba, target[spare]))
+                self._join(fitted, told, classes, seed)
+            for network in fitted:
+                network.eval().requires_grad_(False)
+            return self._finished(model, rows, share)
+
+    def _join(self, fitted: Sequence[nn.Module], told: training.Told, classes: int, seed: int) -> None:
+        """Train on the spared labels as well, once they have said when to stop: labels are dear, and none is wasted."""
+        said = self.settings
+        plan = replace(self._plan(math.ceil(said["steps"] * JOIN), said["rate"] * said["tune_rate"]), cycles=1)
+        for number, network in enumerate(fitted):
+            own = int(np.random.SeedSequence(seed, spawn_key=(number, 1)).generate_state(1)[0])
+            self._train(network, replace(told, held_out=None), classes, plan, own)
 
     def build(self, shape: tuple[int, ...], classes: int, seed: int, device: str) -> nn.Module:
         """Return a network with weights drawn by the seed.
@@ -250,26 +268,20 @@ class TorchLearner:
         )
         return np.sort(spared)
 
-    def _train(
-        self, network: nn.Module, told: training.Told, classes: int, seed: int, *, tune: bool
-    ) -> training.Trained:
+    def _plan(self, steps: int | None = None, rate: float | None = None) -> training.Plan:
+        """How to train: from scratch, unless steps and rate are given."""
         said = self.settings
         cycles = said["members"] if said["posterior"] == "snapshots" else 1
-        steps, rate = said["steps"] * cycles, said["rate"]
-        if tune:
-            steps, rate = said["tune_steps"], said["rate"] * said["tune_rate"]
-        plan = training.Plan(
-            steps=steps,
-            batch=said["batch"],
-            rate=rate,
-            decay=said["decay"],
-            l2=said["l2"],
-            augment=said["augment"],
+        return training.Plan(
+            steps=said["steps"] * cycles if steps is None else steps,
+            rate=said["rate"] if rate is None else rate,
             cycles=cycles,
-            consistency=said["consistency"],
-            certain=said["certain"],
+            **{name: said[name] for name in ("batch", "decay", "l2", "augment", "consistency", "certain")},
         )
-        _check_outputs(self.name, network, told.rows, classes)
+
+    def _train(
+        self, network: nn.Module, told: training.Told, classes: int, plan: training.Plan, seed: int
+    ) -> training.Trained:
         head = networks.head_of(network, classes)
         try:
             return training.train(network, head, told, plan, seed=seed)
@@ -277,13 +289,10 @@ class TorchLearner:
             message = f"{self.name} could not fit {len(told.target)} rows: {type(error).__name__}: {error}"
             raise ModelFailure(message) from error
 
-    def _finished(
-        self, model: TorchModel, features: Features, rows: Rows, target: Array, weight: Array, spare: Array | None
-    ) -> TorchModel:
-        """Add what needs the trained network: the posterior of the head, what it says of the spared rows."""
+    def _finished(self, model: TorchModel, rows: Rows, weight: Array) -> TorchModel:
+        """Add the posterior of the head, which needs the trained network."""
         network = model.networks[0]
         head = networks.head_of(network, model.classes)
-        more: dict[str, Any] = {}
         if self.settings["posterior"] == "laplace":
             if head is None:
                 raise BadValue(
@@ -293,15 +302,12 @@ class TorchLearner:
             proba = torch.softmax(logits[:, torch.from_numpy(model.seen)], dim=1)
             # Zero precision would be no prior at all: a class that is told apart with ease has an endless posterior.
             precision = max(float(self.settings["l2"]), 1e-3)
-            more["posterior"] = laplace.posterior(embed, proba, torch.from_numpy(weight), precision)
-        elif self.settings["posterior"] == "dropout" and not dropout.layers(network) and self.name in networks.NAMED:
+            return model.with_(posterior=laplace.posterior(embed, proba, torch.from_numpy(weight), precision))
+        if self.settings["posterior"] == "dropout" and not dropout.layers(network) and self.name in networks.NAMED:
             raise BadValue(
                 "posterior", "dropout", f"{self.name} drops nothing; set dropout above 0, or another posterior"
             )
-        if spare is not None:
-            proba_spared = model.signals({"proba"}, features.rows(spare), rng=np.random.default_rng(0))["proba"]
-            more["held_out"] = (proba_spared, target[spare])
-        return model.with_(**more) if more else model
+        return model
 
 
 def taken_over(network: nn.Module, old: nn.Module) -> None:

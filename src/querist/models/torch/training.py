@@ -24,7 +24,10 @@ LOOKS: Final = 20
 """How often in a training it is looked whether it still gains."""
 
 PATIENCE: Final = 5
-"""Looks without gain after which it stops."""
+"""Looks without gain after which it stops, in the second half: before, the rate is high and batch norms settle."""
+
+TEMPERATURES: Final = np.exp(np.linspace(-3, 2, 21)).tolist()
+"""At the best of these a state is judged: a temperature is fitted afterwards, so being too sure is no fault yet."""
 
 SLICE_FROM: Final = 50
 """Labels from which on a slice can be spared for early stopping."""
@@ -167,7 +170,7 @@ def _train(network: nn.Module, head: nn.Linear | None, told: Told, plan: Plan, b
                 states.append(copied(network))
             if made % look == 0:
                 mean = _mean(losses, made)
-                if watch is not None and watch.is_over():
+                if watch is not None and watch.is_over() and made >= plan.steps // 2:
                     break
                 if watch is None and mean < _LEARNT and plan.cycles == 1 and made >= plan.steps // 4:
                     break
@@ -237,10 +240,11 @@ class _Consistency:
 
 @torch.inference_mode()
 def log_loss(network: nn.Module, rows: Rows, place: Array, columns: Tensor) -> float:
-    """Return the mean log loss of a network in evaluation mode."""
+    """Return the mean log loss of a network in evaluation mode, at the best of some temperatures."""
     network.eval()
     logits = torch.cat([network(block).float()[:, columns] for block in rows.blocks()])
-    return functional.cross_entropy(logits, torch.from_numpy(place).to(logits.device)).item()
+    target = torch.from_numpy(place).to(logits.device)
+    return min(functional.cross_entropy(logits / heat, target).item() for heat in TEMPERATURES)
 
 
 def _optimiser(network: nn.Module, head: nn.Linear | None, plan: Plan, *, fused: bool) -> torch.optim.Optimizer:
