@@ -60,6 +60,19 @@ def grown() -> SimpleNamespace:
     return SimpleNamespace(project=made, target=target)
 
 
+@pytest.fixture(scope="module")
+def settled(grown) -> SimpleNamespace:
+    """The same after the duel that settles the comparison."""
+    made = grown.project
+    before = curves(made)["comparison"]
+    receipt = steering.settle(made, "p_1", "settle-1")
+    assert receipt == steering.settle(made, "p_1", "settle-1")
+    with pytest.raises(Conflict, match="out already"):
+        steering.settle(made, "p_1", "settle-2")
+    rehearse(made, truth_of(grown.target, CLASSES), labels=made.state().paid + 50, chunk=10)
+    return SimpleNamespace(project=made, before=before)
+
+
 def test_evaluations_record_what_was_found(grown):
     events = [e.event for e in grown.project.store.events(kinds=["model_evaluated"])]
     last = events[-1]
@@ -120,31 +133,25 @@ def test_reserve_items_are_in_no_query_control_or_training_set(grown):
         assert not set(made.store.artefacts.get_table(recorded.event.rows)["item"]) & reserve
 
 
-def test_settling_draws_disagreements_and_says_what_they_settle(grown):
-    made = grown.project
-    before = curves(made)["comparison"]
-    receipt = steering.settle(made, "p_1", "settle-1")
-    assert receipt == steering.settle(made, "p_1", "settle-1")
-    with pytest.raises(Conflict, match="out already"):
-        steering.settle(made, "p_1", "settle-2")
-    rehearse(made, truth_of(grown.target, CLASSES), labels=made.state().paid + 50, chunk=10)
+def test_settling_draws_disagreements_and_says_what_they_settle(settled):
+    made = settled.project
     drawn = made.last("duel_drawn").event
     assert isinstance(drawn, DuelDrawn)
     said = made.store.artefacts.get_json(drawn.predictions)
     assert all(a != s for a, s in zip(said["active"], said["shadow"], strict=True))
     reserve = set(made.reserve()[1])
     assert set(drawn.items) <= reserve
-    settled = made.last("duel_settled").event
-    assert settled.n == len(drawn.items)
-    assert settled.low <= settled.value <= settled.high
+    found = made.last("duel_settled").event
+    assert found.n == len(drawn.items)
+    assert found.low <= found.value <= found.high
     after = curves(made)["comparison"]
     assert after["settle"]["state"] == "settled"
-    assert after["settle"]["sentence"] == settled.sentence
-    assert before["settle"]["state"] in ("offer", "none")
+    assert after["settle"]["sentence"] == found.sentence
+    assert settled.before["settle"]["state"] in ("offer", "none")
 
 
-def test_answers_of_a_duel_measure_only_when_the_order_reaches_them_and_never_train(grown):
-    made = grown.project
+def test_answers_of_a_duel_measure_only_when_the_order_reaches_them_and_never_train(settled):
+    made = settled.project
     state = made.state()
     duel = {item for item, answers in state.live.items() if any(a.lane == "duel" for a in answers)}
     assert duel
