@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from querist.server import pages
 from querist.server.app import create_app
-from querist.server.serve import listen
 from querist.server.site import Site
+from tests.serving import running
 
 SAVED = "[data-unsent='0']"
 DONE = ".done:not([disabled])"
-
-
-@contextlib.contextmanager
-def running(app):
-    listening = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=60)
-        listening.close()
 
 
 class Desk:

@@ -14,7 +14,8 @@ from querist.server import pages
 from querist.server.app import create_app
 from querist.server.site import Site
 from tests.e2e import every_task
-from tests.e2e.desk import Desk, running
+from tests.e2e.desk import Desk
+from tests.serving import running
 
 pytestmark = pytest.mark.browser
 

@@ -28,7 +28,7 @@ from uuid import uuid4
 import httpx
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from tests.server.conftest import running
+from tests.serving import running
 
 from querist.engine import create
 from querist.engine.project import Project

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -14,9 +13,9 @@ from uuid import uuid4
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from PIL import Image
 from sklearn.datasets import load_digits
+from tests.serving import running
 
 from querist.engine import create
 from querist.engine.project import Project
@@ -25,29 +24,10 @@ from querist.events import PoolImported
 from querist.server.app import create_app
 from querist.server.contents import API
 from querist.server.schemas.wire import Role
-from querist.server.serve import listen
 from querist.server.site import Site
 from querist.store.people import People
 from querist.store.protocol import ItemRow
 from querist.types import Content, short_hash
-
-
-@contextlib.contextmanager
-def running(app: Any, **settings: Any) -> Iterator[str]:
-    """Run an application and yield its address."""
-    listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(
-        app, log_level="critical", timeout_graceful_shutdown=2, timeout_keep_alive=120, lifespan="on", **settings
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
-        listening.close()
 
 
 @pytest.fixture(scope="module")
