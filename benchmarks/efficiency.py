@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks import keeping
 from benchmarks.plain_switch import SwitchCell
-from benchmarks.sets import CORE, SETS, UNTOUCHED, Set
+from benchmarks.sets import CORE, OPENED, SETS, UNTOUCHED, Set
 
 from querist.acquire import presets
 from querist.engine.bench.across import LEAST_SEEDS, verdict, view
@@ -106,6 +106,7 @@ def tiers() -> dict[str, Tier]:
         "switch": Tier(CORE, ("random", "plain_switch", "auto"), 20),
         "breadth": Tier(four, other_strategies(), 5),
         "models": Tier(four, STRATEGIES, 5, ("random_forest", "svm")),
+        "opened": Tier(OPENED, STRATEGIES, 20),
         "untouched": Tier(UNTOUCHED, STRATEGIES, 20),
     }
 

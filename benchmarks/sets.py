@@ -92,6 +92,19 @@ def embedded(name: str) -> Callable[[], Labelled]:
     return read
 
 
+def convabuse() -> Labelled:
+    """What people said to chatbots; abusive where the mean judgement of several people is below 0."""
+    import pyarrow.parquet as pq
+
+    read = lambda name: pq.read_table(folder() / "crowd" / f"{name}.parquet").to_pylist()  # noqa: E731
+    judged: dict[int, list[int]] = {}
+    for row in read("convabuse_labels"):
+        judged.setdefault(row["item"], []).append(row["label"])
+    items = [row for row in read("convabuse_items") if row["item"] in judged]
+    labels = ["abusive" if np.mean(judged[row["item"]]) < 0 else "not" for row in items]
+    return load([str(row["user"]) for row in items], labels, name="convabuse")
+
+
 def digits() -> Labelled:
     return load("sample:digits:labelled", name="digits")
 
@@ -141,15 +154,22 @@ MORE = (
     Set("pneumonia", pixels("pneumoniamnist"), "X-ray images by pixels, 2 classes"),
     Set("trec6", text("trec6"), "questions by TF-IDF, 6 classes"),
     Set("banking77_minilm", embedded("banking77"), "intents by MiniLM, 77 classes", batch=50, seed_set=100),
-    Set("letter", table("letter"), "table, 26 classes", batch=40, seed_set=40),
 )
 
-UNTOUCHED = (
+OPENED = (
     Set("breast_cancer", breast_cancer, "table, 2 classes", batch=10, seed_set=10),
     Set("nsl_kdd", table("nsl_kdd", kind="stream", without=("t", "attack", "category", "difficulty")), "mixed table"),
     Set("sign_digits", colours("sign_digits"), "colour photographs by pixels, 10 classes"),
     Set("clinc150_domains", text("clinc150", label="domain"), "intents by TF-IDF, 11 domains"),
 )
-"""Named before the first tuning run, opened once: see benchmarks/untouched.md."""
+"""Untouched until 2026-11-23; see benchmarks/untouched.md."""
 
-SETS = {each.name: each for each in (*CORE, *MORE, *UNTOUCHED)}
+UNTOUCHED = (
+    Set("elec2", table("elec2", kind="stream", without=("t",)), "table, 2 classes that drift"),
+    Set("convabuse", convabuse, "short texts by TF-IDF, 2 classes, one of 16 %"),
+    Set("mnist", pixels("mnist_t10k"), "images by pixels, 10 classes"),
+    Set("letter", table("letter"), "table, 26 classes", batch=40, seed_set=40),
+)
+"""Named before the policy was changed, opened once: see benchmarks/untouched.md."""
+
+SETS = {each.name: each for each in (*CORE, *MORE, *OPENED, *UNTOUCHED)}
