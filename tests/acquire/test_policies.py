@@ -72,8 +72,22 @@ def test_errors_on_labels_that_were_doubtful_do_not_end_learning():
     assert in_force(replace(READY, skill=Skill(0.0, -0.2, 0.2, error=0.6), rounds=rounds)) == "learning"
 
 
+@pytest.mark.parametrize(
+    ("error", "asked"), [(0.1, "weighted_kmeans"), (0.3, "uncertainty_herding"), (None, "uncertainty_herding")]
+)
+def test_a_model_that_errs_more_or_nobody_knows_how_much_covers_what_it_is_unsure_of(error, asked):
+    """Three classes: 35 % of even guessing are 23 % errors."""
+    first = replace(READY, skill=None if error is None else Skill(0.2, 0.1, 0.3, error=error))
+    assert auto(first).strategy.name == asked
+    assert auto(replace(first, dim=4)).strategy.name == asked
+    assert auto(replace(first, dim=4)).strategy.selector_settings.get("unit", True) is (asked == "weighted_kmeans")
+    # Doubtful labels were asked since: their errors take nothing back.
+    for begun in ("weighted_kmeans", "uncertainty_herding"):
+        assert auto(replace(first, rounds=(PastRound(begun, "learning"),) * 2)).strategy.name == begun
+
+
 def test_then_uncertainty_with_diversity_or_margin_for_tiny_batches():
-    assert auto(READY).strategy.name == "weighted_kmeans"
+    assert auto(replace(READY, skill=Skill(0.3, 0.1, 0.5, error=0.1))).strategy.name == "weighted_kmeans"
     assert auto(replace(READY, batch=5)).strategy.name == "margin"
     assert auto(replace(READY, signals=frozenset({"proba"}))).strategy.name == "margin"
 

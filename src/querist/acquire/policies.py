@@ -25,6 +25,10 @@ NARROW: Final = 10
 """Rows of fewer dimensions are compared by distance, not by direction."""
 WEAK: Final = 0.55
 """Above this share of the errors of even guessing a model doubts nearly everything, and its doubts teach little."""
+HARD: Final = 0.35
+"""Up to this share of the errors of even guessing a model knows its way, and its doubts mark what it does not know."""
+DOUBTS: Final = ("weighted_kmeans", "uncertainty_herding")
+"""What `auto` asks by once it learns: the doubts of a model that errs little, or all that one is unsure of."""
 COVERAGE: Final = frozenset({"max_herding", "typiclust", "kmeans", "k_center", "facility_location", "gsx", "random"})
 """Strategies that need no model."""
 ARMS: Final = ("margin", "weighted_kmeans", "max_herding", "random")
@@ -100,8 +104,10 @@ def auto(situation: Situation) -> Decision:
     Coverage (`max_herding`) goes on until a model offers probabilities, each declared class has been seen, there are 5
     labels for each class on average, and out of fold the model makes at most 55 % of the errors of even guessing. A
     model that is wrong more often is too noisy or too simple for its doubts to be followed: on such data uncertainty
-    loses against random labels, coverage does not. Then `weighted_kmeans`, or `margin` where batches are tiny or there
-    is no space to measure in. A change must be wanted two rounds running, and is not taken back within three.
+    loses against random labels, coverage does not. Then `weighted_kmeans` where it makes at most 35 %, else (also while
+    that is unknown: a class has too few labels) `uncertainty_herding`, which covers all that the model is unsure of; in
+    either case to the end. `margin` where batches are tiny or there is no space to measure in. A change between
+    coverage and learning must be wanted two rounds running, and is not taken back within three.
 
     Numbers are asked for by coverage of the features first and then by `lcmd`, several labels at once by their mean
     entropy with diversity.
@@ -293,7 +299,7 @@ def _weakness(situation: Situation) -> str:
     error = None if situation.skill is None else situation.skill.error
     if error is None or any(regime_of(past) == "learning" for past in situation.rounds):
         return ""
-    evenly = 1 - 1 / max(2, situation.classes_seen)
+    evenly = _evenly(situation)
     if error <= WEAK * evenly:
         return ""
     return f"out of fold the model is wrong in {error:.0%}, and even guessing in {evenly:.0%}: its doubts teach little"
@@ -324,20 +330,41 @@ def regime_of(past: PastRound) -> str:
 def _coverage(situation: Situation) -> Strategy:
     if "embed" not in situation.signals:
         return strategy("random")
-    narrow = 0 < situation.dim < NARROW
-    return strategy("max_herding", {"unit": False} if narrow else {})
+    return strategy("max_herding", _space(situation))
 
 
 def _learning(situation: Situation) -> Strategy:
     spread = "embed" in situation.signals and situation.batch > TINY_BATCH
     if "proba" in situation.signals:
-        return strategy("weighted_kmeans" if spread else "margin")
+        return _by_doubt(situation) if spread else strategy("margin")
     if "label_proba" in situation.signals:
         by_labels = strategy("mean_label_entropy")
         return replace(strategy("weighted_kmeans"), scorer="mean_label_entropy") if spread else by_labels
     if "mean" in situation.signals and "embed" in situation.signals and registry.has("selector", "lcmd"):
         return strategy("lcmd")
     return _coverage(situation)
+
+
+def _by_doubt(situation: Situation) -> Strategy:
+    """Return how to follow the doubts of a model of classes; what was begun with goes on.
+
+    Later errors out of fold are those on labels that were asked because they are doubtful: they say nothing new.
+    """
+    before = [past.strategy for past in situation.rounds if past.strategy in DOUBTS]
+    error = None if situation.skill is None else situation.skill.error
+    knows = error is not None and error <= HARD * _evenly(situation)
+    name = before[-1] if before else DOUBTS[0] if knows else DOUBTS[1]
+    return strategy(name, _space(situation) if name == DOUBTS[1] else {})
+
+
+def _evenly(situation: Situation) -> float:
+    """The share of errors of guessing evenly among the classes seen."""
+    return 1 - 1 / max(2, situation.classes_seen)
+
+
+def _space(situation: Situation) -> Json:
+    """How coverage measures: few dimensions are compared by distance, many by direction."""
+    return {"unit": False} if 0 < situation.dim < NARROW else {}
 
 
 def _numbers(situation: Situation) -> dict[str, Any]:

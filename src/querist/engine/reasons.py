@@ -26,6 +26,12 @@ BY_SCORER: Final[dict[str, Callable[[float], str]]] = {
     "ratio": lambda score: f"the second likeliest class is {_percent(score)} as likely as the first",
 }
 
+BY_NAME: Final = {
+    "random": "Drawn at random.",
+    "uncertainty_herding": "The model is unsure of this item and of others that resemble it.",
+    "max_herding": "Typical of items that are unlike those with a label.",
+}
+
 DIVERSE: Final = frozenset({"weighted_kmeans", "kmeans_plus_plus", "badge", "k_center", "kmeans", "max_herding"})
 
 
@@ -68,9 +74,8 @@ def _by_strategy(batch: BatchSelected, pick: Picked) -> str:
     if scorer in BY_SCORER and pick.score is not None:
         unlike = ", and it is unlike the others" if batch.strategy["selector"] in DIVERSE else ""
         return f"Asked because {BY_SCORER[scorer](pick.score)}{unlike}."
-    if batch.strategy["name"] == "random":
-        return "Drawn at random."
-    return f"Chosen by {batch.strategy['name']}."
+    name = str(batch.strategy["name"])
+    return BY_NAME.get(name, f"Chosen by {name}.")
 
 
 def batch_of(project: Project, pick: Picked) -> BatchSelected:
