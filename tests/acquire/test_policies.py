@@ -92,11 +92,20 @@ def test_then_uncertainty_with_diversity_or_margin_for_tiny_batches():
     assert auto(replace(READY, signals=frozenset({"proba"}))).strategy.name == "margin"
 
 
-def test_a_switch_must_be_wanted_twice_running():
-    once = replace(READY, rounds=(PastRound("kmeans", "coverage"),))
-    assert in_force(once) == "coverage"
-    assert "for the first time" in auto(once).evidence["reason"]
-    assert in_force(replace(READY, rounds=COVERING)) == "learning"
+@pytest.mark.parametrize(("classes", "asked"), [(2, "weighted_kmeans"), (3, "uncertainty_herding")])
+def test_of_two_classes_doubt_is_followed_before_errors_are_known(classes, asked):
+    seen = {str(k): 13 for k in range(classes)}
+    unknown = replace(READY, classes_declared=classes, labelled_per_class=seen, skill=None)
+    assert auto(unknown).strategy.name == asked
+
+
+def test_learning_begins_at_once_and_later_changes_must_be_wanted_twice_running():
+    assert in_force(replace(READY, rounds=(PastRound("kmeans", "coverage"),))) == "learning"
+    learned = (*COVERING, *[PastRound("weighted_kmeans", "learning")] * 4)
+    doubtful = replace(READY, labelled=14, rounds=learned)
+    assert in_force(doubtful) == "learning"
+    assert "for the first time" in auto(doubtful).evidence["reason"]
+    assert in_force(replace(doubtful, rounds=(*learned, PastRound("weighted_kmeans", "coverage")))) == "coverage"
 
 
 def test_it_is_not_taken_back_within_three_rounds():

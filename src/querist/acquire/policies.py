@@ -104,10 +104,11 @@ def auto(situation: Situation) -> Decision:
     Coverage (`max_herding`) goes on until a model offers probabilities, each declared class has been seen, there are 5
     labels for each class on average, and out of fold the model makes at most 55 % of the errors of even guessing. A
     model that is wrong more often is too noisy or too simple for its doubts to be followed: on such data uncertainty
-    loses against random labels, coverage does not. Then `weighted_kmeans` where it makes at most 35 %, else (also while
-    that is unknown: a class has too few labels) `uncertainty_herding`, which covers all that the model is unsure of; in
-    either case to the end. `margin` where batches are tiny or there is no space to measure in. A change between
-    coverage and learning must be wanted two rounds running, and is not taken back within three.
+    loses against random labels, coverage does not. Then `weighted_kmeans` where it makes at most 35 %, else
+    `uncertainty_herding`, which covers all that the model is unsure of; in either case to the end. While the errors are
+    unknown, since a class has too few labels, two classes take the former and several the latter. `margin` where
+    batches are tiny or there is no space to measure in. Once it has learned, a change back to coverage must be wanted
+    two rounds running, and no change is taken back within three.
 
     Numbers are asked for by coverage of the features first and then by `lcmd`, several labels at once by their mean
     entropy with diversity.
@@ -256,7 +257,7 @@ def _offered(arms: Sequence[str], situation: Situation) -> list[str]:
 
 
 def _switch(policy: str, situation: Situation, cover: Strategy, learn: Strategy) -> Decision:
-    """Return the decision between coverage and learning, as two rounds of history allow it."""
+    """Return the decision between coverage and learning, as the rounds before allow it."""
     doubt = _why_cover(situation)
     wanted = "coverage" if doubt else "learning"
     in_force, held = _settled(wanted, situation, forced=not _predicts(situation))
@@ -308,7 +309,7 @@ def _weakness(situation: Situation) -> str:
 def _settled(wanted: str, situation: Situation, *, forced: bool) -> tuple[str, str]:
     """Return the regime in force and, where it is not the wanted one, why it is held."""
     past = [regime_of(past) for past in situation.rounds]
-    if not past or forced or past[-1] == wanted:
+    if forced or "learning" not in past or past[-1] == wanted:
         return wanted, ""
     since = next((i for i, regime in enumerate(reversed(past)) if regime != past[-1]), None)
     if since is not None and since < SETTLE:
@@ -352,7 +353,7 @@ def _by_doubt(situation: Situation) -> Strategy:
     """
     before = [past.strategy for past in situation.rounds if past.strategy in DOUBTS]
     error = None if situation.skill is None else situation.skill.error
-    knows = error is not None and error <= HARD * _evenly(situation)
+    knows = situation.classes_declared <= 2 if error is None else error <= HARD * _evenly(situation)
     name = before[-1] if before else DOUBTS[0] if knows else DOUBTS[1]
     return strategy(name, _space(situation) if name == DOUBTS[1] else {})
 

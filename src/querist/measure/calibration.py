@@ -56,7 +56,7 @@ def fit_temperature(log_proba: Array, target: Array, *, spread: float = math.inf
             right would otherwise make a model endlessly sure; some hundred rows hardly feel it.
 
     Returns:
-        A temperature between 0.05 and 20; an end of the range is returned where the likelihood still rises there.
+        A temperature between 0.05 and 20; close to an end of the range where the likelihood still rises there.
 
     Guo, Pleiss, Sun & Weinberger, ICML 2017.
 
@@ -64,8 +64,8 @@ def fit_temperature(log_proba: Array, target: Array, *, spread: float = math.inf
     >>> round(fit_temperature(np.log(proba), target), 2)
     2.09
     >>> right = np.log([[0.9, 0.1]] * 10)
-    >>> [round(fit_temperature(right, np.zeros(10, int), spread=s), 2) for s in (np.inf, 0.5)]
-    [0.05, 0.77]
+    >>> fit_temperature(right, np.zeros(10, int)) < 0.1, round(fit_temperature(right, np.zeros(10, int), spread=0.5), 2)
+    (True, 0.71)
     """
     from scipy.optimize import minimize_scalar
 
