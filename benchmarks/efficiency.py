@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import keeping
+from benchmarks.efficiency_page import ahead, points, write_page
 from benchmarks.plain_switch import SwitchCell
 from benchmarks.sets import CORE, OPENED, SETS, UNTOUCHED, Set
 
@@ -187,7 +188,7 @@ def _show(tier: Tier, found: dict[str, list[dict[str, Any]]]) -> None:
         words = (
             ""
             if against is None
-            else "  " + ", ".join(_points(against[p]) for p in ("whole", "first", "middle", "last"))
+            else "  " + ", ".join(points(against[p]) for p in ("whole", "first", "middle", "last"))
         )
         tally = "" if against is None else "  {wins} better, {losses} worse".format(**against["tally"])
         print(f"  {s['strategy']:<22}{100 * s['area']:6.1f}{words}{tally}")
@@ -197,7 +198,7 @@ def _show(tier: Tier, found: dict[str, list[dict[str, Any]]]) -> None:
         for third in judged["thirds"]:
             rivals = f"auto against {third['best']} in the {third['period']} third"
             shown = "" if third["low"] >= -0.015 else " (not shown: the interval goes below −1.5)"
-            print(f"  {rivals}: {_points(third)}{shown}; above it: {third['above'] or 'none'}")
+            print(f"  {rivals}: {points(third)}{shown}; above it besides: {ahead(third['above'])}")
         worse = judged["worse_than_baseline"] or "none"
         judgement = f"auto is worse than random on: {worse}; holds: {judged['holds']}"
         print(f"  {'auto is not finished on these sets' if judged['holds'] is None else judgement}")
@@ -208,10 +209,6 @@ def _show(tier: Tier, found: dict[str, list[dict[str, Any]]]) -> None:
 
 def _forgotten(kept: dict[str, Any], strategies: Sequence[str], sets: Sequence[str]) -> bool:
     return kept["strategy"] in strategies and (not sets or kept["set"] in sets)
-
-
-def _points(record: dict[str, float]) -> str:
-    return f"{100 * record['difference']:+.1f} [{100 * record['low']:+.1f}, {100 * record['high']:+.1f}]"
 
 
 def main() -> None:
@@ -240,8 +237,6 @@ def main() -> None:
         show(tier, path)
         return
     if asked.write_docs:
-        from benchmarks.efficiency_page import write_page
-
         parts = {name: tier.by_model() for name, tier in tiers().items() if name != "quick"}
         write_page({name: [(each, kept_cells(each, path)) for each in listed] for name, listed in parts.items()}, path)
         return

@@ -159,7 +159,7 @@ def _over_sets(name: str, cells: Cells, *, finished: bool) -> list[str]:
             lines.append(f"| random | baseline | | | | | | {_rank(s)} |")
             continue
         a = s["against"]
-        periods = " | ".join(_points(a[p]) for p in ("whole", "first", "middle", "last"))
+        periods = " | ".join(points(a[p]) for p in ("whole", "first", "middle", "last"))
         tally = "{wins} / {ties} / {losses}".format(**a["tally"])
         chance = "{better:.0%}, {alike:.0%}, {worse:.0%}".format(**a["practical"])
         lines.append(f"| {s['strategy']} | {periods} | {tally} | {chance} | {_rank(s)} |")
@@ -176,15 +176,21 @@ def _rank(record: Mapping[str, Any]) -> str:
     return "" if record["rank"] is None else f"{record['rank']:.1f}"
 
 
-def _points(record: Mapping[str, float]) -> str:
+def points(record: Mapping[str, float]) -> str:
+    """A difference in points, with its interval."""
     return f"{100 * record['difference']:+.1f} [{100 * record['low']:+.1f}, {100 * record['high']:+.1f}]"
+
+
+def ahead(above: Mapping[str, float]) -> str:
+    """The strategies above `auto`, with hundredths of a point: they may be as good as level."""
+    return ", ".join(f"`{name}` by {100 * gap:.2f}" for name, gap in above.items()) or "none"
 
 
 def _verdict(cells: Cells) -> list[str]:
     judged = verdict(cells, "auto", Question())
     lines = [
         f"* `auto` against `{third['best']}`, the best single strategy of the {third['period']} third: "
-        f"{_points(third)}; above it: {', '.join(third['above']) or 'none'}"
+        f"{points(third)}; above it besides: {ahead(third['above'])}"
         for third in judged["thirds"]
     ]
     worse = ", ".join(judged["worse_than_baseline"]) or "none"

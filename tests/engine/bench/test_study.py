@@ -218,6 +218,13 @@ def test_the_verdict_on_a_policy(gains, holds) -> None:
     assert [r["period"] for r in judged["thirds"]] == ["first", "middle", "last"]
 
 
+def test_a_verdict_names_who_is_above_a_policy_besides_the_best_and_by_how_much() -> None:
+    judged = verdict(bench({"auto": [0.05] * 3, "a": [0.053] * 3, "b": [0.052] * 3}), "auto", Question())
+    assert [r["best"] for r in judged["thirds"]] == ["a"] * 3
+    assert [r["above"] for r in judged["thirds"]] == [{"b": pytest.approx(0.002, abs=0.0005)}] * 3
+    assert judged["holds"] is False
+
+
 def test_costs_are_read_kept_and_counted() -> None:
     x, y = load_iris(return_X_y=True)
     with pytest.raises(BadValue, match="cost"):

@@ -162,8 +162,8 @@ def verdict(sets: Mapping[str, Sequence[Json]], policy: str, question: Question)
 
     Returns:
         `thirds`, each with the best single strategy, the mean difference of the policy to it over the sets with its
-        bootstrap interval, and the rivals that were above it; `worse_than_baseline`, the sets on which the policy is
-        worse after Holm's correction; `holds`, whether all conditions are met.
+        bootstrap interval, and the other rivals that were above it, each with how much; `worse_than_baseline`, the sets
+        on which the policy is worse after Holm's correction; `holds`, whether all conditions are met.
     """
     found = view(sets, question)
     own = next((s for s in found["strategies"] if s["strategy"] == policy), None)
@@ -179,7 +179,8 @@ def verdict(sets: Mapping[str, Sequence[Json]], policy: str, question: Question)
         best = names.index(best_single(found, policy, period))
         apart = _over_sets(np.array([(a[k] - a[best])[:, i].mean() for a in areas.values()]))
         mean = {name: float(np.mean([a[j][:, i].mean() for a in areas.values()])) for j, name in enumerate(names)}
-        above = [name for name in names if name not in (policy, names[best]) and mean[name] > mean[policy]]
+        ahead = {name: mean[name] - mean[policy] for name in names if name not in (policy, names[best])}
+        above = {name: gap for name, gap in ahead.items() if gap > 0}
         records.append({"period": period, "best": names[best], **apart, "above": above})
     worse = [e["set"] for e in own["against"]["sets"] if e["p_value_holm"] <= 0.05 and e["difference"] < 0]
     holds = all(r["difference"] >= -0.005 and r["low"] >= -0.015 and not r["above"] for r in records) and not worse
