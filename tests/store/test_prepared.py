@@ -63,9 +63,9 @@ def test_what_the_driver_refuses_is_said_in_one_line(tmp_path):
     database = Database("sqlite:///querist.db", root=tmp_path, create=True)
     join = Prepared(insert(MEMBER))
 
-    @event.listens_for(database.engine, "checkout")
-    def forbid(connection, _record, _proxy):
-        connection.execute("PRAGMA query_only = ON")
+    @event.listens_for(database.engine, "begin")
+    def forbid(connection):
+        connection.connection.cursor().execute("PRAGMA query_only = ON")
 
     with pytest.raises(StorageFull, match="cannot be written"), database.writing() as connection:
         join.run(connection, {"person": "p_1", "project": "x", "role": "owner"})

@@ -181,15 +181,15 @@ def test_a_failing_event_leaves_no_trace(project: SqlStore) -> None:
 def test_a_full_disk_is_one_clear_line_and_loses_nothing(file_project: SqlStore) -> None:
     import_pool(file_project, ["a"])
     answer(file_project, "a", "kept")
-    with file_project.database.reading() as connection:
+    with file_project.database.writing() as connection:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
-        # The next transaction gets this very connection: no other is open.
+        # The next one that writes gets this very connection: there is one turn to write.
         connection.execute(text(f"PRAGMA max_page_count = {pages + 1}"))
     with pytest.raises(StorageFull, match="full; nothing that was acknowledged is lost") as full:
         any(answer(file_project, "a", "x" * 2_000, key=f"k{n}") == 0 for n in range(200))
     assert "\n" not in full.value.message
     assert full.value.exit_code == 3
-    with file_project.database.reading() as connection:
+    with file_project.database.writing() as connection:
         connection.execute(text("PRAGMA max_page_count = 100000"))
     kept = len(file_project.answers())
     assert kept == file_project.head()[0] - 1
@@ -199,7 +199,7 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(file_project: SqlStore)
 
 
 def test_what_may_not_be_written_says_so(file_project: SqlStore) -> None:
-    with file_project.database.reading() as connection:
+    with file_project.database.writing() as connection:
         connection.execute(text("PRAGMA query_only = ON"))
     with pytest.raises(StorageFull, match="cannot be written"):
         file_project.append("timer/1", TimerFired("nightly", 1))
@@ -219,7 +219,7 @@ def test_a_full_disk_below_the_artefacts_says_so() -> None:
 
 def test_a_lock_that_is_held_too_long_says_busy(file_project: SqlStore, tmp_path: Path) -> None:
     other = SqlStore.open(root=tmp_path)
-    with other.database.reading() as connection:
+    with other.database.writing() as connection:
         connection.execute(text("PRAGMA busy_timeout = 10"))
     with file_project.database.writing(), pytest.raises(Busy, match="another process"):
         other.append("timer/1", TimerFired("nightly", 1))
@@ -289,10 +289,10 @@ def test_nothing_that_people_wait_for_scans_a_table(file_project: SqlStore) -> N
     select(file_project, ["a", "b", "c"])
     asked: list[str] = []
 
-    @event.listens_for(file_project.database.engine, "checkout")
-    def note(connection: Any, _record: Any, _proxy: Any) -> None:
+    @event.listens_for(file_project.database.engine, "begin")
+    def note(connection: Any) -> None:
         # The driver tells what it runs, with its values, whoever hands it over.
-        connection.set_trace_callback(asked.append)
+        connection.connection.driver_connection.set_trace_callback(asked.append)
 
     (lease,) = file_project.lease("p_ann", 1)
     file_project.lease("p_ann", 1, held=[lease.id])

@@ -202,6 +202,7 @@ class Gate:
         self._writer = engine.execution_options(writes=True)
         one_instant = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = engine.execution_options(**one_instant) if self.shared else engine
+        self._idle: dict[Engine, list[Connection]] = {self._writer: [], self._reader: []}
 
     @contextmanager
     def writing(self, *, durable: bool = True) -> Iterator[Connection]:
@@ -218,7 +219,7 @@ class Gate:
                     yield connection
                 return
             with self._turn:
-                with self._writer.begin() as connection:
+                with self._begun(self._writer) as connection:
                     yield connection
                 if self._log is not None:
                     self._log.grow()
@@ -240,17 +241,37 @@ class Gate:
         if outer is not None:
             yield outer
             return
-        with translated(self.engine), self._reader.begin() as connection:
+        begun = self._reader.begin() if self.shared else self._begun(self._reader)
+        with translated(self.engine), begun as connection:
             self._look.connection = connection
             try:
                 yield connection
             finally:
                 self._look.connection = None
 
+    @contextmanager
+    def _begun(self, engine: Engine) -> Iterator[Connection]:
+        """A transaction on a connection that is kept: to take one from SQLAlchemy's pool costs as much as a look."""
+        idle = self._idle[engine]
+        try:
+            connection = idle.pop()
+        except IndexError:
+            connection = engine.connect()
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            connection.close()
+            raise
+        idle.append(connection)
+
     def close(self) -> None:
         """Let go of all connections."""
         if self._log is not None:
             self._log.close()
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
         self.engine.dispose()
 
 
