@@ -109,6 +109,7 @@ def tiers() -> dict[str, Tier]:
         "models": Tier(four, STRATEGIES, 5, ("random_forest", "svm")),
         "opened": Tier(OPENED, STRATEGIES, 20),
         "untouched": Tier(UNTOUCHED, STRATEGIES, 20),
+        "all": Tier((*CORE, *OPENED, *UNTOUCHED), STRATEGIES, 20),
     }
 
 
@@ -237,7 +238,7 @@ def main() -> None:
         show(tier, path)
         return
     if asked.write_docs:
-        parts = {name: tier.by_model() for name, tier in tiers().items() if name != "quick"}
+        parts = {name: tier.by_model() for name, tier in tiers().items() if name not in ("quick", "all")}
         write_page({name: [(each, kept_cells(each, path)) for each in listed] for name, listed in parts.items()}, path)
         return
     if asked.join:

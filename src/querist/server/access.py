@@ -180,9 +180,10 @@ def cookie_name(request: Request) -> str:
 
     Over TLS the prefix makes browsers refuse a cookie that another name or a plain connection has set.
     """
-    if request.url.scheme == "https":
+    if request.scope["scheme"] == "https":
         return "__Host-querist"
-    return f"querist-{request.url.port or 80}"
+    port = request.headers.get("host", "").rpartition(":")[2]
+    return f"querist-{port if port.isdecimal() else 80}"
 
 
 def set_session(request: Request, response: Response, cookie: str) -> None:

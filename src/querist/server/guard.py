@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from querist.errors import Denied, QueristError
@@ -41,6 +41,9 @@ HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 """Set on each response that does not set its own."""
+
+_ON_THE_WIRE: Final = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+_ONLY_TLS: Final = (b"strict-transport-security", b"max-age=31536000")
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT: Final = 1 << 20
@@ -80,11 +83,10 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                if scope["scheme"] == "https":
-                    headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+                own = list(message.get("headers", ()))
+                named = {name for name, _ in own}
+                wanted = [*_ON_THE_WIRE, _ONLY_TLS] if scope["scheme"] == "https" else _ON_THE_WIRE
+                message = {**message, "headers": own + [header for header in wanted if header[0] not in named]}
             await send(message)
 
         try:

@@ -31,18 +31,10 @@ def line() -> CapacityLimiter:
     return CapacityLimiter(ABREAST)
 
 
-async def _line_of(request: Request) -> CapacityLimiter:
-    found: CapacityLimiter = request.app.state.line
-    return found
-
-
-Line = Annotated[CapacityLimiter, Depends(_line_of)]
-
-
 @router.post("/next", response_model=NextReply)
-async def next_items(form: NextRequest, visit: Labelling, line: Line) -> Response:
+async def next_items(form: NextRequest, visit: Labelling, request: Request) -> Response:
     """Give the person up to n items in all, those they still hold included."""
-    return await to_thread.run_sync(_next_items, form, visit, limiter=line)
+    return await to_thread.run_sync(_next_items, form, visit, limiter=request.app.state.line)
 
 
 def _next_items(form: NextRequest, visit: Visit) -> Response:
@@ -69,9 +61,9 @@ def release(lease: LeaseId, visit: Labelling) -> LeaseReply:
 
 
 @router.post("/answers", status_code=201, response_model=AnswerReceipt, responses={200: {"model": AnswerReceipt}})
-async def submit(form: AnswerForm, visit: Labelling, line: Line) -> Response:
+async def submit(form: AnswerForm, visit: Labelling, request: Request) -> Response:
     """Keep an answer: 201, or 200 with the first receipt when its key is known."""
-    return await to_thread.run_sync(_submit, form, visit, limiter=line)
+    return await to_thread.run_sync(_submit, form, visit, limiter=request.app.state.line)
 
 
 def _submit(form: AnswerForm, visit: Visit) -> Response:
