@@ -190,7 +190,7 @@ def test_an_init_that_died_at_any_point_is_finished_by_the_same_command(
 
 
 def _die_at(patched: pytest.MonkeyPatch, number: int) -> None:
-    from querist.store.dialect import Gate
+    from querist.store.gate import Gate
 
     real, calls = Gate.writing, 0
 

@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from querist.store import migrate, schema
 from querist.store.database import Database, stamped
-from querist.store.dialect import Gate, connect
+from querist.store.dialect import connect
+from querist.store.gate import Gate
 from querist.store.people import People
 from querist.store.sql import SqlStore
 from querist.store.verify import verify

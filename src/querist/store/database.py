@@ -9,7 +9,8 @@ from sqlalchemy import Connection, inspect, text
 
 from querist.errors import Damaged, NewerVersion, NotFound
 from querist.store import schema
-from querist.store.dialect import Gate, alone, connect, ledger_triggers
+from querist.store.dialect import alone, connect, ledger_triggers
+from querist.store.gate import Gate
 
 _STAMP: Final = "alembic_version"
 

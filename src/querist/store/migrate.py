@@ -7,7 +7,8 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine
 
-from querist.store.dialect import Gate, alone, copy_database, translated_files
+from querist.store.dialect import alone, copy_database, translated_files
+from querist.store.gate import Gate
 
 SCRIPTS: Final = Path(__file__).with_name("migrations")
 
