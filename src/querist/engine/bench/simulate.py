@@ -185,7 +185,8 @@ def simulate(
         seeds: how many (0, 1, …), or which.
         seed_set: first labels, drawn at random; None takes max(20, 5 per class), at most a quarter of the budget.
         hold_out: share of the rows that only measures.
-        calibrate: scale the probabilities by a temperature fitted out of fold, as projects do.
+        calibrate: scale the probabilities by a temperature fitted out of fold, as projects do; `auto` learns there how
+            often the model errs.
         conditions: wrong answers, rare classes, copies; see `querist.engine.bench.conditions.Conditions`.
         advisers: bootstrapped copies of the model that give their opinion to strategies that need several.
         baseline: what every other strategy is compared with.
