@@ -18,7 +18,7 @@ from sklearn.naive_bayes import GaussianNB
 from querist.engine import commands, create, trust
 from querist.engine.offline import FileAnswer
 from querist.engine.project import Project
-from querist.engine.run import work_forever
+from querist.engine.run import run_until_waiting, work_forever
 from querist.events import BatchSelected
 from querist.models import learner
 from querist.types import Array
@@ -130,3 +130,25 @@ def test_in_batch_mode_people_wait_for_the_round(project: Callable[..., Project]
         asked = len(batches(made))
     assert batches(made)[asked].round == 1
     assert batches(made)[asked].model is not None
+
+
+def test_a_step_that_another_worker_has_done_meanwhile_is_no_defect(
+    project: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = project(Held())
+    rival = Project.open(made.folder)
+    stop = threading.Event()
+    real = made.store.claim
+
+    def claim(name: str, owner: str) -> bool:
+        if not name.startswith("worker/"):
+            run_until_waiting(rival)
+            stop.set()
+        return real(name, owner)
+
+    monkeypatch.setattr(made.store, "claim", claim)
+    work_forever(made, stop)
+    rival.store.close()
+    assert stop.is_set()
+    assert len(batches(made)) == 1
+    assert trust.verify(made.folder)["ok"]

@@ -43,13 +43,13 @@ def run_until_waiting(project: Project, *, watch: Callable[[Step], None] = lambd
         RuntimeError: a step that changed nothing; a defect of ours.
     """
     while True:
-        step = next_step(project.state())
+        state = project.state()
+        step = next_step(state)
         if isinstance(step, Wait):
             return step
-        before = project.state().seq
         watch(step)
         run(project, step)
-        if project.state().seq == before:
+        if project.state().seq == state.seq:
             raise RuntimeError(f"step {step} appended no event; the project would stand still")
 
 
@@ -68,14 +68,15 @@ def work_forever(project: Project, stop: threading.Event, *, owner: str | None =
 def _work_once(project: Project, owner: str, heartbeat: _Heartbeat) -> float:
     name = "next step"
     try:
-        step = next_step(project.state())
+        state = project.state()
+        step = next_step(state)
         if isinstance(step, Wait):
             fire_timers(project, now=time.time_ns() // 1000)
             return POLL
         name = step_name(step)
         if not _claim(project, name, owner):
             return POLL
-        _run_claimed(project, step, owner, heartbeat)
+        _run_claimed(project, step, state.seq, owner, heartbeat)
     except Busy as error:
         log.info("%s: %s", name, error)
         return POLL
@@ -111,15 +112,15 @@ def _is_dead(owner: str) -> bool:
     return False
 
 
-def _run_claimed(project: Project, step: Step, owner: str, heartbeat: _Heartbeat) -> None:
+def _run_claimed(project: Project, step: Step, read: int, owner: str, heartbeat: _Heartbeat) -> None:
+    """Run a step that was next when the ledger ended at `read`; another worker may have done it since."""
     name = step_name(step)
     heartbeat.step = name
     try:
         log.info("%s: %s", project.spec.project.name, name)
-        before = project.state().seq
         with _queue_kept(project, step):
             run(project, step)
-        if project.state().seq == before:
+        if project.state().seq == read:
             raise RuntimeError(f"step {step} appended no event; the project would stand still")
     finally:
         heartbeat.step = None
