@@ -49,8 +49,8 @@ def test_bad_strategies_are_named(summary_with) -> None:
 
 def test_a_class_that_pays_for_it_is_named(summary_with) -> None:
     summary = summary_with({"margin": AHEAD}, recall={"margin": [0.0, -0.2]})
-    (point,) = [point for point in findings(summary).points if point.kind == "look"]
-    assert point.claim == "Margin does worse on class spam."
+    (point,) = [point for point in findings(summary).points if "class" in point.claim]
+    assert (point.kind, point.claim) == ("look", "Margin does worse on class spam.")
     assert "16" in point.evidence  # 20 points less recall, 4 points more of everything
 
 
@@ -69,6 +69,14 @@ def test_few_seeds_give_no_saving(summary_with) -> None:
     found = findings(summary_with({"margin": [0.1] * 5}, seeds=3))
     assert "points better" in found.headline
     assert "saved" not in found.headline
+
+
+@pytest.mark.parametrize(
+    ("seeds", "few"), [(8, ["margin (8), entropy (8); 20 are the least to publish one on."]), (20, [])]
+)
+def test_arms_with_too_few_seeds_are_named(summary_with, seeds, few) -> None:
+    found = findings(summary_with({"margin": AHEAD, "entropy": [-gain for gain in AHEAD]}, seeds=seeds))
+    assert [point.evidence for point in found.points if "too few seeds" in point.claim] == few
 
 
 def test_nothing_finished(summary_with) -> None:

@@ -32,6 +32,8 @@ METRICS: Final = {
 
 WORTH_SAYING: Final = 0.005
 """A class that loses less recall than this has not paid for anything."""
+ENOUGH_SEEDS: Final = 20
+"""From fewer seeds no claim is published."""
 RARE: Final = 0.4
 """A class is rare when it is smaller than this share of an even split."""
 
@@ -208,6 +210,10 @@ def _points(best: Json, compared: Sequence[Json], summary: Json) -> list[Point]:
     found += _others(best, compared, summary["baseline"])[: 3 - min(len(found), 2)]
     found += _classes(best, summary["baseline"])
     found += _rare(best, summary)
+    few = [f"{s['strategy']} ({s['seeds']})" for s in compared if s["seeds"] < ENOUGH_SEEDS]
+    if few:
+        evidence = f"{', '.join(few)}; {ENOUGH_SEEDS} are the least to publish one on."
+        found.append(Point("look", "There are too few seeds for a claim.", evidence))
     failed = summary["cells"]["failed"]
     if failed:
         total = summary["cells"]["planned"]

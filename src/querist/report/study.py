@@ -11,12 +11,11 @@ from markupsafe import Markup, escape
 
 from querist.report import simulation
 from querist.report.figures import between, capital, number, percent, points
-from querist.report.findings import METRICS, Findings, Point, best_of, compared_in, verdict
+from querist.report.findings import ENOUGH_SEEDS, METRICS, Findings, Point, best_of, compared_in, verdict
 from querist.report.page import render
 from querist.report.ranks import critical_differences
 from querist.types import Json
 
-ENOUGH_SEEDS: Final = 20
 THIRDS: Final = ("first", "middle", "last")
 
 
